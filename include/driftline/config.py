@@ -1,0 +1,515 @@
+"""What a person writes: the monitor file as pydantic models. Reading it is `monitor_file`'s job."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+
+from driftline.domain import Outcome, cadence_length, digest
+
+SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def slug(text: str) -> str:
+    """Return text as a name made of letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9_.]+", "-", text.lower()).strip("-")
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("write a number and a unit (s, m, h, d, w), such as 10m, 24h or 3d")
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("write a date or a time, such as 2013-03-01") from None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError("write a date or a time, such as 2013-03-01")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("write a time zone's name, such as UTC or America/New_York") from None
+    return value
+
+
+def _name(value: str) -> str:
+    if not SLUG.fullmatch(value):
+        raise ValueError("use letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _cadence(value: str) -> str:
+    cadence_length(value)
+    return value
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Name = Annotated[str, AfterValidator(_name)]
+Cadence = Annotated[str, AfterValidator(_cadence)]
+Column = Annotated[str, Field(min_length=1)]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1)]
+Scalar = bool | int | float | str
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Task(StrEnum):
+    """What the model predicts."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class Section(BaseModel):
+    """A mapping in the file: unknown keys are errors, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Table(Section):
+    """Where rows come from: exactly one of a table, a query, Parquet files."""
+
+    table: str | None = Field(None, description="[schema.]table")
+    query: str | None = Field(None, description="SELECT ...")
+    parquet: str | None = Field(None, description="path/**/*.parquet, read in place by DuckDB")
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Which of the three keys hold a value."""
+        return tuple(key for key in ("table", "query", "parquet") if getattr(self, key))
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if len(self.named) > 1:
+            found = " and ".join(self.named)
+            raise ValueError(f"write one of table, query, parquet; found {found}")
+        return self
+
+
+class Status(Section):
+    """The serving status of a request, and which values mean that it went well."""
+
+    column: Column
+    ok: tuple[Scalar, ...] = (200,)
+
+
+class Partition(Section):
+    """The column that the log is partitioned by; rows of a window lie within `slack` of its day."""
+
+    column: Column
+    slack: Duration = timedelta(days=1)
+
+
+class Predictions(Table):
+    """The prediction log."""
+
+    id: Columns | None = None
+    timestamp: Column
+    score: Column | dict[str, Column] | None = None
+    prediction: Column | None = None
+    where: str | None = None
+    version: Column | None = None
+    latency_ms: Column | None = None
+    status: Status | None = None
+    positive: Scalar | None = None
+    threshold: float = 0.5
+    partition: Partition | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    settle: Duration = timedelta(minutes=10)
+    lookback: Duration = timedelta(days=3)
+
+    @field_validator("score", mode="before")
+    @classmethod
+    def _class_names(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {str(name): column for name, column in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.named:
+            raise ValueError("write one of table, query, parquet")
+        if self.score is None and self.prediction is None:
+            raise ValueError("write score, prediction or both")
+        return self
+
+
+class Labels(Table):
+    """Where the truth comes from; without a table it stands in the prediction's own row."""
+
+    id: Columns | None = None
+    timestamp: Column | None = None
+    label: Column
+    maturity: Duration = timedelta(hours=24)
+    min_coverage: Share = 0.8
+
+
+class Features(Section):
+    """Which columns are features; inferred from the log where neither list is written."""
+
+    numeric: tuple[Column, ...] | None = None
+    categorical: tuple[Column, ...] | None = None
+    exclude: tuple[Column, ...] = ()
+    sensitive: tuple[Column, ...] = ()
+
+    @model_validator(mode="after")
+    def _no_overlap(self) -> Self:
+        both = set(self.numeric or ()) & set(self.categorical or ())
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} cannot be numeric and categorical at once")
+        return self
+
+
+class ReferenceRows(Table):
+    """What windows are compared with: a stretch of the log, a table, or a sliding past."""
+
+    window: tuple[Moment, Moment] | None = None
+    previous: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [*self.named, *(k for k in ("window", "previous") if getattr(self, k) is not None)]
+        if len(kinds) != 1:
+            raise ValueError(
+                "write one of window, previous, table, query, parquet"
+                + (f"; found {' and '.join(kinds)}" if kinds else "")
+            )
+        if self.window and self.window[0] >= self.window[1]:
+            raise ValueError(
+                f"the window runs backwards: {self.window[0]:%Y-%m-%d} to {self.window[1]:%Y-%m-%d}"
+            )
+        if self.previous is not None and self.previous < timedelta(days=1):
+            raise ValueError("previous must be a day or longer")
+        return self
+
+
+class Expectation(Section):
+    """A Great Expectations expectation by its own name, its arguments and its severity."""
+
+    type: Annotated[str, Field(pattern=r"^expect_\w+$")]
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    severity: Literal["warn", "critical"] = "warn"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        if not isinstance(value, dict) or "type" in value:
+            return value
+        if len(value) != 1:
+            raise ValueError("write one expectation an entry: - expect_...: {column: ...}")
+        ((name, arguments),) = value.items()
+        arguments = {} if arguments is None else arguments
+        if not isinstance(arguments, dict):
+            raise ValueError(f"the arguments of {name} are a mapping, such as {{column: carrier}}")
+        kwargs = {key: argument for key, argument in arguments.items() if key != "severity"}
+        severity = {"severity": arguments["severity"]} if "severity" in arguments else {}
+        return {"type": str(name), "kwargs": kwargs, **severity}
+
+    @property
+    def column(self) -> str:
+        """The column that it speaks of; '' when it is about the table."""
+        return str(self.kwargs.get("column", ""))
+
+    @property
+    def detail(self) -> str:
+        """What tells it apart from others of its type on the same column."""
+        rest = {key: value for key, value in self.kwargs.items() if key != "column"}
+        return digest(rest) if rest else ""
+
+
+class DriftMethod(StrEnum):
+    """How drift is measured, under the names that its measurements carry."""
+
+    PSI = "psi"
+    JENSEN_SHANNON = "jensen_shannon"
+    KL = "kl"
+    HELLINGER = "hellinger"
+    TOTAL_VARIATION = "total_variation"
+    KS = "ks"
+    CHI_SQUARE = "chi_square"
+    WASSERSTEIN = "wasserstein"
+
+
+def _methods(value: object) -> object:
+    return () if value == "auto" else _listed(value)
+
+
+Methods = Annotated[tuple[DriftMethod, ...], BeforeValidator(_methods)]
+
+
+class ColumnDrift(Section):
+    """How drift of one column is measured."""
+
+    method: Methods = ()
+
+
+class Drift(Section):
+    """How drift is measured; an empty `method` is `auto`."""
+
+    method: Methods = ()
+    columns: dict[str, ColumnDrift] = Field(default_factory=dict)
+    rows: Annotated[int, Field(ge=100)] = 100_000
+
+    def methods(self, column: str) -> tuple[DriftMethod, ...]:
+        """Return the methods of one column; PSI where the file leaves it open."""
+        own = self.columns.get(column)
+        return (own.method if own else ()) or self.method or (DriftMethod.PSI,)
+
+
+class Worsening(Section):
+    """How much worse than the reference a value may be: a share of it, or an amount."""
+
+    amount: Annotated[float, Field(ge=0)]
+    relative: bool
+
+
+def _worsening(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return Worsening(amount=float(value.strip()[:-1]) / 100, relative=True)
+        except ValueError:
+            pass
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Worsening(amount=float(value), relative=False)
+    if isinstance(value, Worsening):
+        return value
+    raise ValueError("write a share of the reference's value (5%) or an amount (0.05)")
+
+
+class Rule(Section):
+    """A bound on what it selects, how many windows in a row may break it, and what follows."""
+
+    name: Name = ""
+    metric: Annotated[str, Field(min_length=1)]
+    columns: Columns = ("*",)
+    segment: str = ""
+    version: str = ""
+    engine: str | None = None
+    baseline: str | None = None
+    detail: str | None = None
+    window: Cadence | None = None
+    min: float | None = None
+    max: float | None = None
+    worse_by: Annotated[Worsening, BeforeValidator(_worsening)] | None = None
+    in_a_row: Annotated[int, Field(ge=1)] = Field(1, alias="for")
+    min_rows: Annotated[int, Field(ge=0)] = 0
+    severity: Literal["warn", "critical"] = "warn"
+    then: tuple[Literal["alert", "retrain"], ...] = ("alert",)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, dict) and not value.get("name") and value.get("metric"):
+            columns = _listed(value.get("columns", ()))
+            words = [str(value["metric"]), *(str(c) for c in columns if c != "*")]
+            return {**value, "name": slug(" ".join([*words, str(value.get("window") or "")]))}
+        return value
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None and self.worse_by is None:
+            raise ValueError("write a bound: min, max or worse_by")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min ({self.min:g}) is above max ({self.max:g})")
+        return self
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a broken bound is called."""
+        return Outcome(self.severity)
+
+
+class Schedule(Section):
+    """When the DAGs run, and between which dates they catch up."""
+
+    hourly: bool = True
+    start: Moment | None = None
+    end: Moment | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.start and self.end and self.start >= self.end:
+            raise ValueError(f"it runs backwards: {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}")
+        return self
+
+
+class Route(Section):
+    """One channel that a message goes to."""
+
+    slack: str | None = None
+    email: str | None = None
+    pagerduty: str | None = None
+
+    @model_validator(mode="after")
+    def _one_channel(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("write one channel an entry: slack, email or pagerduty")
+        return self
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def target(self) -> str:
+        """Who is spoken to on it."""
+        return str(getattr(self, self.channel))
+
+
+Severity = Literal["warn", "critical"]
+Routes = dict[Severity, tuple[Route, ...]]
+
+
+class Gate(Section):
+    """What a challenger must win to replace the champion."""
+
+    metric: str = "log_loss"
+    holdout: Duration = timedelta(days=14)
+
+
+class Retraining(Section):
+    """How the model is retrained: a function, or a DAG of the user's own."""
+
+    train: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = None
+    dag: Name | None = None
+    window: Duration = timedelta(days=60)
+    cooldown: Duration = timedelta(days=3)
+    gate: Gate = Gate()
+    approval: Literal["human", "none"] = "human"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.train is None) == (self.dag is None):
+            raise ValueError("write one of train (module:function) and dag (a DAG's id)")
+        return self
+
+
+class Defaults(Section):
+    """`driftline.yaml`: what holds for every monitor of its folder that does not say otherwise."""
+
+    warehouse: str | None = None
+    store: str | None = None
+    artifacts: str | None = None
+    owner: str = "driftline"
+    schedule: Schedule = Schedule()
+    windows: tuple[Cadence, ...] = ("1h", "1d", "7d")
+    routes: Routes = Field(default_factory=dict)
+
+    @field_validator("windows")
+    @classmethod
+    def _in_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("write at least one window, such as 1d")
+        return tuple(sorted(set(value), key=cadence_length))
+
+
+class Monitor(Defaults):
+    """One model under watch."""
+
+    monitor: Name
+    task: Task
+    predictions: Predictions
+    labels: Labels | None = None
+    reference: ReferenceRows
+    features: Features = Features()
+    segments: tuple[Column, ...] = ()
+    quality: tuple[Expectation, ...] = ()
+    drift: Drift = Drift()
+    business: dict[str, str] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] | None = None
+    retraining: Retraining | None = None
+
+    _path: Path = PrivateAttr(default=Path("monitor.yaml"))
+
+    @property
+    def path(self) -> Path:
+        """The file that it was read from."""
+        return self._path
+
+    @property
+    def folder(self) -> Path:
+        """The folder that its relative paths start from."""
+        return self._path.resolve().parent
+
+    @property
+    def prediction_columns(self) -> tuple[str, ...]:
+        """The columns that hold what the model said: scores, else the prediction."""
+        score = self.predictions.score
+        if isinstance(score, dict):
+            return tuple(score.values())
+        return (score,) if score else (self.predictions.prediction or "",)
+
+    @property
+    def config_hash(self) -> str:
+        """A name for all that shapes the numbers; rules, routes and schedules do not."""
+        shaping = self.model_dump(
+            mode="json",
+            include={"task", "predictions", "labels", "reference", "features", "segments", "drift"},
+            exclude={
+                "predictions": {"settle", "lookback"},
+                "labels": {"maturity", "min_coverage"},
+            },
+        )
+        return digest(shaping, self.warehouse)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        predictions, labels = self.predictions, self.labels
+        if self.warehouse is None and "parquet" not in predictions.named:
+            raise ValueError("write warehouse: a connection id or a URL (only parquet: needs none)")
+        if labels and labels.named:
+            if not labels.id or not predictions.id:
+                raise ValueError("write id under predictions and labels: it joins the two tables")
+            if len(labels.id) != len(predictions.id):
+                raise ValueError(
+                    f"predictions.id has {len(predictions.id)} columns and labels.id "
+                    f"{len(labels.id)}; they are joined one by one"
+                )
+        if self.task is Task.MULTICLASS:
+            if isinstance(predictions.score, str):
+                raise ValueError(
+                    "predictions.score of a multiclass model maps each class to its column, "
+                    "such as {cat: p_cat, dog: p_dog}"
+                )
+        elif isinstance(predictions.score, dict):
+            raise ValueError(f"predictions.score of a {self.task} model is one column")
+        if self.task is Task.REGRESSION and predictions.prediction is None:
+            raise ValueError("write predictions.prediction: the value that the model predicts")
+        names = [rule.name for rule in self.rules or ()]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"rules need names of their own; more than one is {', '.join(twice)}")
+        return self

@@ -1,0 +1,333 @@
+"""The nouns of driftline: what is computed, frozen and validated when it is made."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+_CADENCE = re.compile(r"1h|[1-9]\d{0,2}d")
+
+
+def cadence_length(cadence: str) -> timedelta:
+    """Return the length of a window of this cadence: `1h`, or a number of days such as `7d`.
+
+    >>> cadence_length("7d")
+    datetime.timedelta(days=7)
+    """
+    if not _CADENCE.fullmatch(cadence):
+        raise ValueError(f"{cadence!r} is no cadence: 1h, or a number of days such as 1d, 7d, 30d")
+    return HOUR if cadence == "1h" else DAY * int(cadence[:-1])
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the same instant in UTC; a moment without a zone is an error."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return moment.astimezone(UTC)
+
+
+def digest(*parts: Any) -> str:
+    """Return a short, stable name (16 hexadecimal digits) for these values."""
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A half-open interval `[start, end)` in UTC that ends on its cadence's grid.
+
+    >>> str(Window.ending("7d", datetime(2013, 4, 8, tzinfo=UTC)))
+    '7d 2013-04-01 to 2013-04-08'
+    """
+
+    cadence: str
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", utc(self.start))
+        object.__setattr__(self, "end", utc(self.end))
+        if self.end - self.start != cadence_length(self.cadence):
+            raise ValueError(f"{self.start} to {self.end} is not {self.cadence} long")
+        if self.end != floor(self.end, HOUR if self.cadence == "1h" else DAY):
+            raise ValueError(f"a {self.cadence} window cannot end at {self.end}")
+
+    @classmethod
+    def ending(cls, cadence: str, end: datetime) -> "Window":
+        """Return the window of this cadence that ends at this moment."""
+        return cls(cadence=cadence, start=end - cadence_length(cadence), end=end)
+
+    def share_after(self, moment: datetime | None) -> float:
+        """Return which share of the window lies after this moment; 0 when there is none."""
+        if moment is None:
+            return 0.0
+        return min(1.0, max(0.0, (self.end - moment) / (self.end - self.start)))
+
+    def __str__(self) -> str:
+        form = "%Y-%m-%dT%H:%M" if self.cadence == "1h" else "%Y-%m-%d"
+        return f"{self.cadence} {self.start:{form}} to {self.end:{form}}"
+
+
+def floor(moment: datetime, step: timedelta) -> datetime:
+    """Round a moment down to the UTC grid of this step (an hour or a day)."""
+    moment = utc(moment)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch + (moment - epoch) // step * step
+
+
+def intervals(cadences: Iterable[str], start: datetime, end: datetime) -> Iterator[Window]:
+    """Yield in order the hours and days that end in `(start, end]`, as scheduled runs would.
+
+    An hour stands for an hourly run (only where `1h` is watched), a day for a daily one.
+    """
+    hourly = "1h" in set(cadences)
+    step = HOUR if hourly else DAY
+    moment = floor(start, step) + step
+    while moment <= end:
+        if hourly:
+            yield Window.ending("1h", moment)
+        if moment == floor(moment, DAY):
+            yield Window.ending("1d", moment)
+        moment += step
+
+
+class Suite(StrEnum):
+    """Which family of questions a measurement answers."""
+
+    QUALITY = "quality"
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    ESTIMATE = "estimate"
+    OPERATIONS = "operations"
+    BUSINESS = "business"
+
+
+class Engine(StrEnum):
+    """What counted a measurement."""
+
+    PROFILE = "profile"
+    EVIDENTLY = "evidently"
+    GREAT_EXPECTATIONS = "great_expectations"
+    SQL = "sql"
+
+
+class Series(NamedTuple):
+    """What a rule follows from window to window: a measurement without its time."""
+
+    model_version: str
+    segment: str
+    cadence: str
+    suite: str
+    metric: str
+    column_name: str
+    detail: str
+    baseline: str
+    engine: str
+
+    @property
+    def subject(self) -> str:
+        """What is measured, as a person reads it: `psi of temp (7d, origin=JFK)`."""
+        name = f"{self.metric} of {self.column_name}" if self.column_name else self.metric
+        notes = (self.cadence, self.segment, self.model_version)
+        return f"{name} ({', '.join(filter(None, notes))})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One number about one window: one row of the metrics table, whichever engine made it.
+
+    A value that is missing or not finite is None and `reason` says why. `row_count` is how many
+    rows were measured, `coverage` the share of the window's predictions that had a label.
+    """
+
+    monitor: str
+    window: Window
+    suite: Suite
+    metric: str
+    engine: Engine
+    as_of: datetime
+    value: float | None
+    model_version: str = ""
+    segment: str = ""
+    column_name: str = ""
+    detail: str = ""
+    baseline: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    row_count: int | None = None
+    coverage: float | None = None
+    reason: str = ""
+    reference_id: str = ""
+    config_hash: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "as_of", utc(self.as_of))
+        for name in ("value", "lower", "upper", "coverage"):
+            number = getattr(self, name)
+            if number is None:
+                continue
+            number = float(number)
+            if name == "value" and not math.isfinite(number) and not self.reason:
+                object.__setattr__(self, "reason", f"the value is not finite ({number})")
+            object.__setattr__(self, name, number if math.isfinite(number) else None)
+        if self.value is None and not self.reason:
+            raise ValueError(f"{self.metric}: a missing value needs a reason")
+
+    @property
+    def series(self) -> Series:
+        """What this measurement has in common with those of other windows."""
+        return Series(
+            model_version=self.model_version,
+            segment=self.segment,
+            cadence=self.window.cadence,
+            suite=str(self.suite),
+            metric=self.metric,
+            column_name=self.column_name,
+            detail=self.detail,
+            baseline=self.baseline,
+            engine=str(self.engine),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What all measurements of one pass over one window share; makes them."""
+
+    monitor: str
+    window: Window
+    as_of: datetime
+    config_hash: str
+    reference_id: str = ""
+    model_version: str = ""
+    segment: str = ""
+
+    def measurement(
+        self, suite: Suite, metric: str, value: float | None, *, engine: Engine, **rest: Any
+    ) -> Measurement:
+        """Return a measurement of this scope."""
+        return Measurement(
+            monitor=self.monitor,
+            window=self.window,
+            as_of=self.as_of,
+            config_hash=self.config_hash,
+            reference_id=self.reference_id,
+            model_version=self.model_version,
+            segment=self.segment,
+            suite=suite,
+            metric=metric,
+            value=value,
+            engine=engine,
+            **rest,
+        )
+
+
+class Outcome(StrEnum):
+    """What a rule says of a measurement."""
+
+    OK = "ok"
+    WARN = "warn"
+    CRITICAL = "critical"
+    NOT_EVALUATED = "not_evaluated"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the rule's bound was broken."""
+        return self in (Outcome.WARN, Outcome.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one rule says of one measurement.
+
+    `streak` counts the windows in a row, up to and with this one, that broke the bound (a window
+    that could not be evaluated is passed over); `firing` is whether that is long enough.
+    """
+
+    rule: str
+    measurement: Measurement
+    outcome: Outcome
+    reason: str
+    streak: int = 0
+    firing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A rule that has failed long enough on one series, from firing to resolved."""
+
+    monitor: str
+    rule: str
+    series: Series
+    severity: Outcome
+    began: datetime
+    """End of the first failing window of the run of failures that fired."""
+    fired: datetime
+    """End of the window at which the run was long enough."""
+    last_failed: datetime
+    resolved: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The same incident, found again by a rerun, has the same id."""
+        return digest(self.monitor, self.rule, self.series, self.began.isoformat())
+
+
+class ColumnKind(StrEnum):
+    """How a column's values are to be compared."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnStatistics:
+    """What the reference, or a window, holds in one column.
+
+    `categories` maps a category to its rows and is None where there are too many to list or the
+    column is sensitive; `minimum` and `maximum` are of the finite values of numeric columns.
+    """
+
+    kind: ColumnKind
+    nulls: int
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowStatistics:
+    """Rows and columns of a stretch of the log, counted in the warehouse."""
+
+    rows: int
+    columns: Mapping[str, ColumnStatistics]
+
+    def null_share(self, column: str) -> float | None:
+        """Return the share of rows in which the column is null; None without rows."""
+        return self.columns[column].nulls / self.rows if self.rows else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The frozen statistics that windows are compared with.
+
+    It is in force for windows that start at `valid_from` or later. `start` and `end` bound its
+    rows in the log (None where they come from a table of their own); `daily_rows` is the rows of
+    each of its days, oldest first; `performance` maps (metric, detail) to the value on its rows.
+    """
+
+    id: str
+    monitor: str
+    valid_from: datetime
+    start: datetime | None
+    end: datetime | None
+    statistics: WindowStatistics
+    daily_rows: tuple[int, ...] = ()
+    performance: Mapping[tuple[str, str], float] = field(default_factory=dict)

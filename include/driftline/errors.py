@@ -1,0 +1,114 @@
+"""Everything that driftline raises on purpose.
+
+DriftlineError
+├── InputError                what a person wrote or asked for is wrong; exit code 2
+│   ├── ConfigError           a monitor file has faults; carries one Fault for each
+│   ├── UnknownMonitor        no monitor file has this name
+│   ├── UnknownConnection     a connection id that nobody has defined
+│   └── LogError              the logs are not as the monitor file says
+│       ├── MissingTable
+│       └── MissingColumn
+├── MissingExtra              an optional package is not installed; names the extra
+├── WarehouseError            the warehouse failed to answer; a retry may help
+├── StoreError                the store failed to answer; a retry may help
+│   └── StoreNotReady         its tables are missing or old; names the command that helps
+├── SuiteError                an engine (Great Expectations, Evidently) failed on a window
+└── DeliveryError             a channel did not take a message; a retry may help
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class DriftlineError(Exception):
+    """Base of every error that driftline raises on purpose."""
+
+
+class InputError(DriftlineError):
+    """What a person wrote or asked for is wrong; running it again will not help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong in a monitor file, and where."""
+
+    file: Path
+    line: int | None
+    key: str
+    problem: str
+    source: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else f"{self.file}"
+        text = f"{place}: {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
+        if self.hint:
+            text += f" {self.hint}"
+        if self.source:
+            stripped = self.source.lstrip()
+            gutter = f"{self.line:>5} | "
+            indent = " " * (len(gutter) + len(self.source) - len(stripped))
+            text += f"\n{gutter}{self.source}\n{indent}^"
+        return text
+
+
+class ConfigError(InputError):
+    """A monitor file has faults: one error, every fault with its line."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+class UnknownMonitor(InputError):
+    """No monitor file has this name."""
+
+
+class UnknownConnection(InputError):
+    """A connection id that nobody has defined."""
+
+
+class LogError(InputError):
+    """The logs are not as the monitor file says."""
+
+
+class MissingTable(LogError):
+    """A table, view or file that the monitor file names is not there."""
+
+
+class MissingColumn(LogError):
+    """A column that the monitor file names is not in its table."""
+
+
+class MissingExtra(DriftlineError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed; install it with: pip install 'driftline[{extra}]'"
+        )
+
+
+class WarehouseError(DriftlineError):
+    """The warehouse failed to answer; a retry may help."""
+
+
+class StoreError(DriftlineError):
+    """The store failed to answer; a retry may help."""
+
+
+class StoreNotReady(StoreError):
+    """The store's tables are missing or old."""
+
+
+class SuiteError(DriftlineError):
+    """An engine failed on a window."""
+
+
+class DeliveryError(DriftlineError):
+    """A channel did not take a message; `retry_after` is its wish in seconds, if it has one."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

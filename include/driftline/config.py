@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from driftline.domain import Outcome, cadence_length, digest
 
@@ -77,11 +78,17 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+def _fault(key: str, problem: str) -> PydanticCustomError:
+    """Return an error about this key, for faults that only the whole file shows."""
+    return PydanticCustomError("inconsistent", "{problem}", {"key": key, "problem": problem})
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Name = Annotated[str, AfterValidator(_name)]
 Cadence = Annotated[str, AfterValidator(_cadence)]
 Column = Annotated[str, Field(min_length=1)]
+Pattern = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1)]
 Scalar = bool | int | float | str
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -316,7 +323,7 @@ class Rule(Section):
 
     name: Name = ""
     metric: Annotated[str, Field(min_length=1)]
-    columns: Columns = ("*",)
+    columns: Pattern = ("*",)
     segment: str = ""
     version: str = ""
     engine: str | None = None
@@ -492,27 +499,29 @@ class Monitor(Defaults):
     def _consistent(self) -> Self:
         predictions, labels = self.predictions, self.labels
         if self.warehouse is None and "parquet" not in predictions.named:
-            raise ValueError("write warehouse: a connection id or a URL (only parquet: needs none)")
+            raise _fault("warehouse", "write a connection id or a URL (only parquet: needs none)")
         if labels and labels.named:
             if not labels.id or not predictions.id:
-                raise ValueError("write id under predictions and labels: it joins the two tables")
+                raise _fault("labels", "write id here and under predictions: it joins the two")
             if len(labels.id) != len(predictions.id):
-                raise ValueError(
-                    f"predictions.id has {len(predictions.id)} columns and labels.id "
-                    f"{len(labels.id)}; they are joined one by one"
+                raise _fault(
+                    "labels.id",
+                    f"it has {len(labels.id)} columns and predictions.id {len(predictions.id)}; "
+                    "they are joined one by one",
                 )
         if self.task is Task.MULTICLASS:
             if isinstance(predictions.score, str):
-                raise ValueError(
-                    "predictions.score of a multiclass model maps each class to its column, "
-                    "such as {cat: p_cat, dog: p_dog}"
+                raise _fault(
+                    "predictions.score",
+                    "that of a multiclass model maps each class to its column, "
+                    "such as {cat: p_cat, dog: p_dog}",
                 )
         elif isinstance(predictions.score, dict):
-            raise ValueError(f"predictions.score of a {self.task} model is one column")
+            raise _fault("predictions.score", f"that of a {self.task} model is one column")
         if self.task is Task.REGRESSION and predictions.prediction is None:
-            raise ValueError("write predictions.prediction: the value that the model predicts")
+            raise _fault("predictions", "write prediction: the value that the model predicts")
         names = [rule.name for rule in self.rules or ()]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"rules need names of their own; more than one is {', '.join(twice)}")
+            raise _fault("rules", f"each needs a name of its own; twice: {', '.join(twice)}")
         return self

@@ -207,6 +207,8 @@ def _fault(source: _Source, model: type[BaseModel], details: ErrorDetails) -> Fa
         valid = _keys(model, details["loc"][:-1])
         hint = _nearest(str(keys[-1]), valid)
         return source.fault(keys, f"unknown key; allowed {_listing(valid)}", hint)
+    if details["type"] == "inconsistent":
+        return source.fault(details["ctx"]["key"].split("."), details["msg"])
     if details["type"] == "missing":
         return source.fault(keys[:-1], "", missing=str(details["loc"][-1]))
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

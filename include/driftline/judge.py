@@ -1,0 +1,207 @@
+"""Judges measurements by rules: pure functions, no clock, no store."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from driftline.config import Rule
+from driftline.domain import Measurement, Outcome, Series, Suite, Verdict, Window
+
+HIGHER_IS_BETTER = frozenset(
+    {
+        "roc_auc",
+        "average_precision",
+        "accuracy",
+        "balanced_accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "r2",
+        "row_count",
+        "ks_p_value",
+        "chi_square_p_value",
+    }
+)
+CLOSER_TO_ONE_IS_BETTER = frozenset({"observed_predicted_ratio"})
+"""Of every other metric less is better: losses, errors, drift, null shares."""
+
+MIN_SHARE_OF_LOG = 0.8
+"""A window is judged when at least this share of it lies after the log's first row."""
+
+Past = Mapping[tuple[str, Series], Sequence[Outcome]]
+"""What each rule said of each series in earlier windows, oldest first."""
+
+Baselines = Mapping[tuple[str, str, str], float]
+"""The reference's own value by (metric, column, detail): what `worse_by` compares with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A critical quality failure: in this window, this column ('' is the table) is not itself."""
+
+    column: str
+    window: Window
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known beside the measurements of a window."""
+
+    past: Past = field(default_factory=dict)
+    baselines: Baselines = field(default_factory=dict)
+    broken: Sequence[Broken] = ()
+    log_start: datetime | None = None
+    min_coverage: float = 0.0
+    maturity: timedelta = timedelta(0)
+
+
+def judge(
+    rules: Iterable[Rule], measurements: Sequence[Measurement], evidence: Evidence
+) -> list[Verdict]:
+    """Return one verdict for every rule and measurement that it selects."""
+    return [
+        _verdict(rule, measurement, evidence)
+        for rule in rules
+        for measurement in measurements
+        if selects(rule, measurement.series)
+    ]
+
+
+def selects(rule: Rule, series: Series) -> bool:
+    """Whether a rule speaks of a series; patterns are those of a shell (`*`, `origin=*`)."""
+    any_detail = "*" if series.suite == Suite.QUALITY else ""
+    return (
+        rule.metric == series.metric
+        and rule.window in (None, series.cadence)
+        and rule.engine in (None, series.engine)
+        and rule.baseline in (None, series.baseline)
+        and any(_matches(series.column_name, pattern) for pattern in rule.columns)
+        and _matches(series.segment, rule.segment)
+        and _matches(series.model_version, rule.version)
+        and _matches(series.detail, any_detail if rule.detail is None else rule.detail)
+    )
+
+
+def broken(verdicts: Iterable[Verdict]) -> list[Broken]:
+    """Return what the critical quality verdicts say is not itself."""
+    return [
+        Broken(
+            column=verdict.measurement.column_name,
+            window=verdict.measurement.window,
+            rule=verdict.rule,
+        )
+        for verdict in verdicts
+        if verdict.outcome is Outcome.CRITICAL and verdict.measurement.suite is Suite.QUALITY
+    ]
+
+
+def _matches(text: str, pattern: str) -> bool:
+    return text == pattern or fnmatchcase(text, pattern)
+
+
+def _verdict(rule: Rule, measurement: Measurement, evidence: Evidence) -> Verdict:
+    open_question = _not_evaluated(rule, measurement, evidence)
+    if open_question:
+        return Verdict(
+            rule=rule.name,
+            measurement=measurement,
+            outcome=Outcome.NOT_EVALUATED,
+            reason=open_question,
+        )
+    fault = _fault(rule, measurement, evidence.baselines)
+    subject = measurement.series.subject
+    if fault is None:
+        return Verdict(
+            rule=rule.name,
+            measurement=measurement,
+            outcome=Outcome.OK,
+            reason=f"{subject} is {measurement.value:.4g}, within its bound",
+        )
+    expected = measurement.metric.startswith("expect_")
+    finding = "failed" if expected else f"is {measurement.value:.4g}, {fault}"
+    streak = 1 + _streak(evidence.past.get((rule.name, measurement.series), ()))
+    firing = streak >= rule.in_a_row
+    reason = f"{subject} {finding}"
+    if rule.in_a_row > 1:
+        reason += f", window {streak} in a row" + ("" if firing else f" of {rule.in_a_row}")
+    if measurement.reason:
+        reason += f": {measurement.reason}"
+    return Verdict(
+        rule=rule.name,
+        measurement=measurement,
+        outcome=rule.outcome,
+        reason=reason,
+        streak=streak,
+        firing=firing,
+    )
+
+
+def _streak(past: Sequence[Outcome]) -> int:
+    streak = 0
+    for outcome in reversed(past):
+        if outcome is Outcome.OK:
+            break
+        streak += outcome.failed
+    return streak
+
+
+def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> str:
+    """Return why the rule cannot be judged on this measurement; '' when it can."""
+    window = measurement.window
+    share = window.share_after(evidence.log_start)
+    if evidence.log_start is not None and share < MIN_SHARE_OF_LOG:
+        return f"only {share:.0%} of the window lies after the log's first row"
+    if measurement.value is None:
+        return measurement.reason
+    if measurement.row_count is not None and measurement.row_count < rule.min_rows:
+        return f"{measurement.row_count} rows, fewer than the rule's {rule.min_rows}"
+    if measurement.suite is Suite.DRIFT:
+        for fault in evidence.broken:
+            about = fault.column in ("", measurement.column_name)
+            if about and fault.window.start < window.end and fault.window.end > window.start:
+                return f"inhibited: {fault.rule} failed on {fault.column or 'the table'}"
+    ripe = measurement.as_of >= window.end + evidence.maturity
+    coverage = 1.0 if measurement.coverage is None else measurement.coverage
+    if measurement.suite is Suite.PERFORMANCE and coverage < evidence.min_coverage and not ripe:
+        return (
+            f"{coverage:.0%} of the predictions have a label, "
+            f"fewer than {evidence.min_coverage:.0%}, and more may come"
+        )
+    if rule.worse_by is not None and _baseline(measurement, evidence.baselines) is None:
+        return f"the reference has no {measurement.metric} to compare with"
+    return ""
+
+
+def _baseline(measurement: Measurement, baselines: Baselines) -> float | None:
+    return baselines.get((measurement.metric, measurement.column_name, measurement.detail))
+
+
+def _fault(rule: Rule, measurement: Measurement, baselines: Baselines) -> str | None:
+    """Return which bound the value breaks, in words; None when it keeps them all."""
+    value = measurement.value
+    assert value is not None
+    if rule.max is not None and value > rule.max:
+        return f"above {rule.max:g}"
+    if rule.min is not None and value < rule.min:
+        return f"below {rule.min:g}"
+    if rule.worse_by is None:
+        return None
+    baseline = _baseline(measurement, baselines)
+    assert baseline is not None
+    allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)
+    if _worsening(measurement.metric, value, baseline) <= allowed:
+        return None
+    share = f"{rule.worse_by.amount:.4g}"
+    limit = f"{rule.worse_by.amount:.0%}" if rule.worse_by.relative else share
+    return f"worse than the reference's {baseline:.4g} by more than {limit}"
+
+
+def _worsening(metric: str, value: float, baseline: float) -> float:
+    """Return by how much a value is worse than the reference's; negative when it is better."""
+    if metric in HIGHER_IS_BETTER:
+        return baseline - value
+    if metric in CLOSER_TO_ONE_IS_BETTER:
+        return abs(value - 1) - abs(baseline - 1)
+    return value - baseline

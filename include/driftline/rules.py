@@ -1,0 +1,76 @@
+"""The rules that hold where a monitor file writes none, and those that expectations bring along."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from driftline.config import Expectation, Monitor, Rule, Task
+from driftline.domain import cadence_length
+
+MIN_ROWS = 200
+"""A default drift or performance rule looks at no window with fewer rows: noise alone breaks it."""
+
+MIN_QUALITY_ROWS = 30
+"""A default expectation is not judged on fewer rows: there one odd value is a large share."""
+
+_SCORE_DRIFT = {"psi": 0.25, "wasserstein": 0.25, "jensen_shannon": 0.2, "ks": 0.2, "kl": 0.25}
+
+
+def rules_of(monitor: Monitor, defaults: Iterable[Expectation]) -> tuple[Rule, ...]:
+    """Return all rules in force: the file's, else default ones, and one for each expectation.
+
+    `defaults` are the expectations that were derived from the reference.
+    """
+    written = monitor.rules if monitor.rules is not None else default_rules(monitor)
+    return (
+        *written,
+        *(_expected(expectation, 0) for expectation in monitor.quality),
+        *(_expected(expectation, MIN_QUALITY_ROWS) for expectation in defaults),
+    )
+
+
+def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
+    """Return quiet rules: drift of what the model says and of many features at once, performance.
+
+    Each looks at the longest window of at most a week and wants it to fail three times in a row.
+    Nulls, ranges, categories and volume are watched by the expectations.
+    """
+    days = [window for window in monitor.windows if window != "1h"]
+    weekly = [window for window in days if cadence_length(window).days <= 7] or days
+    if not weekly:
+        return ()
+    said = monitor.prediction_columns
+    method = str(monitor.drift.methods(said[0])[0])
+    rules: list[dict[str, Any]] = [
+        {"name": "features-drift", "metric": "drift_share", "max": 0.5, "severity": "warn"}
+    ]
+    if method in _SCORE_DRIFT:
+        bound = {"max": _SCORE_DRIFT[method], "severity": "warn"}
+        rules.append({"name": "score-drift", "metric": method, "columns": said} | bound)
+    if monitor.labels:
+        rules.append({"name": "performance", "severity": "critical"} | _performance(monitor))
+    shared = {"window": weekly[-1], "for": 3, "min_rows": MIN_ROWS}
+    return tuple(Rule.model_validate(rule | shared) for rule in rules)
+
+
+def _performance(monitor: Monitor) -> dict[str, Any]:
+    """Choose a metric that moves with the model and not with the base rate."""
+    if monitor.task is Task.REGRESSION:
+        return {"metric": "rmse", "worse_by": "25%"}
+    if monitor.predictions.score is not None:
+        return {"metric": "log_loss_ratio", "worse_by": "15%"}
+    return {"metric": "balanced_accuracy", "worse_by": "10%"}
+
+
+def _expected(expectation: Expectation, min_rows: int) -> Rule:
+    name = expectation.type.removeprefix("expect_").replace("_", "-")
+    return Rule.model_validate(
+        {
+            "name": name,
+            "metric": expectation.type,
+            "columns": (expectation.column,),
+            "detail": expectation.detail,
+            "min": 1,
+            "min_rows": min_rows,
+            "severity": expectation.severity,
+        }
+    )

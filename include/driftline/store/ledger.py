@@ -1,0 +1,115 @@
+"""The ledger: which windows have been processed, and how that went (table `windows`)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, select
+
+from driftline.domain import Suite, Window
+from driftline.store.engine import lock
+from driftline.store.rows import upsert, window_of, window_row
+from driftline.store.tables import windows
+
+
+class State(StrEnum):
+    """How the processing of a window ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_EVALUATED = "not_evaluated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One suite on one window, as known at `as_of`.
+
+    `rows` is how many the window holds, `coverage` the share of its predictions with a label;
+    `error` says what went wrong, in words that may be shown to anybody.
+    """
+
+    monitor: str
+    window: Window
+    suite: Suite
+    state: State
+    as_of: datetime
+    config_hash: str
+    rows: int | None = None
+    coverage: float | None = None
+    error: str = ""
+
+
+def mark(
+    connection: Connection, entries: Iterable[Entry], *, run_id: str, recorded_at: datetime
+) -> None:
+    """Write how windows were processed; a later attempt at the same replaces the earlier one."""
+    rows = [
+        {
+            "monitor": entry.monitor,
+            **window_row(entry.window),
+            "suite": entry.suite.value,
+            "state": entry.state.value,
+            "row_count": entry.rows,
+            "coverage": entry.coverage,
+            "error": entry.error,
+            "as_of": entry.as_of,
+            "config_hash": entry.config_hash,
+            "run_id": run_id,
+            "recorded_at": recorded_at,
+        }
+        for entry in entries
+    ]
+    for monitor in sorted({str(row["monitor"]) for row in rows}):
+        lock(connection, monitor)
+    upsert(connection, windows, rows)
+
+
+def of(
+    connection: Connection,
+    monitor: str,
+    *,
+    config_hash: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    states: Sequence[State] = tuple(State),
+) -> list[Entry]:
+    """Return what was processed of the windows inside `[start, end]`, in the order of time."""
+    own = windows.c
+    asked = select(windows).where(own.monitor == monitor, own.state.in_([s.value for s in states]))
+    if config_hash is not None:
+        asked = asked.where(own.config_hash == config_hash)
+    if start is not None:
+        asked = asked.where(own.window_start >= start)
+    if end is not None:
+        asked = asked.where(own.window_end <= end)
+    order = (own.window_end, own.cadence, own.suite, own.as_of, own.config_hash)
+    return [
+        Entry(
+            monitor=row["monitor"],
+            window=window_of(row),
+            suite=Suite(row["suite"]),
+            state=State(row["state"]),
+            as_of=row["as_of"],
+            config_hash=row["config_hash"],
+            rows=row["row_count"],
+            coverage=row["coverage"],
+            error=row["error"],
+        )
+        for row in connection.execute(asked.order_by(*order)).mappings()
+    ]
+
+
+def done(
+    connection: Connection,
+    monitor: str,
+    *,
+    config_hash: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> set[tuple[Suite, Window, datetime]]:
+    """Return what a backfill need not do again: (suite, window, as_of)."""
+    entries = of(
+        connection, monitor, config_hash=config_hash, start=start, end=end, states=[State.DONE]
+    )
+    return {(entry.suite, entry.window, entry.as_of) for entry in entries}

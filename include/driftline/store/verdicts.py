@@ -1,0 +1,178 @@
+"""What the rules said of the measurements."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, delete, func, insert, select
+
+from driftline.domain import (
+    HOUR,
+    Measurement,
+    Outcome,
+    Series,
+    Verdict,
+    Window,
+    cadence_length,
+)
+from driftline.store.engine import lock
+from driftline.store.measurements import newest
+from driftline.store.rows import key, measurement_of, row_of, same, series_of
+from driftline.store.tables import MEASUREMENT, NUMBER, verdicts
+
+History = dict[tuple[str, Series], list[tuple[datetime, Outcome]]]
+"""By rule and series: the ends of the judged windows and what was said, oldest first."""
+
+
+def replace(
+    connection: Connection,
+    found: Iterable[Verdict],
+    *,
+    judged: Sequence[Measurement],
+    run_id: str,
+    recorded_at: datetime,
+) -> None:
+    """Make these all verdicts on the measurements that were judged, whichever rules there were.
+
+    Raises ValueError for a verdict on something else.
+    """
+    rows = [row_of(measurement) for measurement in judged]
+    verdict_rows = [_row(verdict, run_id, recorded_at) for verdict in found]
+    known = {tuple(row[name] for name in MEASUREMENT) for row in rows}
+    for row in verdict_rows:
+        if tuple(row[name] for name in MEASUREMENT) not in known:
+            raise ValueError(f"{row['rule']} speaks of {row['metric']}, which was not judged")
+    if not rows:
+        return
+    for monitor in sorted({row["monitor"] for row in rows}):
+        lock(connection, monitor)
+    judged_before = delete(verdicts).where(same(verdicts, MEASUREMENT))
+    connection.execute(judged_before, [key(row, MEASUREMENT) for row in rows])
+    if verdict_rows:
+        connection.execute(insert(verdicts), verdict_rows)
+
+
+def of_window(
+    connection: Connection, monitor: str, window: Window, config_hash: str
+) -> list[Verdict]:
+    """Return what is said by now of a window: the verdicts on the newest as_of of each number."""
+    known, own = newest(monitor, window, config_hash).subquery(), verdicts.c
+    asked = (
+        select(
+            known,
+            own.rule,
+            own.verdict,
+            own.reason.label("verdict_reason"),
+            own.streak,
+            own.firing,
+        )
+        .join(verdicts, and_(*(own[name] == known.c[name] for name in MEASUREMENT)))
+        .order_by(own.rule, *(known.c[name] for name in MEASUREMENT))
+    )
+    return [
+        Verdict(
+            rule=row["rule"],
+            measurement=measurement_of(row),
+            outcome=Outcome(row["verdict"]),
+            reason=row["verdict_reason"],
+            streak=row["streak"],
+            firing=row["firing"],
+        )
+        for row in connection.execute(asked).mappings()
+    ]
+
+
+def history(
+    connection: Connection,
+    monitor: str,
+    rules: Collection[str],
+    *,
+    cadence: str,
+    config_hash: str,
+    start: datetime | None = None,
+    before: datetime | None = None,
+    limit: int | None = None,
+) -> History:
+    """Return what these rules said of windows that start in `[start, before)`.
+
+    Only the newest as_of of a window counts, and only this configuration: numbers that were made
+    differently do not add up to a streak. What could not be evaluated is left out, for it neither
+    counts nor resets. `limit` keeps the newest so many of each rule and series.
+    """
+    own = verdicts.c
+    subject = [own.rule, *(own[name] for name in NUMBER)]
+    last = func.max(own.as_of).over(partition_by=subject).label("newest")
+    chosen = select(verdicts, last).where(
+        own.monitor == monitor,
+        own.rule.in_(rules),
+        own.cadence == cadence,
+        own.config_hash == config_hash,
+    )
+    if start is not None:
+        chosen = chosen.where(own.window_start >= start)
+    if before is not None:
+        chosen = chosen.where(own.window_start < before)
+    said = chosen.subquery()
+    series = [said.c.rule, *(said.c[name] for name in NUMBER if name != "window_start")]
+    place = func.row_number().over(partition_by=series, order_by=said.c.window_start.desc())
+    evaluated = (
+        select(said, place.label("place"))
+        .where(said.c.as_of == said.c.newest, said.c.verdict != Outcome.NOT_EVALUATED.value)
+        .subquery()
+    )
+    asked = select(evaluated).order_by(evaluated.c.window_start)
+    if limit is not None:
+        asked = asked.where(evaluated.c.place <= limit)
+    found: History = defaultdict(list)
+    for row in connection.execute(asked).mappings():
+        said_of = found[row["rule"], series_of(row)]
+        said_of.append((row["window_end"], Outcome(row["verdict"])))
+    return dict(found)
+
+
+REACH = 30
+"""Windows that `outcomes` looks back for each one it wants: a series that is evaluated less often
+than in one window of so many starts anew. It bounds what a judgement reads of a long history."""
+
+
+def outcomes(
+    connection: Connection,
+    monitor: str,
+    rules: Collection[str],
+    *,
+    cadence: str,
+    before: datetime,
+    config_hash: str,
+    limit: int,
+) -> dict[tuple[str, Series], list[Outcome]]:
+    """Return the last `limit` outcomes of each rule and series, oldest first, for counting `for`.
+
+    Of windows that start before the given moment and could be evaluated; see `history`.
+    """
+    step = min(cadence_length(cadence), 24 * HOUR)  # windows of days end at every midnight
+    past = history(
+        connection,
+        monitor,
+        rules,
+        cadence=cadence,
+        config_hash=config_hash,
+        start=before - max(limit * REACH * step, timedelta(days=3)),
+        before=before,
+        limit=limit,
+    )
+    return {subject: [outcome for _, outcome in said] for subject, said in past.items()}
+
+
+def _row(verdict: Verdict, run_id: str, recorded_at: datetime) -> dict[str, object]:
+    row = row_of(verdict.measurement)
+    for name in ("lower", "upper", "row_count", "coverage"):
+        del row[name]
+    return row | {
+        "rule": verdict.rule,
+        "verdict": verdict.outcome.value,
+        "reason": verdict.reason,
+        "streak": verdict.streak,
+        "firing": verdict.firing,
+        "run_id": run_id,
+        "recorded_at": recorded_at,
+    }

@@ -1,5 +1,6 @@
 """What a person writes: the monitor file as pydantic models. Reading it is `monitor_file`'s job."""
 
+import difflib
 import re
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from driftline import metrics
 from driftline.domain import Outcome, cadence_length, digest
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -292,11 +294,6 @@ class Drift(Section):
     columns: dict[str, ColumnDrift] = Field(default_factory=dict)
     rows: Annotated[int, Field(ge=100)] = 100_000
 
-    def methods(self, column: str) -> tuple[DriftMethod, ...]:
-        """Return the methods of one column; PSI where the file leaves it open."""
-        own = self.columns.get(column)
-        return (own.method if own else ()) or self.method or (DriftMethod.PSI,)
-
 
 class Worsening(Section):
     """How much worse than the reference a value may be: a share of it, or an amount."""
@@ -483,17 +480,47 @@ class Monitor(Defaults):
         return (score,) if score else (self.predictions.prediction or "",)
 
     @property
+    def not_acted_on(self) -> tuple[str, ...]:
+        """What the file asks for and this version reads, but does not do yet."""
+        predictions = self.predictions
+        routed = {route.channel for routes in self.routes.values() for route in routes}
+        asked = {
+            "business: its metrics are not measured yet": self.business,
+            "retraining: nothing is retrained yet": self.retraining,
+            "rules: `then: retrain` has no effect yet": any(
+                "retrain" in r.then for r in self.rules or ()
+            ),
+            "predictions.latency_ms, status: not measured yet": predictions.latency_ms
+            or predictions.status,
+            "schedule: there are no DAGs yet": "schedule" in self.model_fields_set,
+            "routes: email and pagerduty go to the log yet": routed - {"slack"},
+        }
+        return tuple(note for note, written in asked.items() if written)
+
+    def drift_methods(self, column: str) -> tuple[DriftMethod, ...]:
+        """Return how drift of a column is measured; `auto` is PSI and what the rules speak of."""
+        own = self.drift.columns.get(column)
+        written = (own.method if own else ()) or self.drift.method
+        asked = {rule.metric for rule in self.rules or ()}
+        return written or tuple(
+            method
+            for method in DriftMethod
+            if method is DriftMethod.PSI or asked & set(metrics.DRIFT[method])
+        )
+
+    @property
     def config_hash(self) -> str:
         """A name for all that shapes the numbers; rules, routes and schedules do not."""
         shaping = self.model_dump(
             mode="json",
-            include={"task", "predictions", "labels", "reference", "features", "segments", "drift"},
+            include={"task", "predictions", "labels", "reference", "features", "segments"},
             exclude={
                 "predictions": {"settle", "lookback"},
                 "labels": {"maturity", "min_coverage"},
             },
         )
-        return digest(shaping, self.warehouse)
+        methods = {name: self.drift_methods(name) for name in ("", *self.drift.columns)}
+        return digest(shaping, self.warehouse, methods, self.drift.rows)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -524,4 +551,26 @@ class Monitor(Defaults):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise _fault("rules", f"each needs a name of its own; twice: {', '.join(twice)}")
+        for number, rule in enumerate(self.rules or ()):
+            self._can_be_judged(f"rules.{number}", rule)
         return self
+
+    def _can_be_judged(self, key: str, rule: Rule) -> None:
+        """Refuse a rule that no measurement can ever meet: it would be silent for ever."""
+        if rule.window and rule.window not in self.windows:
+            raise _fault(
+                f"{key}.window", f"{rule.window} is not among windows: {', '.join(self.windows)}"
+            )
+        drift = [metrics.DRIFT_SHARE]
+        for column in ("", *self.drift.columns):
+            drift += (name for m in self.drift_methods(column) for name in metrics.DRIFT[m])
+        performance = metrics.PERFORMANCE[self.task] if self.labels else ()
+        known = [*metrics.QUALITY, *dict.fromkeys(drift), *performance, *self.business]
+        if rule.metric in known or rule.metric.startswith("expect_"):
+            return
+        nearest = difflib.get_close_matches(rule.metric, known, n=1)
+        hint = f". Did you mean {nearest[0]!r}?" if nearest else ""
+        raise _fault(
+            f"{key}.metric",
+            f"nothing here measures {rule.metric!r}; there are: {', '.join(known)}{hint}",
+        )

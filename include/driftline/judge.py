@@ -7,24 +7,7 @@ from fnmatch import fnmatchcase
 
 from driftline.config import Rule
 from driftline.domain import Measurement, Outcome, Series, Suite, Verdict, Window
-
-HIGHER_IS_BETTER = frozenset(
-    {
-        "roc_auc",
-        "average_precision",
-        "accuracy",
-        "balanced_accuracy",
-        "precision",
-        "recall",
-        "f1",
-        "r2",
-        "row_count",
-        "ks_p_value",
-        "chi_square_p_value",
-    }
-)
-CLOSER_TO_ONE_IS_BETTER = frozenset({"observed_predicted_ratio"})
-"""Of every other metric less is better: losses, errors, drift, null shares."""
+from driftline.metrics import worsening
 
 MIN_SHARE_OF_LOG = 0.8
 """A window is judged when at least this share of it lies after the log's first row."""
@@ -191,17 +174,8 @@ def _fault(rule: Rule, measurement: Measurement, baselines: Baselines) -> str | 
     baseline = _baseline(measurement, baselines)
     assert baseline is not None
     allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)
-    if _worsening(measurement.metric, value, baseline) <= allowed:
+    if worsening(measurement.metric, value, baseline) <= allowed:
         return None
     share = f"{rule.worse_by.amount:.4g}"
     limit = f"{rule.worse_by.amount:.0%}" if rule.worse_by.relative else share
     return f"worse than the reference's {baseline:.4g} by more than {limit}"
-
-
-def _worsening(metric: str, value: float, baseline: float) -> float:
-    """Return by how much a value is worse than the reference's; negative when it is better."""
-    if metric in HIGHER_IS_BETTER:
-        return baseline - value
-    if metric in CLOSER_TO_ONE_IS_BETTER:
-        return abs(value - 1) - abs(baseline - 1)
-    return value - baseline

@@ -208,10 +208,13 @@ def _fault(source: _Source, model: type[BaseModel], details: ErrorDetails) -> Fa
         hint = _nearest(str(keys[-1]), valid)
         return source.fault(keys, f"unknown key; allowed {_listing(valid)}", hint)
     if details["type"] == "inconsistent":
-        return source.fault(details["ctx"]["key"].split("."), details["msg"])
+        words = details["ctx"]["key"].split(".")
+        keys = [int(word) if word.isdigit() else word for word in words]
+        return source.fault(keys, details["msg"])
     if details["type"] == "missing":
         return source.fault(keys[:-1], "", missing=str(details["loc"][-1]))
-    message = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = details["msg"].removeprefix("Value error, ")
+    message = message.replace("Input should be", "allowed is").replace("Value should", "it should")
     if details["type"] in ("enum", "literal_error"):
         allowed = str((details.get("ctx") or {}).get("expected", "")).replace(" or ", ", ")
         valid = [word.strip(" '") for word in allowed.split(",")]
@@ -221,7 +224,7 @@ def _fault(source: _Source, model: type[BaseModel], details: ErrorDetails) -> Fa
     if details["type"] == "value_error":
         section = isinstance(details["input"], dict)
         return source.fault(keys, message if section else f"found {details['input']!r}; {message}")
-    return source.fault(keys, f"found {details['input']!r}; allowed is {message}")
+    return source.fault(keys, f"found {details['input']!r}; {message}")
 
 
 def _written(source: _Source, location: tuple[str | int, ...]) -> list[str | int]:

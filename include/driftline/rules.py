@@ -39,7 +39,7 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
     if not weekly:
         return ()
     said = monitor.prediction_columns
-    method = str(monitor.drift.methods(said[0])[0])
+    method = str(monitor.drift_methods(said[0])[0])
     rules: list[dict[str, Any]] = [
         {"name": "features-drift", "metric": "drift_share", "max": 0.5, "severity": "warn"}
     ]

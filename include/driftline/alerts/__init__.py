@@ -1,0 +1,1 @@
+"""What people are told: incidents, the message about them, and the channels it goes through."""

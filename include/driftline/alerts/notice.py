@@ -1,0 +1,138 @@
+"""What one message says, before a channel gives it a form."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from driftline.domain import Incident, Outcome, Suite, Verdict, Window
+
+MOST_LINES = 5
+"""So many series of one rule are listed; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule that fires: what was found on which series, and since when."""
+
+    rule: str
+    severity: str
+    lines: tuple[str, ...]
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One grouped message about one monitor and one run."""
+
+    monitor: str
+    severity: str
+    interval: str
+    findings: tuple[Finding, ...]
+    causes: tuple[str, ...] = ()
+    look: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The message in one line."""
+        rules = [finding.rule for finding in self.findings]
+        more = f" and {len(rules) - 2} more" if len(rules) > 2 else ""
+        return f"{self.monitor}: {', '.join(rules[:2])}{more} ({self.severity}, {self.interval})"
+
+    @property
+    def text(self) -> str:
+        """The whole message as plain text."""
+        lines = [self.title]
+        for finding in self.findings:
+            lines += [f"{finding.rule} ({finding.severity}), since {finding.since}"]
+            lines += [f"  {line}" for line in finding.lines]
+        lines += [f"probable cause: {cause}" for cause in self.causes]
+        lines += [f"look: {place}" for place in self.look]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return the notice as the outbox keeps it."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Notice":
+        """Return the notice that `to_json` wrote."""
+        values = json.loads(text)
+        findings = tuple(
+            Finding(**{**finding, "lines": tuple(finding["lines"])})
+            for finding in values.pop("findings")
+        )
+        listed: dict[str, Any] = {key: tuple(values.pop(key)) for key in ("causes", "look")}
+        return cls(findings=findings, **listed, **values)
+
+
+def notice(
+    monitor: str,
+    interval: Window,
+    firing: Mapping[Incident, Verdict],
+    quality: Iterable[Verdict],
+    look: Sequence[str],
+) -> Notice:
+    """Return the message about these incidents, the worst first.
+
+    `firing` maps an incident to the verdict of this run that keeps it alive; `quality` holds the
+    run's failed quality verdicts, named as probable causes where they are not incidents themselves.
+    """
+    told = {verdict.rule for verdict in firing.values()}
+    causes = [
+        verdict.reason
+        for verdict in quality
+        if verdict.measurement.suite is Suite.QUALITY and verdict.rule not in told
+    ]
+    findings = sorted(
+        (
+            _finding(rule, list(pairs))
+            for rule, pairs in groupby(
+                sorted(firing.items(), key=lambda pair: (pair[0].rule, pair[0].series)),
+                key=lambda pair: pair[0].rule,
+            )
+        ),
+        key=lambda finding: (finding.severity != Outcome.CRITICAL, finding.rule),
+    )
+    return Notice(
+        monitor=monitor,
+        severity=findings[0].severity,
+        interval=str(interval),
+        findings=tuple(findings),
+        causes=_first(causes),
+        look=tuple(look),
+    )
+
+
+def _finding(rule: str, pairs: Sequence[tuple[Incident, Verdict]]) -> Finding:
+    worst = sorted(pairs, key=lambda pair: abs(pair[1].measurement.value or 0.0), reverse=True)
+    return Finding(
+        rule=rule,
+        severity=_severity(incident for incident, _ in pairs),
+        lines=_first([_line(verdict) for _, verdict in worst]),
+        since=_moment(min(incident.began for incident, _ in pairs)),
+    )
+
+
+def _severity(incidents: Iterable[Incident]) -> str:
+    critical = any(incident.severity is Outcome.CRITICAL for incident in incidents)
+    return str(Outcome.CRITICAL if critical else Outcome.WARN)
+
+
+def _line(verdict: Verdict) -> str:
+    measurement = verdict.measurement
+    facts = [f"{measurement.row_count:,} rows"] if measurement.row_count is not None else []
+    if measurement.coverage is not None:
+        facts.append(f"{measurement.coverage:.0%} labelled")
+    return verdict.reason + (f" ({', '.join(facts)})" if facts else "")
+
+
+def _first(lines: Sequence[str]) -> tuple[str, ...]:
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return (*lines[:MOST_LINES], *more)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

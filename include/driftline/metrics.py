@@ -1,0 +1,56 @@
+"""The names of what is measured, as the metrics table and the rules use them."""
+
+from collections.abc import Mapping
+
+QUALITY = ("row_count", "null_share")
+"""Beside these, quality has Great Expectations' own names (`expect_...`)."""
+
+DRIFT: Mapping[str, tuple[str, ...]] = {
+    "psi": ("psi",),
+    "jensen_shannon": ("jensen_shannon",),
+    "kl": ("kl",),
+    "hellinger": ("hellinger",),
+    "total_variation": ("total_variation",),
+    "ks": ("ks", "ks_p_value"),
+    "chi_square": ("chi_square", "chi_square_p_value"),
+    "wasserstein": ("wasserstein",),
+}
+"""What each drift method records for a column."""
+
+DRIFT_SHARE = "drift_share"
+
+_CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
+_RANKS = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
+PERFORMANCE: Mapping[str, tuple[str, ...]] = {
+    "binary": (*_CLASSES, *_RANKS, "average_precision", "ece", "observed_predicted_ratio"),
+    "multiclass": (*_CLASSES, *_RANKS),
+    "regression": ("mae", "rmse", "mape", "r2"),
+}
+"""What is recorded of a model of each task."""
+
+HIGHER_IS_BETTER = frozenset(
+    {
+        "row_count",
+        "ks_p_value",
+        "chi_square_p_value",
+        "roc_auc",
+        "average_precision",
+        *_CLASSES,
+        "r2",
+    }
+)
+CLOSER_TO_ONE_IS_BETTER = frozenset({"observed_predicted_ratio"})
+"""Of every other metric less is better: losses, errors, drift, null shares."""
+
+
+def worsening(metric: str, value: float, baseline: float) -> float:
+    """Return by how much a value is worse than the baseline; negative when it is better.
+
+    >>> worsening("roc_auc", 0.5, 0.75), worsening("rmse", 3.0, 2.0)
+    (0.25, 1.0)
+    """
+    if metric in HIGHER_IS_BETTER:
+        return baseline - value
+    if metric in CLOSER_TO_ONE_IS_BETTER:
+        return abs(value - 1) - abs(baseline - 1)
+    return value - baseline

@@ -1,0 +1,313 @@
+"""The flow, in steps that a task can call: measure, record, conclude, deliver.
+
+`run` does in process what the DAGs do in tasks, by the same functions:
+
+    steps of an interval -> measure each -> record -> conclude -> report -> deliver
+"""
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from driftline.alerts import delivery
+from driftline.alerts.incidents import incidents
+from driftline.alerts.notice import notice
+from driftline.config import Monitor, Rule
+from driftline.domain import (
+    DAY,
+    Incident,
+    Reference,
+    Series,
+    Suite,
+    Verdict,
+    Window,
+    cadence_length,
+    digest,
+)
+from driftline.home import artifact
+from driftline.judge import Baselines, Evidence, broken, judge
+from driftline.rules import rules_of
+from driftline.store import Store, ledger, measurements, outbox, references, verdicts
+from driftline.store import incidents as incident_table
+from driftline.watch import Result, Step, Watch
+
+log = logging.getLogger(__name__)
+
+
+def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> list[Step]:
+    """Return what the run of this interval (an hour or a day) measures, in order.
+
+    A daily run measures the windows that end with it, and again the performance of those whose
+    labels have come of age by now. `as_of` overrides what is known of labels.
+    """
+    end = interval.end
+    if interval.cadence == "1h":
+        return [Step(suite=Suite.QUALITY, window=interval, as_of=end)]
+    ending = [Window.ending(cadence, end) for cadence in monitor.windows if cadence != "1h"]
+    found = [Step(suite=Suite.QUALITY, window=window, as_of=end) for window in ending[:1]]
+    found += [Step(suite=Suite.DRIFT, window=window, as_of=end) for window in ending]
+    if monitor.labels is None:
+        return found
+    ripe = [
+        Window.ending(window.cadence, end - age)
+        for window in ending
+        if (age := _days_to_ripen(monitor))
+    ]
+    known = as_of or end
+    return found + [
+        Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in [*ripe, *ending]
+    ]
+
+
+def _days_to_ripen(monitor: Monitor) -> timedelta:
+    """Return the days after which a window's labels are of age; none where they are never late."""
+    if monitor.labels is None or monitor.labels.timestamp is None:
+        return timedelta(0)
+    return DAY * math.ceil(monitor.labels.maturity / DAY)
+
+
+def references_of(store: Store, watch: Watch, planned: Iterable[Step]) -> dict[Window, Reference]:
+    """Return the reference of each window; the first time, count it and keep it."""
+    return {step.window: _reference(store, watch, step.window) for step in planned}
+
+
+def _reference(store: Store, watch: Watch, window: Window) -> Reference:
+    monitor = watch.monitor
+    with store.read() as connection:
+        if monitor.reference.previous is not None:
+            found = references.get(connection, watch.reference_id(window))
+        else:
+            found = references.in_force(
+                connection, monitor.monitor, monitor.config_hash, window.start
+            )
+    if found is not None:
+        return found
+    reference = watch.freeze(window)
+    with store.begin() as connection:
+        references.save(connection, reference, config_hash=monitor.config_hash)
+    return reference
+
+
+def record(
+    connection: Connection, monitor: Monitor, results: Iterable[Result], run_id: str
+) -> None:
+    """Write what steps measured, each in place of what it wrote before; mark the ledger."""
+    now = datetime.now(UTC)
+    for result in results:
+        step = result.step
+        if not result.error:
+            measurements.replace(
+                connection,
+                result.measurements,
+                monitor=monitor.monitor,
+                window=step.window,
+                suite=step.suite,
+                as_of=step.as_of,
+                config_hash=monitor.config_hash,
+                run_id=run_id,
+                recorded_at=now,
+            )
+        ledger.mark(
+            connection,
+            monitor=monitor.monitor,
+            window=step.window,
+            suite=step.suite,
+            as_of=step.as_of,
+            config_hash=monitor.config_hash,
+            state="failed" if result.error else "done",
+            rows=result.rows,
+            coverage=result.coverage,
+            error=result.error,
+            run_id=run_id,
+            recorded_at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What a run came to: its verdicts, the incidents still open, and whether it spoke of them."""
+
+    interval: Window
+    verdicts: tuple[Verdict, ...]
+    open: Mapping[Incident, Verdict]
+    """The incidents that these verdicts keep open, with the newest verdict of each."""
+    errors: tuple[str, ...] = ()
+    told: bool = False
+
+    @property
+    def opened(self) -> tuple[Incident, ...]:
+        """The incidents that fired at the end of this interval."""
+        return tuple(incident for incident in self.open if incident.fired == self.interval.end)
+
+    @property
+    def firing(self) -> tuple[Verdict, ...]:
+        """The verdicts of rules that have failed long enough."""
+        return tuple(verdict for verdict in self.verdicts if verdict.firing)
+
+
+def conclude(
+    connection: Connection,
+    watch: Watch,
+    compared: Mapping[Window, Reference],
+    interval: Window,
+    *,
+    as_of: datetime | None = None,
+    run_id: str,
+    page: bool,
+) -> Conclusion:
+    """Judge what the run of this interval recorded; write verdicts, incidents and the message.
+
+    `compared` is the reference of each of its windows.
+
+    All of it belongs to the caller's transaction. With `page` off (a backfill) incidents are
+    recorded and nobody is told; the next live run that still fails tells it.
+    """
+    monitor = watch.monitor
+    planned = steps(monitor, interval, as_of)
+    now = datetime.now(UTC)
+    expected = [
+        expectation
+        for step in planned
+        if step.suite is Suite.QUALITY
+        for expectation in watch.default_expectations(compared[step.window], step.window)
+    ]
+    rules = rules_of(monitor, expected)
+    horizon = max(cadence_length(cadence) for cadence in monitor.windows)
+    evidence = Evidence(
+        broken=verdicts.broken(connection, monitor.monitor, interval.end - horizon, interval.end),
+        log_start=watch.log_start,
+        min_coverage=monitor.labels.min_coverage if monitor.labels else 0.0,
+        maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
+    )
+    found: list[Verdict] = []
+    for step in planned:
+        measured = measurements.of(
+            connection, monitor.monitor, step.window, step.suite, step.as_of, monitor.config_hash
+        )
+        past = verdicts.outcomes(connection, monitor.monitor, step.window)
+        baselines = _baselines(compared[step.window])
+        judged = judge(rules, measured, replace(evidence, past=past, baselines=baselines))
+        evidence = replace(evidence, broken=(*evidence.broken, *broken(judged)))
+        verdicts.replace(
+            connection,
+            judged,
+            monitor=monitor.monitor,
+            window=step.window,
+            suite=step.suite,
+            as_of=step.as_of,
+            config_hash=monitor.config_hash,
+            run_id=run_id,
+            recorded_at=now,
+        )
+        found += judged
+    alive = _keep_incidents(connection, monitor.monitor, rules, found)
+    told = page and _tell(connection, monitor, interval, rules, alive, found, now)
+    return Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told)
+
+
+def _baselines(reference: Reference) -> Baselines:
+    statistics = reference.statistics
+    nulls = {("null_share", c, ""): statistics.null_share(c) for c in statistics.columns}
+    performance = {(metric, "", detail): v for (metric, detail), v in reference.performance.items()}
+    return {key: value for key, value in nulls.items() if value is not None} | performance
+
+
+def _keep_incidents(
+    connection: Connection, monitor: str, rules: Sequence[Rule], found: Sequence[Verdict]
+) -> dict[Incident, Verdict]:
+    """Bring the incidents of every series that fails, or has failed, up to date.
+
+    Returns those still open that this run's verdicts keep alive, with the newest such verdict.
+    """
+    by_name = {(rule.name, rule.metric): rule for rule in rules}
+    newest: dict[tuple[str, Series], Verdict] = {}
+    for verdict in found:
+        key = verdict.rule, verdict.measurement.series
+        if key not in newest or newest[key].measurement.window.end < verdict.measurement.window.end:
+            newest[key] = verdict
+    open_now = incident_table.open_series(connection, monitor)
+    touched = [k for k, v in newest.items() if v.outcome.failed or k in open_now]
+    alive: dict[Incident, Verdict] = {}
+    for name, series in touched:
+        history = verdicts.history(connection, monitor, name, series)
+        current = incidents(monitor, by_name[name, series.metric], series, history)
+        incident_table.replace(connection, monitor, name, series, current)
+        verdict = newest[name, series]
+        if current and current[-1].resolved is None and verdict.outcome.failed:
+            alive[current[-1]] = verdict
+    return alive
+
+
+def _tell(
+    connection: Connection,
+    monitor: Monitor,
+    interval: Window,
+    rules: Sequence[Rule],
+    alive: Mapping[Incident, Verdict],
+    found: Sequence[Verdict],
+    now: datetime,
+) -> bool:
+    """Put one grouped message a channel into the outbox, about what nobody has been told yet."""
+    silent = {rule.name for rule in rules if "alert" not in rule.then}
+    paged = incident_table.paged(connection, [incident.id for incident in alive])
+    fresh = {
+        incident: verdict
+        for incident, verdict in alive.items()
+        if incident.id not in paged and incident.rule not in silent
+    }
+    if not fresh:
+        return False
+    failed_quality = [
+        verdict
+        for verdict in found
+        if verdict.measurement.suite is Suite.QUALITY and verdict.outcome.failed
+    ]
+    look = places(monitor, fresh.values())
+    for route, part in delivery.routed(monitor.routes, fresh):
+        message = notice(monitor.monitor, interval, part, failed_quality, look)
+        ids = sorted(incident.id for incident in part)
+        outbox.add(
+            connection,
+            id=digest(monitor.monitor, str(interval), route.channel, route.target, ids),
+            monitor=monitor.monitor,
+            channel=route.channel,
+            target=route.target,
+            body=message.to_json(),
+            created_at=now,
+        )
+    incident_table.mark_paged(connection, [incident.id for incident in fresh], now)
+    return True
+
+
+def places(monitor: Monitor, found: Iterable[Verdict]) -> list[str]:
+    """Return where to look: the report of each window, and the command that lists the numbers."""
+    windows = sorted({verdict.measurement.window for verdict in found}, key=lambda w: w.start)
+    daily = [window for window in windows if window.cadence != "1h"]
+    reports = [str(artifact(monitor, window, REPORT)) for window in daily]
+    name = monitor.monitor
+    return [
+        *reports,
+        f"driftline metrics {name} --from {windows[0].start:%F} --to {windows[-1].end:%F}",
+    ]
+
+
+REPORT = "report.html"
+
+
+def write_report(watch: Watch, reference: Reference, step: Step) -> Path:
+    """Build the HTML report of a window, put it among the artifacts and return its path."""
+    path = artifact(watch.monitor, step.window, REPORT)
+    html = watch.report(step, reference)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(html)
+    Path(name).replace(path)
+    return path

@@ -1,0 +1,165 @@
+"""Runs a monitor in process over a stretch of time, as its DAGs would, interval by interval."""
+
+import logging
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from multiprocessing import get_context
+
+from driftline import pipeline
+from driftline.alerts.delivery import deliver
+from driftline.config import Monitor
+from driftline.connections import Connections, from_environment
+from driftline.domain import Reference, Suite, Window, intervals
+from driftline.errors import DriftlineError, SuiteError
+from driftline.pipeline import Conclusion
+from driftline.store import Store, ledger, monitors
+from driftline.watch import Result, Step, Watch
+
+log = logging.getLogger(__name__)
+
+Compared = Mapping[Window, Reference]
+
+
+def planned(
+    monitor: Monitor,
+    start: datetime,
+    end: datetime,
+    store: Store | None = None,
+    as_of: datetime | None = None,
+) -> list[Window]:
+    """Return the hours and days that end in `(start, end]`; given a store, those not done yet."""
+    found = list(intervals(monitor.windows, start, end))
+    if store is None:
+        return found
+    with store.read() as connection:
+        done = ledger.done(connection, monitor.monitor, monitor.config_hash, start, end)
+    return [
+        interval
+        for interval in found
+        if any(
+            (step.suite, step.window, step.as_of) not in done
+            for step in pipeline.steps(monitor, interval, as_of)
+        )
+    ]
+
+
+def run(
+    monitor: Monitor,
+    todo: Sequence[Window],
+    store: Store,
+    *,
+    connections: Connections = from_environment,
+    as_of: datetime | None = None,
+    page: bool = True,
+    jobs: int = 1,
+) -> Iterator[Conclusion]:
+    """Measure, judge and tell each interval in order; yield what it came to.
+
+    Each interval is written in one transaction: a kill leaves the store as before it or after it.
+    With `page` (a live run) incidents are told, and an HTML report is made of each window that
+    fires and of the last day. `jobs` processes measure ahead; judging keeps to the order.
+    """
+    with ExitStack() as opened:
+        watch = opened.enter_context(Watch(monitor, connections))
+        with store.begin() as connection:
+            monitors.save(connection, monitor)
+        measured = _measured(watch, todo, store, connections, as_of, jobs, opened)
+        for interval, compared, results in measured:
+            run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
+            with store.begin() as connection:
+                pipeline.record(connection, monitor, results, run_id)
+                conclusion = pipeline.conclude(
+                    connection, watch, compared, interval, as_of=as_of, run_id=run_id, page=page
+                )
+            errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
+            if page:
+                last = interval == todo[-1]
+                errors += _reports(watch, compared, interval, conclusion, as_of, day=last)
+                errors += deliver(store)
+            yield replace(conclusion, errors=tuple(errors))
+
+
+def _measured(
+    watch: Watch,
+    todo: Sequence[Window],
+    store: Store,
+    connections: Connections,
+    as_of: datetime | None,
+    jobs: int,
+    opened: ExitStack,
+) -> Iterator[tuple[Window, Compared, list[Result]]]:
+    """Yield each interval's measurements, made here or ahead of time in worker processes."""
+    if jobs == 1 or len(todo) < 2 * jobs:
+        for interval in todo:
+            steps = pipeline.steps(watch.monitor, interval, as_of)
+            compared = pipeline.references_of(store, watch, steps)
+            yield interval, compared, [watch.measure(s, compared[s.window]) for s in steps]
+        return
+    workers = ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=_open, initargs=(watch.monitor, connections)
+    )
+    opened.callback(workers.shutdown, cancel_futures=True)
+    ahead: deque[tuple[Window, Compared, Future[list[Result]]]] = deque()
+    for interval in todo:
+        steps = pipeline.steps(watch.monitor, interval, as_of)
+        compared = pipeline.references_of(store, watch, steps)
+        ahead.append((interval, compared, workers.submit(_measure, steps, compared)))
+        if len(ahead) > 3 * jobs:
+            yield _awaited(*ahead.popleft())
+    while ahead:
+        yield _awaited(*ahead.popleft())
+
+
+def _awaited(
+    interval: Window, compared: Compared, future: Future[list[Result]]
+) -> tuple[Window, Compared, list[Result]]:
+    try:
+        return interval, compared, future.result()
+    except BrokenProcessPool:
+        raise SuiteError(
+            f"a measuring process died at {interval} (out of memory?); what came before is kept: "
+            "run it again, with --jobs 1 or a smaller drift.rows"
+        ) from None
+
+
+_worker: Watch
+
+
+def _open(monitor: Monitor, connections: Connections) -> None:
+    global _worker
+    _worker = Watch(monitor, connections)
+
+
+def _measure(steps: Sequence[Step], compared: Compared) -> list[Result]:
+    return [_worker.measure(step, compared[step.window]) for step in steps]
+
+
+def _reports(
+    watch: Watch,
+    compared: Compared,
+    interval: Window,
+    conclusion: Conclusion,
+    as_of: datetime | None,
+    *,
+    day: bool,
+) -> list[str]:
+    """Make the HTML reports that this run owes; return what went wrong."""
+    if interval.cadence == "1h":
+        return []
+    firing = {verdict.measurement.window for verdict in conclusion.firing}
+    errors = []
+    for step in pipeline.steps(watch.monitor, interval, as_of):
+        wanted = step.window in firing or (day and step.window == interval)
+        if step.suite is Suite.DRIFT and wanted:
+            known = replace(step, as_of=as_of or interval.end)
+            try:
+                pipeline.write_report(watch, compared[step.window], known)
+            except (DriftlineError, OSError) as error:
+                errors.append(f"report of {step.window}: {error}")
+    return errors

@@ -1,0 +1,260 @@
+"""A monitor with its logs open: freezes its reference and measures its windows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Self
+
+from driftline.config import Expectation, Monitor, Task
+from driftline.connections import Connections, from_environment
+from driftline.domain import ColumnKind, Measurement, Reference, Scope, Suite, Window, digest
+from driftline.errors import DriftlineError, LogError
+from driftline.suites import drift, evidently, performance, quality
+from driftline.suites.outcomes import Outcomes, outcomes
+from driftline.warehouse import VERSION, Logs, Rows, open_logs, open_reference
+
+MOST_SEGMENTS = 20
+"""So many values of a segment column are measured, those with the most rows in the reference."""
+
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One suite on one window, with what was known of labels by then."""
+
+    suite: Suite
+    window: Window
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a step measured, or the error that kept it from it."""
+
+    step: Step
+    reference_id: str
+    measurements: tuple[Measurement, ...] = ()
+    rows: int | None = None
+    coverage: float | None = None
+    error: str = ""
+
+
+class Watch:
+    """A monitor with its logs open; close it, or use it in a `with`."""
+
+    def __init__(self, monitor: Monitor, connections: Connections = from_environment) -> None:
+        self.monitor = monitor
+        self._connections = connections
+        self.logs = open_logs(monitor, connections)
+        self._reference_rows: dict[tuple[str, bool], Rows] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the warehouse."""
+        self.logs.close()
+        if "reference_logs" in self.__dict__ and self.reference_logs is not self.logs:
+            self.reference_logs.close()
+
+    @cached_property
+    def reference_logs(self) -> Logs:
+        """Where the reference's rows are: the log itself, or a table of their own."""
+        if self.monitor.reference.named:
+            return open_reference(self.monitor, self._connections)
+        return self.logs
+
+    @cached_property
+    def log_start(self) -> datetime | None:
+        """When the log's first row was predicted."""
+        return self.logs.first_timestamp()
+
+    # The reference
+
+    def reference_span(self, window: Window) -> tuple[datetime | None, datetime | None]:
+        """Return the bounds of the rows that this window is compared with."""
+        rows = self.monitor.reference
+        if rows.previous is not None:
+            return window.start - rows.previous, window.start
+        return rows.window or (None, None)
+
+    def reference_id(self, window: Window) -> str:
+        """Return the name of the reference that the file gives to this window."""
+        return digest(self.monitor.monitor, self.monitor.config_hash, *self.reference_span(window))
+
+    def freeze(self, window: Window) -> Reference:
+        """Count the reference of this window in the warehouse, as it is now.
+
+        Raises LogError when it holds no rows.
+        """
+        start, end = self.reference_span(window)
+        logs = self.reference_logs
+        columns = logs.features(start, end) | self._said()
+        statistics = logs.statistics(start, end, columns)
+        if not statistics.rows:
+            raise LogError(f"{self.monitor.path}: reference: {self._no_rows(start, end)}")
+        reference = Reference(
+            id=self.reference_id(window),
+            monitor=self.monitor.monitor,
+            valid_from=start or _BEFORE_ALL,
+            start=start,
+            end=end,
+            statistics=statistics,
+            daily_rows=logs.daily_rows(start, end) if start and end else (),
+        )
+        if self.monitor.labels is None:
+            return reference
+        known = outcomes(self.monitor, self._rows_of(reference, labels=True))
+        scope = self._scope(Step(suite=Suite.PERFORMANCE, window=window, as_of=window.end), "")
+        measured = performance.measure(scope, known)
+        values = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
+        return replace(reference, performance=values)
+
+    def _no_rows(self, start: datetime | None, end: datetime | None) -> str:
+        first, last = self.logs.first_timestamp(), self.logs.last_timestamp()
+        if start is None or end is None:
+            return "its table holds no rows"
+        spans = f"the log spans {first:%Y-%m-%d} to {last:%Y-%m-%d}" if first and last else "empty"
+        return f"no rows from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {spans}"
+
+    def _said(self) -> dict[str, ColumnKind]:
+        """Return the columns that hold what the model said, and how they are compared."""
+        classes = self.monitor.task is not Task.REGRESSION and not self.monitor.predictions.score
+        kind = ColumnKind.CATEGORICAL if classes else ColumnKind.NUMERIC
+        return dict.fromkeys(self.monitor.prediction_columns, kind)
+
+    def columns(self, reference: Reference) -> dict[str, ColumnKind]:
+        """Return what drift is measured on: the reference's features and what the model says."""
+        return {name: column.kind for name, column in reference.statistics.columns.items()}
+
+    def features(self, reference: Reference) -> list[str]:
+        """Return the names of the feature columns."""
+        said = self.monitor.prediction_columns
+        return [name for name in reference.statistics.columns if name not in said]
+
+    def _rows_of(self, reference: Reference, *, labels: bool) -> Rows:
+        key = reference.id, labels
+        if key not in self._reference_rows:
+            columns = {} if labels else self.columns(reference)
+            self._reference_rows = {k: v for k, v in self._reference_rows.items() if k[0] == key[0]}
+            self._reference_rows[key] = self.reference_logs.rows(
+                reference.start,
+                reference.end,
+                columns,
+                labels=labels,
+                limit=self.monitor.drift.rows,
+            )
+        return self._reference_rows[key]
+
+    # The measuring
+
+    def measure(self, step: Step, reference: Reference) -> Result:
+        """Run one step; what goes wrong on purpose stands in the result, not in an exception."""
+        try:
+            return _SUITES[step.suite](self, step, reference)
+        except DriftlineError as error:
+            return Result(step=step, reference_id=reference.id, error=str(error))
+
+    def _scope(self, step: Step, reference_id: str) -> Scope:
+        return Scope(
+            monitor=self.monitor.monitor,
+            window=step.window,
+            as_of=step.as_of,
+            config_hash=self.monitor.config_hash,
+            reference_id=reference_id,
+        )
+
+    def _quality(self, step: Step, reference: Reference) -> Result:
+        window, columns = step.window, self.columns(reference)
+        scope = self._scope(step, reference.id)
+        statistics = self.logs.statistics(window.start, window.end, columns)
+        measured = quality.measure(scope, statistics)
+        expectations = (*self.monitor.quality, *self.default_expectations(reference, window))
+        measured += quality.validate(scope, expectations, self.logs, columns, statistics.rows)
+        return Result(
+            step=step,
+            reference_id=reference.id,
+            measurements=tuple(measured),
+            rows=statistics.rows,
+        )
+
+    def default_expectations(self, reference: Reference, window: Window) -> tuple[Expectation, ...]:
+        """Return the expectations that the reference leads to, for windows of this cadence."""
+        return quality.default_expectations(self.monitor, reference, window.cadence)
+
+    def _drift(self, step: Step, reference: Reference) -> Result:
+        columns = self.columns(reference)
+        rows = self._rows(step, columns, labels=False)
+        compared = self._rows_of(reference, labels=False)
+        measured: list[Measurement] = []
+        for scope, part in self._parts(step, reference, rows):
+            whole = not scope.model_version
+            names = columns if whole else self._said()
+            base = compared.where(*scope.segment.split("=", 1)) if scope.segment else compared
+            found = evidently.drift(scope, part, base, names, self.monitor.drift_methods)
+            measured += found
+            if whole:
+                measured.append(drift.drift_share(scope, found, self.features(reference)))
+        return Result(
+            step=step, reference_id=reference.id, measurements=tuple(measured), rows=rows.total
+        )
+
+    def _performance(self, step: Step, reference: Reference) -> Result:
+        rows = self._rows(step, {}, labels=True)
+        measured: list[Measurement] = []
+        for scope, part in self._parts(step, reference, rows):
+            measured += performance.measure(scope, outcomes(self.monitor, part))
+        coverage = next((m.coverage for m in measured), None)
+        return Result(
+            step=step,
+            reference_id=reference.id,
+            measurements=tuple(measured),
+            rows=rows.total,
+            coverage=coverage,
+        )
+
+    def _rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
+        return self.logs.rows(
+            step.window.start,
+            step.window.end,
+            columns,
+            as_of=step.as_of,
+            labels=labels,
+            limit=self.monitor.drift.rows,
+        )
+
+    def _parts(self, step: Step, reference: Reference, rows: Rows) -> Iterator[tuple[Scope, Rows]]:
+        """Yield the whole window, each of its segments and each of its model versions."""
+        scope = self._scope(step, reference.id)
+        yield scope, rows
+        for column in self.monitor.segments:
+            for value in self._rows_of(reference, labels=False).values(column, MOST_SEGMENTS):
+                yield replace(scope, segment=f"{column}={value}"), rows.where(column, value)
+        if self.monitor.predictions.version:
+            for version in rows.values(VERSION, MOST_SEGMENTS):
+                yield replace(scope, model_version=version), rows.where(VERSION, version)
+
+    # The report
+
+    def report(self, step: Step, reference: Reference) -> str:
+        """Return the HTML report of a window: drift, and performance as far as labels are known."""
+        columns = self.columns(reference)
+        rows = self._rows(step, columns, labels=self.monitor.labels is not None)
+        known: Outcomes | None = None
+        if self.monitor.labels is not None:
+            known = outcomes(self.monitor, rows)
+        return evidently.report(
+            self.monitor, step.window, rows, self._rows_of(reference, labels=False), columns, known
+        )
+
+
+_SUITES: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {
+    Suite.QUALITY: Watch._quality,
+    Suite.DRIFT: Watch._drift,
+    Suite.PERFORMANCE: Watch._performance,
+}

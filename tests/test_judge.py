@@ -1,0 +1,224 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from driftline.config import Rule
+from driftline.domain import DAY, Engine, Measurement, Outcome, Scope, Suite, Window
+from driftline.judge import Broken, Evidence, broken, judge
+
+END = datetime(2013, 4, 8, tzinfo=UTC)
+OK, WARN, CRITICAL, OPEN = Outcome.OK, Outcome.WARN, Outcome.CRITICAL, Outcome.NOT_EVALUATED
+
+
+def rule(**keys: Any) -> Rule:
+    return Rule.model_validate({"metric": "psi", **keys})
+
+
+def measured(value: float | None, **changes: Any) -> Measurement:
+    cadence = changes.pop("cadence", "7d")
+    end = changes.pop("end", END)
+    scope = Scope(monitor="m", window=Window.ending(cadence, end), as_of=end, config_hash="c")
+    suite = changes.pop("suite", Suite.DRIFT)
+    metric = changes.pop("metric", "psi")
+    return replace(
+        scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, reason="no rows"),
+        **changes,
+    )
+
+
+def outcome(rule: Rule, measurement: Measurement, **evidence: Any) -> Outcome:
+    (verdict,) = judge([rule], [measurement], Evidence(**evidence))
+    return verdict.outcome
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "expected"),
+    [
+        ({"max": 0.2}, 0.2, OK),
+        ({"max": 0.2}, 0.2001, WARN),
+        ({"min": 0.2}, 0.2, OK),
+        ({"min": 0.2}, 0.1999, WARN),
+        ({"min": -1, "max": 1}, 0, OK),
+        ({"min": -1, "max": 1}, -1.5, WARN),
+        ({"max": 0.2, "severity": "critical"}, 1, CRITICAL),
+    ],
+)
+def test_bounds_belong_to_what_is_allowed(bound: dict, value: float, expected: Outcome) -> None:
+    assert outcome(rule(**bound), measured(value)) is expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "worse_by", "value", "expected"),
+    [
+        ("roc_auc", "5%", 0.7601, OK),  # 5% of 0.8 is 0.04
+        ("roc_auc", "5%", 0.7599, WARN),
+        ("roc_auc", 0.05, 0.7501, OK),
+        ("roc_auc", 0.05, 0.7499, WARN),
+        ("roc_auc", "5%", 0.99, OK),
+        ("rmse", "10%", 0.8799, OK),
+        ("rmse", "10%", 0.8801, WARN),
+        ("rmse", "10%", 0.1, OK),
+        ("observed_predicted_ratio", 0.1, 1.31, WARN),  # 0.8 is 0.2 away from 1
+        ("observed_predicted_ratio", 0.1, 0.69, WARN),
+        ("observed_predicted_ratio", 0.1, 1.0, OK),
+    ],
+)
+def test_worse_by_looks_in_the_metrics_bad_direction(
+    metric: str, worse_by: Any, value: float, expected: Outcome
+) -> None:
+    measurement = measured(value, metric=metric, suite=Suite.PERFORMANCE)
+    baselines = {(metric, "", ""): 0.8}
+    assert outcome(rule(metric=metric, worse_by=worse_by), measurement, baselines=baselines) is (
+        expected
+    )
+
+
+def test_relative_worsening_of_a_negative_value_is_worse_still() -> None:
+    judged = rule(metric="r2", worse_by="10%")
+    base = {("r2", "", ""): -0.5}
+    measurement = measured(-0.54, metric="r2", suite=Suite.PERFORMANCE)
+    assert outcome(judged, measurement, baselines=base) is OK
+    assert outcome(judged, replace(measurement, value=-0.56), baselines=base) is WARN
+
+
+def test_worse_by_without_a_reference_is_not_evaluated() -> None:
+    (verdict,) = judge([rule(metric="f1", worse_by=0.1)], [measured(1, metric="f1")], Evidence())
+    assert verdict.outcome is OPEN
+    assert "reference" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("keys", "changes", "selected"),
+    [
+        ({}, {"column_name": "temp"}, True),
+        ({"columns": "temp"}, {"column_name": "temp"}, True),
+        ({"columns": ["temp"]}, {"column_name": "humid"}, False),
+        ({"columns": ["te*"]}, {"column_name": "temp"}, True),
+        ({"columns": ["a[0]"]}, {"column_name": "a[0]"}, True),
+        ({}, {"segment": "origin=JFK"}, False),
+        ({"segment": "origin=*"}, {"segment": "origin=JFK"}, True),
+        ({"segment": "origin=LGA"}, {"segment": "origin=JFK"}, False),
+        ({}, {"model_version": "2"}, False),
+        ({"version": "*"}, {"model_version": "2"}, True),
+        ({"engine": "profile"}, {}, False),
+        ({"engine": "evidently"}, {}, True),
+        ({"baseline": "previous"}, {"baseline": "reference"}, False),
+        ({"window": "7d"}, {}, True),
+        ({"window": "1d"}, {}, False),
+        ({"metric": "ks"}, {}, False),
+        ({}, {"detail": "cat"}, False),
+        ({"detail": "cat"}, {"detail": "cat"}, True),
+    ],
+)
+def test_what_a_rule_selects(keys: dict, changes: dict, selected: bool) -> None:
+    verdicts = judge([rule(max=1, **keys)], [measured(0.5, **changes)], Evidence())
+    assert bool(verdicts) is selected
+
+
+@pytest.mark.parametrize(
+    ("past", "streak", "firing"),
+    [
+        ([], 1, False),
+        ([WARN], 2, False),
+        ([WARN, WARN], 3, True),
+        ([WARN, WARN, WARN, WARN], 5, True),
+        ([WARN, OK, WARN], 2, False),
+        ([WARN, OPEN, WARN], 3, True),
+        ([WARN, WARN, OPEN, OPEN], 3, True),
+        ([WARN, WARN, OK], 1, False),
+        ([CRITICAL, WARN], 3, True),
+    ],
+)
+def test_for_counts_windows_in_a_row(past: list[Outcome], streak: int, firing: bool) -> None:
+    judged = rule(**{"max": 0.2, "for": 3})
+    measurement = measured(1.0)
+    evidence = Evidence(past={(judged.name, measurement.series): past})
+    (verdict,) = judge([judged], [measurement], evidence)
+    assert (verdict.streak, verdict.firing) == (streak, firing)
+    assert f"window {streak} in a row" in verdict.reason
+
+
+def test_what_has_no_value_is_not_evaluated_and_says_why() -> None:
+    (verdict,) = judge([rule(max=1)], [measured(None)], Evidence())
+    assert (verdict.outcome, verdict.reason) == (OPEN, "no rows")
+    assert not verdict.firing
+
+
+def test_a_window_mostly_before_the_log_is_not_evaluated() -> None:
+    begins = END - 5 * DAY  # 71% of the week
+    assert outcome(rule(max=0.2), measured(1), log_start=begins) is OPEN
+    assert outcome(rule(max=0.2), measured(1), log_start=END - timedelta(days=5.7)) is WARN
+
+
+def test_too_few_rows_for_the_rule() -> None:
+    judged = rule(max=0.2, min_rows=100)
+    assert outcome(judged, measured(1, row_count=99)) is OPEN
+    assert outcome(judged, measured(1, row_count=100)) is WARN
+    assert outcome(judged, measured(1)) is WARN
+
+
+@pytest.mark.parametrize(
+    ("coverage", "age", "expected"),
+    [(0.5, 0, OPEN), (0.8, 0, WARN), (0.5, 23, OPEN), (0.5, 24, WARN), (0.0, 48, WARN)],
+)
+def test_performance_waits_for_coverage_or_maturity(
+    coverage: float, age: int, expected: Outcome
+) -> None:
+    measurement = measured(
+        0.5,
+        metric="roc_auc",
+        suite=Suite.PERFORMANCE,
+        coverage=coverage,
+        as_of=END + timedelta(hours=age),
+    )
+    judged = rule(metric="roc_auc", min=0.6)
+    said = outcome(judged, measurement, min_coverage=0.8, maturity=timedelta(hours=24))
+    assert said is expected
+
+
+def failure(column: str, cadence: str = "1d", end: datetime = END) -> Broken:
+    return Broken(column=column, window=Window.ending(cadence, end), rule="not-null")
+
+
+@pytest.mark.parametrize(
+    ("fault", "column", "expected"),
+    [
+        (failure("temp"), "temp", OPEN),
+        (failure("temp"), "humid", WARN),
+        (failure(""), "humid", OPEN),
+        (failure("temp", end=END - 6 * DAY), "temp", OPEN),
+        (failure("temp", end=END - 7 * DAY), "temp", WARN),
+        (failure("temp", end=END + DAY), "temp", WARN),
+    ],
+)
+def test_broken_data_inhibits_drift_of_the_same_column(
+    fault: Broken, column: str, expected: Outcome
+) -> None:
+    said = outcome(rule(max=0.2), measured(1, column_name=column), broken=[fault])
+    assert said is expected
+
+
+def test_broken_data_never_mutes_performance() -> None:
+    measurement = measured(0.5, metric="f1", suite=Suite.PERFORMANCE)
+    assert outcome(rule(metric="f1", min=0.6), measurement, broken=[failure("")]) is WARN
+
+
+def test_only_critical_quality_breaks_a_column() -> None:
+    rules = [
+        rule(name="a", metric="null_share", columns="temp", max=0.1, severity="critical"),
+        rule(name="b", metric="null_share", columns="humid", max=0.1, severity="warn"),
+    ]
+    found = [
+        measured(0.5, metric="null_share", suite=Suite.QUALITY, column_name="temp"),
+        measured(0.5, metric="null_share", suite=Suite.QUALITY, column_name="humid"),
+    ]
+    (only,) = broken(judge(rules, found, Evidence()))
+    assert (only.column, only.rule) == ("temp", "a")
+
+
+def test_the_reason_says_what_how_much_and_against_what() -> None:
+    judged = rule(max=0.2, columns="temp", **{"for": 3})
+    (verdict,) = judge([judged], [measured(0.33611, column_name="temp", reason="")], Evidence())
+    assert verdict.reason == "psi of temp (7d) is 0.3361, above 0.2, window 1 in a row of 3"

@@ -1,0 +1,277 @@
+"""Reading monitor files: short and long form, defaults of a folder, and faults with their place."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import yaml
+
+from driftline import monitor_file
+from driftline.config import DriftMethod, Monitor, Worsening
+from driftline.errors import ConfigError, Fault, UnknownMonitor
+
+SHORT = """\
+monitor: flight_delay
+task: binary
+warehouse: driftline_warehouse
+predictions:
+  table: predictions
+  id: request_id
+  timestamp: predicted_at
+  score: probability
+labels:
+  table: labels
+  id: request_id
+  timestamp: labelled_at
+  label: delayed
+reference:
+  window: [2013-03-01, 2013-04-01]
+"""
+
+LONG = """\
+monitor: flight_delay
+task: multiclass
+warehouse: postgresql://${USER}@localhost/logs
+store: sqlite:///results.db
+artifacts: reports
+owner: ml-team
+schedule: {hourly: true, start: 2013-04-01, end: null}
+predictions:
+  table: serving.predictions
+  id: [session_id, item_id]
+  timestamp: predicted_at
+  where: "model = 'flight_delay' and not shadow"
+  version: model_version
+  latency_ms: latency_ms
+  status: {column: status, ok: [200]}
+  score: {a: p_a, b: outputs.scores.b}
+  partition: {column: ds, slack: 1d}
+  timezone: America/New_York
+  settle: 10m
+  lookback: 3d
+labels:
+  table: labels
+  id: [session_id, item_id]
+  timestamp: labelled_at
+  label: delayed
+  maturity: 24h
+  min_coverage: 0.8
+features:
+  numeric: [distance, temp, inputs.feature1]
+  categorical: [carrier, origin]
+  exclude: [email]
+  sensitive: [postcode]
+windows: [7d, 1h, 1d]
+segments: [origin]
+reference: {previous: 28d}
+quality:
+  - expect_column_values_to_not_be_null: {column: carrier, mostly: 0.99, severity: critical}
+  - expect_table_row_count_to_be_between: {min_value: 10}
+drift: {method: auto, columns: {temp: {method: [psi, ks]}}}
+business:
+  conversion: "avg(case when purchased then 1.0 else 0.0 end)"
+rules:
+  - name: worse-than-a-constant
+    metric: log_loss_ratio
+    columns: ["*"]
+    window: 7d
+    max: 1.0
+    for: 3
+    severity: critical
+    then: [alert, retrain]
+  - {metric: accuracy, worse_by: 5%, window: 7d}
+  - {metric: ks_p_value, columns: temp, min: 0.01}
+routes:
+  critical: [{slack: "#ml-alerts"}, {pagerduty: pagerduty_default}]
+  warn: [{email: ml-team@example.com}]
+retraining:
+  train: flights.training:train
+  window: 60d
+  cooldown: 3d
+  gate: {metric: log_loss, holdout: 14d}
+  approval: human
+"""
+
+
+def write(folder: Path, text: str, name: str = "flight_delay.yaml") -> Path:
+    path = folder / name
+    path.write_text(dedent(text), encoding="utf-8")
+    return path
+
+
+def faults(path: Path) -> tuple[Fault, ...]:
+    with pytest.raises(ConfigError) as caught:
+        monitor_file.load(path)
+    return caught.value.faults
+
+
+def test_the_short_form_is_enough(tmp_path: Path) -> None:
+    monitor = monitor_file.load(write(tmp_path, SHORT))
+    assert monitor.predictions.id == ("request_id",)
+    assert monitor.reference.window == (
+        datetime(2013, 3, 1, tzinfo=UTC),
+        datetime(2013, 4, 1, tzinfo=UTC),
+    )
+    assert monitor.windows == ("1h", "1d", "7d")
+    assert monitor.rules is None
+    assert monitor.drift_methods("temp") == (DriftMethod.PSI,)
+    assert monitor.folder == tmp_path
+
+
+def test_the_long_form_is_read(tmp_path: Path) -> None:
+    monitor = monitor_file.load(write(tmp_path, LONG))
+    assert monitor.predictions.id == ("session_id", "item_id")
+    assert monitor.predictions.settle == timedelta(minutes=10)
+    assert monitor.predictions.score == {"a": "p_a", "b": "outputs.scores.b"}
+    assert monitor.windows == ("1h", "1d", "7d")
+    assert monitor.reference.previous == timedelta(days=28)
+    first, second = monitor.quality
+    assert (first.column, first.severity, first.kwargs["mostly"]) == ("carrier", "critical", 0.99)
+    assert (second.column, second.severity) == ("", "warn")
+    assert monitor.drift_methods("temp") == (DriftMethod.PSI, DriftMethod.KS)
+    assert monitor.drift_methods("humid") == (DriftMethod.PSI, DriftMethod.KS)
+    named, sliding, p_value = monitor.rules or ()
+    assert (named.in_a_row, named.then) == (3, ("alert", "retrain"))
+    assert sliding.worse_by == Worsening(amount=0.05, relative=True)
+    assert sliding.name == "accuracy-7d"
+    assert (p_value.name, p_value.columns) == ("ks_p_value-temp", ("temp",))
+    assert [route.channel for route in monitor.routes["critical"]] == ["slack", "pagerduty"]
+
+
+def test_the_folders_defaults_hold_where_the_file_is_silent(tmp_path: Path) -> None:
+    write(tmp_path, "store: sqlite:///all.db\nowner: us\nwindows: [1d]\n", "driftline.yaml")
+    monitor = monitor_file.load(write(tmp_path, SHORT + "owner: me\n"))
+    assert (monitor.store, monitor.owner, monitor.windows) == ("sqlite:///all.db", "me", ("1d",))
+
+
+def test_a_fault_in_the_defaults_is_placed_there(tmp_path: Path) -> None:
+    write(tmp_path, "owner: us\nstoer: x\n", "driftline.yaml")
+    (fault,) = faults(write(tmp_path, SHORT))
+    assert (fault.file.name, fault.line, fault.key) == ("driftline.yaml", 2, "stoer")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "said"),
+    [
+        ("task: binary", "task: binry", 2, "task", "Did you mean 'binary'?"),
+        ("  score:", "  scoer:", 8, "predictions.scoer", "Did you mean 'score'?"),
+        ("labels:", "lables:", 9, "lables", "Did you mean 'labels'?"),
+        ("  label: delayed\n", "", 9, "labels", "the key 'label' is missing"),
+        ("2013-04-01]", "2013-02-01]", 14, "reference", "backwards: 2013-03-01 to 2013-02-01"),
+        ("2013-04-01]", "soon]", 15, "reference.window.1", "found 'soon'"),
+        (
+            "  id: request_id",
+            "  id: []",
+            6,
+            "predictions.id",
+            "found []; it should have at least 1 item",
+        ),
+        ("monitor: flight_delay", "monitor: ../x", 1, "monitor", "found '../x'"),
+        ("warehouse: driftline_warehouse\n", "", 1, "warehouse", "a connection id or a URL"),
+        ("  label: delayed", "  label: delayed\n  absent: {value: 0}", 14, "labels.absent", "not"),
+        ("  table: labels\n", "  table: labels\n  query: select 1\n", 9, "labels", "write one of"),
+        ("  score: probability", "  score: {a: b}", 8, "predictions.score", "is one column"),
+    ],
+)
+def test_a_fault_names_line_key_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, line: int, key: str, said: str
+) -> None:
+    assert old in SHORT
+    found = faults(write(tmp_path, SHORT.replace(old, new, 1)))
+    assert [(fault.line, fault.key) for fault in found] == [(line, key)]
+    assert said in str(found[0])
+    assert str(found[0]).startswith(f"{tmp_path / 'flight_delay.yaml'}:{line}: ")
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{metric: psii, max: 1}", "Did you mean 'psi'?"),
+        ("{metric: roc_auc, window: 30d, min: 0}", "30d is not among windows"),
+        ("{metric: mae, max: 1}", "nothing here measures 'mae'"),
+        ("{metric: psi}", "write a bound"),
+        ("{metric: psi, max: 1, min: 2}", "above max"),
+        ("{metric: psi, worse_by: lots}", "found 'lots'"),
+        ("{metric: psi, max: 1, for: 0}", "found 0"),
+        ("{metric: psi, max: 1, windw: 7d}", "Did you mean 'window'?"),
+    ],
+)
+def test_a_rule_that_can_never_be_judged_is_a_fault(tmp_path: Path, rule: str, said: str) -> None:
+    text = SHORT + f"rules:\n  - {{metric: psi, max: 1}}\n  - {rule}\n"
+    (fault,) = faults(write(tmp_path, text))
+    assert fault.key.startswith("rules.1")
+    assert fault.line == 18
+    assert said in str(fault)
+
+
+def test_every_fault_is_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    text = SHORT.replace("binary", "binry").replace("score", "scoer") + "windows: [2h]\n"
+    assert [fault.line for fault in faults(write(tmp_path, text))] == [2, 8, 16]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must be a mapping"),
+        ("- a\n", "must be a mapping"),
+        ("monitor: a\nmonitor: b\n", "written twice"),
+        ("a: {b: c\n", "expected"),
+        ("a: !!python/object/apply:os.system [true]\n", "could not determine a constructor"),
+        ("? [a]\n: b\n", "a key must be"),
+    ],
+)
+def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, said: str) -> None:
+    (fault,) = faults(write(tmp_path, text))
+    assert said in str(fault)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path / "none.yaml")
+    assert "no such file" in str(fault)
+
+
+def test_a_monitor_is_found_by_name_and_by_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, SHORT, "other_name.yaml")
+    write(tmp_path, "services: {}\n", "compose.yaml")
+    monkeypatch.setenv("DRIFTLINE_MONITORS", str(tmp_path))
+    assert monitor_file.find("flight_delay").path == path
+    assert monitor_file.find(str(path)).monitor == "flight_delay"
+    with pytest.raises(UnknownMonitor, match="Did you mean 'flight_delay'"):
+        monitor_file.find("flight_dely")
+
+
+def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
+    def hashed(text: str) -> str:
+        return monitor_file.load(write(tmp_path, text)).config_hash
+
+    plain = hashed(SHORT)
+    assert plain == hashed(SHORT)
+    for same in ("owner: x", "routes: {warn: []}", "windows: [1d]", "store: sqlite:///x.db"):
+        assert hashed(f"{SHORT}{same}\n") == plain
+    assert hashed(SHORT + "rules: [{metric: psi, max: 1}]\n") == plain
+    for other in ("segments: [origin]", "drift: {method: ks}", "features: {exclude: [a]}"):
+        assert hashed(f"{SHORT}{other}\n") != plain
+    assert hashed(SHORT.replace("2013-03-01", "2013-03-02")) != plain
+
+
+def test_the_schema_knows_every_key_of_the_long_form() -> None:
+    schema = json.dumps(Monitor.model_json_schema(by_alias=True))
+    for key in yaml.safe_load(LONG):
+        assert f'"{key}"' in schema
+
+
+@pytest.mark.parametrize("line", range(1, len(LONG.splitlines()) + 1))
+def test_a_line_that_is_lost_is_a_fault_or_a_monitor(tmp_path: Path, line: int) -> None:
+    lines = LONG.splitlines()
+    del lines[line - 1]
+    path = write(tmp_path, "\n".join(lines))
+    found: tuple[Fault, ...] = ()
+    try:
+        assert isinstance(monitor_file.load(path), Monitor)
+    except ConfigError as error:
+        found = error.faults
+    assert all(fault.file == path and fault.problem for fault in found)

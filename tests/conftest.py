@@ -108,6 +108,19 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     return make_url(request.getfixturevalue("postgres_database"))
 
 
+@pytest.fixture(scope="session")
+def flight_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's home, made once: its champion, and its logs from February to April. Read it only.
+
+    `logs/predictions/**/*.parquet` and `logs/labels/**/*.parquet` are the warehouse.
+    """
+    from flights.demo import prepare
+
+    home = tmp_path_factory.mktemp("flights")
+    prepare(home)
+    return home
+
+
 def run(url: str, *statements: str) -> None:
     """Run statements one by one, each in a transaction of its own."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)

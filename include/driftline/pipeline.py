@@ -23,6 +23,7 @@ from driftline.config import Monitor, Rule
 from driftline.domain import (
     DAY,
     Incident,
+    Outcome,
     Reference,
     Series,
     Suite,
@@ -32,10 +33,11 @@ from driftline.domain import (
     digest,
 )
 from driftline.home import artifact
-from driftline.judge import Baselines, Evidence, broken, judge
+from driftline.judge import Baselines, Broken, Evidence, broken, judge
 from driftline.rules import rules_of
-from driftline.store import Store, ledger, measurements, outbox, references, verdicts
+from driftline.store import Store, ledger, measurements, monitors, outbox, references, verdicts
 from driftline.store import incidents as incident_table
+from driftline.store.ledger import Entry, State
 from driftline.watch import Result, Step, Watch
 
 log = logging.getLogger(__name__)
@@ -82,7 +84,7 @@ def _reference(store: Store, watch: Watch, window: Window) -> Reference:
     monitor = watch.monitor
     with store.read() as connection:
         if monitor.reference.previous is not None:
-            found = references.get(connection, watch.reference_id(window))
+            found = references.by_id(connection, monitor.monitor, watch.reference_id(window))
         else:
             found = references.in_force(
                 connection, monitor.monitor, monitor.config_hash, window.start
@@ -90,7 +92,7 @@ def _reference(store: Store, watch: Watch, window: Window) -> Reference:
     if found is not None:
         return found
     reference = watch.freeze(window)
-    with store.begin() as connection:
+    with store.begin(monitor.monitor) as connection:
         references.save(connection, reference, config_hash=monitor.config_hash)
     return reference
 
@@ -99,35 +101,37 @@ def record(
     connection: Connection, monitor: Monitor, results: Iterable[Result], run_id: str
 ) -> None:
     """Write what steps measured, each in place of what it wrote before; mark the ledger."""
-    now = datetime.now(UTC)
+    name, config_hash, now = monitor.monitor, monitor.config_hash, datetime.now(UTC)
+    monitors.save(connection, name, config_hash, run_id=run_id, recorded_at=now)
+    entries = []
     for result in results:
         step = result.step
         if not result.error:
             measurements.replace(
                 connection,
                 result.measurements,
-                monitor=monitor.monitor,
+                monitor=name,
                 window=step.window,
                 suite=step.suite,
                 as_of=step.as_of,
-                config_hash=monitor.config_hash,
+                config_hash=config_hash,
                 run_id=run_id,
                 recorded_at=now,
             )
-        ledger.mark(
-            connection,
-            monitor=monitor.monitor,
-            window=step.window,
-            suite=step.suite,
-            as_of=step.as_of,
-            config_hash=monitor.config_hash,
-            state="failed" if result.error else "done",
-            rows=result.rows,
-            coverage=result.coverage,
-            error=result.error,
-            run_id=run_id,
-            recorded_at=now,
+        entries.append(
+            Entry(
+                monitor=name,
+                window=step.window,
+                suite=step.suite,
+                state=State.FAILED if result.error else State.DONE,
+                as_of=step.as_of,
+                config_hash=config_hash,
+                rows=result.rows,
+                coverage=result.coverage,
+                error=result.error,
+            )
         )
+    ledger.mark(connection, entries, run_id=run_id, recorded_at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,37 +183,53 @@ def conclude(
         for expectation in watch.default_expectations(compared[step.window], step.window)
     ]
     rules = rules_of(monitor, expected)
-    horizon = max(cadence_length(cadence) for cadence in monitor.windows)
     evidence = Evidence(
-        broken=verdicts.broken(connection, monitor.monitor, interval.end - horizon, interval.end),
+        broken=_broken_before(connection, monitor, interval),
         log_start=watch.log_start,
         min_coverage=monitor.labels.min_coverage if monitor.labels else 0.0,
         maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
     )
     found: list[Verdict] = []
     for step in planned:
-        measured = measurements.of(
-            connection, monitor.monitor, step.window, step.suite, step.as_of, monitor.config_hash
+        known = measurements.of_window(
+            connection, monitor.monitor, step.window, monitor.config_hash
         )
-        past = verdicts.outcomes(connection, monitor.monitor, step.window)
+        measured = [m for m in known if m.suite is step.suite and m.as_of == step.as_of]
+        past = verdicts.outcomes(
+            connection,
+            monitor.monitor,
+            {rule.name for rule in rules},
+            cadence=step.window.cadence,
+            before=step.window.start,
+            config_hash=monitor.config_hash,
+            limit=max(rule.in_a_row for rule in rules),
+        )
         baselines = _baselines(compared[step.window])
         judged = judge(rules, measured, replace(evidence, past=past, baselines=baselines))
         evidence = replace(evidence, broken=(*evidence.broken, *broken(judged)))
-        verdicts.replace(
-            connection,
-            judged,
-            monitor=monitor.monitor,
-            window=step.window,
-            suite=step.suite,
-            as_of=step.as_of,
-            config_hash=monitor.config_hash,
-            run_id=run_id,
-            recorded_at=now,
-        )
+        verdicts.replace(connection, judged, judged=measured, run_id=run_id, recorded_at=now)
         found += judged
-    alive = _keep_incidents(connection, monitor.monitor, rules, found)
+    alive = _keep_incidents(connection, monitor, rules, interval, found)
     told = page and _tell(connection, monitor, interval, rules, alive, found, now)
     return Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told)
+
+
+def _broken_before(connection: Connection, monitor: Monitor, interval: Window) -> list[Broken]:
+    """Return the critical quality failures of earlier windows that longer windows still hold."""
+    horizon = max(cadence_length(cadence) for cadence in monitor.windows)
+    failures = verdicts.failures(
+        connection,
+        monitor.monitor,
+        suite=Suite.QUALITY,
+        outcome=Outcome.CRITICAL,
+        config_hash=monitor.config_hash,
+        start=interval.end - horizon,
+        end=interval.start,
+    )
+    return [
+        Broken(column=series.column_name, window=window, rule=rule)
+        for rule, series, window in failures
+    ]
 
 
 def _baselines(reference: Reference) -> Baselines:
@@ -220,28 +240,49 @@ def _baselines(reference: Reference) -> Baselines:
 
 
 def _keep_incidents(
-    connection: Connection, monitor: str, rules: Sequence[Rule], found: Sequence[Verdict]
+    connection: Connection,
+    monitor: Monitor,
+    rules: Sequence[Rule],
+    interval: Window,
+    found: Sequence[Verdict],
 ) -> dict[Incident, Verdict]:
-    """Bring the incidents of every series that fails, or has failed, up to date.
+    """Bring the incidents of every series that fails, or was failing, up to date.
 
-    Returns those still open that this run's verdicts keep alive, with the newest such verdict.
+    Returns those that stay open, each with the newest verdict of this run that keeps it so.
     """
     by_name = {(rule.name, rule.metric): rule for rule in rules}
     newest: dict[tuple[str, Series], Verdict] = {}
-    for verdict in found:
-        key = verdict.rule, verdict.measurement.series
-        if key not in newest or newest[key].measurement.window.end < verdict.measurement.window.end:
-            newest[key] = verdict
-    open_now = incident_table.open_series(connection, monitor)
-    touched = [k for k, v in newest.items() if v.outcome.failed or k in open_now]
+    for verdict in sorted(found, key=lambda verdict: verdict.measurement.window.end):
+        newest[verdict.rule, verdict.measurement.series] = verdict
+    before = {(i.rule, i.series): i for i in incident_table.firing(connection, monitor.monitor)}
+    unpaged = {i.id for i in incident_table.unpaged(connection, monitor.monitor)}
     alive: dict[Incident, Verdict] = {}
-    for name, series in touched:
-        history = verdicts.history(connection, monitor, name, series)
-        current = incidents(monitor, by_name[name, series.metric], series, history)
-        incident_table.replace(connection, monitor, name, series, current)
-        verdict = newest[name, series]
-        if current and current[-1].resolved is None and verdict.outcome.failed:
-            alive[current[-1]] = verdict
+    for cadence in monitor.windows:
+        touched = {
+            subject: verdict
+            for subject, verdict in newest.items()
+            if verdict.measurement.window.cadence == cadence
+            and (verdict.outcome.failed or subject in before)
+        }
+        history = verdicts.history(
+            connection,
+            monitor.monitor,
+            {name for name, _ in touched},
+            cadence=cadence,
+            config_hash=monitor.config_hash,
+        )
+        for (name, series), verdict in touched.items():
+            rule, said = by_name[name, series.metric], history.get((name, series), [])
+            current = incidents(monitor.monitor, rule, series, said)
+            earlier = before.get((name, series))
+            if earlier and earlier.id not in {incident.id for incident in current}:
+                # What it was built on has been restated: it goes on under its new beginning.
+                incident_table.save(connection, [replace(earlier, resolved=interval.end)])
+            incident_table.save(connection, current)
+            if current and current[-1].resolved is None and verdict.outcome.failed:
+                alive[current[-1]] = verdict
+                if earlier and earlier.id not in unpaged:
+                    incident_table.mark_paged(connection, [current[-1]], interval.end)
     return alive
 
 
@@ -256,11 +297,11 @@ def _tell(
 ) -> bool:
     """Put one grouped message a channel into the outbox, about what nobody has been told yet."""
     silent = {rule.name for rule in rules if "alert" not in rule.then}
-    paged = incident_table.paged(connection, [incident.id for incident in alive])
+    unpaged = {incident.id for incident in incident_table.unpaged(connection, monitor.monitor)}
     fresh = {
         incident: verdict
         for incident, verdict in alive.items()
-        if incident.id not in paged and incident.rule not in silent
+        if incident.id in unpaged and incident.rule not in silent
     }
     if not fresh:
         return False
@@ -269,20 +310,23 @@ def _tell(
         for verdict in found
         if verdict.measurement.suite is Suite.QUALITY and verdict.outcome.failed
     ]
-    look = places(monitor, fresh.values())
-    for route, part in delivery.routed(monitor.routes, fresh):
-        message = notice(monitor.monitor, interval, part, failed_quality, look)
-        ids = sorted(incident.id for incident in part)
-        outbox.add(
-            connection,
-            id=digest(monitor.monitor, str(interval), route.channel, route.target, ids),
-            monitor=monitor.monitor,
-            channel=route.channel,
-            target=route.target,
-            body=message.to_json(),
-            created_at=now,
+    messages = []
+    for channel, target, part in delivery.routed(monitor.routes, fresh):
+        look = places(monitor, part.values())
+        body = notice(monitor.monitor, interval, part, failed_quality, look).to_json()
+        told = sorted(incident.id for incident in part)
+        messages.append(
+            outbox.Message(
+                id=digest(monitor.monitor, str(interval), channel, target, told),
+                monitor=monitor.monitor,
+                channel=channel,
+                target=target,
+                body=body,
+                created=now,
+            )
         )
-    incident_table.mark_paged(connection, [incident.id for incident in fresh], now)
+    outbox.add(connection, messages)
+    incident_table.mark_paged(connection, fresh, now)
     return True
 
 

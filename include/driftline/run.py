@@ -18,7 +18,7 @@ from driftline.connections import Connections, from_environment
 from driftline.domain import Reference, Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError
 from driftline.pipeline import Conclusion
-from driftline.store import Store, ledger, monitors
+from driftline.store import Store, ledger
 from driftline.watch import Result, Step, Watch
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def planned(
     if store is None:
         return found
     with store.read() as connection:
-        done = ledger.done(connection, monitor.monitor, monitor.config_hash, start, end)
+        done = ledger.done(connection, monitor.monitor, config_hash=monitor.config_hash)
     return [
         interval
         for interval in found
@@ -67,12 +67,10 @@ def run(
     """
     with ExitStack() as opened:
         watch = opened.enter_context(Watch(monitor, connections))
-        with store.begin() as connection:
-            monitors.save(connection, monitor)
         measured = _measured(watch, todo, store, connections, as_of, jobs, opened)
         for interval, compared, results in measured:
             run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
-            with store.begin() as connection:
+            with store.begin(monitor.monitor) as connection:
                 pipeline.record(connection, monitor, results, run_id)
                 conclusion = pipeline.conclude(
                     connection, watch, compared, interval, as_of=as_of, run_id=run_id, page=page

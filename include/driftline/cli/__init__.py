@@ -1,0 +1,59 @@
+"""The command line: a thin shell over the pipeline."""
+
+import logging
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from driftline import __version__
+from driftline.cli.console import FAILED, WRONG_INPUT, err
+from driftline.cli.lint import lint, schema
+from driftline.cli.metrics import metrics
+from driftline.cli.report import report
+from driftline.cli.run import backfill, run
+from driftline.cli.store import store
+from driftline.errors import DriftlineError, InputError
+
+
+class _Group(click.Group):
+    """Turns driftline's errors into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+            ctx.exit(WRONG_INPUT)
+        except DriftlineError as error:
+            err.print(f"[red]failed:[/] {escape(str(error))}", soft_wrap=True)
+            ctx.exit(FAILED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="driftline")
+@click.option("-v", "--verbose", is_flag=True, help="Log what is done, to standard error.")
+def main(verbose: bool) -> None:
+    """Watch machine-learning models from the logs in your warehouse.
+
+    A monitor is a YAML file. MONITOR is its path, or its name: then it is looked for in
+    $DRIFTLINE_MONITORS, else in include/monitors and here.
+
+    \b
+    A first watch:
+      driftline init --warehouse URL --predictions TABLE > churn.yaml
+      driftline lint churn.yaml --connect
+      driftline run churn.yaml --from 2026-01-01 --to 2026-02-01
+      driftline metrics churn.yaml
+      driftline report churn.yaml
+
+    \b
+    Exit codes: 0 it ran; 1 it failed; 2 the input is wrong;
+    3 a verdict at or above --fail-on.
+    """
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+for _command in (lint, run, backfill, metrics, report, store, schema):
+    main.add_command(_command)

@@ -1,0 +1,86 @@
+"""What the commands share: the console, the exit codes, the options, the store."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from driftline.config import Moment, Monitor
+from driftline.connections import from_environment
+
+if TYPE_CHECKING:
+    from driftline.store import Store
+
+FAILED, WRONG_INPUT, VERDICT = 1, 2, 3
+"""Exit codes; 0 is that it ran."""
+
+COLORS = {"critical": "red", "warn": "yellow", "ok": "green", "not_evaluated": "dim"}
+
+out = Console()
+err = Console(stderr=True)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Time(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A date or a time; UTC unless it names a zone."""
+
+    name = "time"
+    _adapter = TypeAdapter(Moment)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return what was typed as a time in UTC."""
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError:
+            self.fail(f"{value!r} is no date or time, such as 2013-04-01 or 2013-04-01T06:00")
+
+
+def period(command: Command) -> Command:
+    """Give a command the options --from and --to."""
+    for option in (
+        click.option("--to", "end", type=Time(), help="Its end.  [default: last midnight, UTC]"),
+        click.option("--from", "start", type=Time(), help="Its start.  [default: a day before]"),
+    ):
+        command = option(command)
+    return command
+
+
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that measure; each loads the libraries (about 600 MB).",
+)
+as_of_option = click.option(
+    "--as-of",
+    type=Time(),
+    help="Which labels count: those known by then.  [default: the end of each day]",
+)
+fail_on_option = click.option(
+    "--fail-on",
+    type=click.Choice(["warn", "critical"]),
+    help="Exit with 3 when a verdict is this or worse.",
+)
+
+
+@contextmanager
+def open_store(monitor: Monitor) -> "Iterator[Store]":
+    """Open a monitor's store; a SQLite file that is not there yet is made."""
+    from driftline import store as stores
+
+    url = stores.store_url(monitor.store, folder=monitor.folder, connections=from_environment)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        stores.upgrade(url)
+        err.print(f"made the store {escape(str(url.database))}", soft_wrap=True, highlight=False)
+    with stores.Store.open(url) as opened:
+        yield opened

@@ -1,0 +1,62 @@
+"""`driftline lint` and `driftline schema`: is the file right?"""
+
+import json
+from collections.abc import Sequence
+
+import click
+from rich.markup import escape
+
+from driftline import monitor_file
+from driftline.cli.console import WRONG_INPUT, err, out
+from driftline.config import Monitor
+from driftline.errors import InputError
+
+
+@click.command()
+@click.argument("monitors", nargs=-1, metavar="[MONITOR]...")
+@click.option("--connect", is_flag=True, help="Also compare with the tables in the warehouse.")
+def lint(monitors: Sequence[str], connect: bool) -> None:
+    """Check monitor files; without a MONITOR, all that are found.
+
+    Every fault is shown with its line, what was found and what is allowed.
+    """
+    names = monitors or [str(path) for path in monitor_file.monitor_files()]
+    if not names:
+        looked = ", ".join(map(str, monitor_file.search_path()))
+        raise InputError(f"no monitor files in {looked}; write one with: driftline init")
+    faulty = 0
+    for name in names:
+        try:
+            monitor = monitor_file.find(name)
+            problems = _problems(monitor, connect)
+        except InputError as error:
+            problems, monitor = [str(error)], None
+        for problem in problems:
+            err.print(escape(problem), soft_wrap=True, highlight=False)
+        faulty += bool(problems)
+        if monitor and not problems:
+            out.print(f"[green]ok[/] {escape(str(monitor.path))}", soft_wrap=True)
+            for note in monitor.not_acted_on:
+                out.print(f"   note: {escape(note)}", soft_wrap=True)
+    if faulty:
+        raise click.exceptions.Exit(WRONG_INPUT)
+
+
+def _problems(monitor: Monitor, connect: bool) -> list[str]:
+    problems: list[str] = []
+    if monitor.quality:
+        from driftline.suites.quality import unknown_types
+
+        problems += [f"{monitor.path}: {problem}" for problem in unknown_types(monitor.quality)]
+    if connect:
+        from driftline.warehouse import open_logs
+
+        with open_logs(monitor) as logs:
+            problems += [f"{monitor.path}: {fault}" for fault in logs.check()]
+    return problems
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the monitor file, for editors."""
+    click.echo(json.dumps(Monitor.model_json_schema(by_alias=True), indent=2))

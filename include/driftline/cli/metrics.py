@@ -1,0 +1,102 @@
+"""`driftline metrics`: the metrics table."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from driftline import monitor_file
+from driftline.cli.console import COLORS, Time, open_store, out
+from driftline.config import Monitor
+from driftline.domain import Suite
+
+
+@click.command()
+@click.argument("monitor")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.option("--suite", type=click.Choice([str(suite) for suite in Suite]))
+@click.option("--metric", help="One metric, such as psi or roc_auc.")
+@click.option("--column", help="One column.")
+@click.option("--segment", help="One segment, such as origin=JFK; '' is all rows.")
+@click.option("--window", help="One cadence, such as 7d.")
+@click.option("--from", "start", type=Time(), help="Windows that start then or later.")
+@click.option("--to", "end", type=Time(), help="Windows that end then or before.")
+@click.option("--history", is_flag=True, help="All that was ever known, not only the newest.")
+@click.option("--limit", type=click.IntRange(1), help="The newest so many rows.")
+def metrics(
+    monitor: str,
+    form: str,
+    suite: str | None,
+    metric: str | None,
+    column: str | None,
+    segment: str | None,
+    window: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    history: bool,
+    limit: int | None,
+) -> None:
+    """Show MONITOR's rows of the metrics table.
+
+    Each number as it is known by now, with the worst verdict that a rule gave it. As json or csv
+    it has the table's columns, times in UTC, and null where a value is missing. The table form
+    shows the newest 40 rows unless --limit says otherwise.
+    """
+    from driftline.store import measurements
+
+    loaded = monitor_file.find(monitor)
+    read = measurements.history if history else measurements.current
+    with open_store(loaded) as store, store.read() as connection:
+        rows = read(
+            connection,
+            loaded.monitor,
+            suite=suite,
+            metric=metric,
+            column=column,
+            segment=segment,
+            cadence=window,
+            start=start,
+            end=end,
+            limit=limit or (40 if form == "table" else None),
+        )
+    if form == "table":
+        out.print(_metrics_table(loaded, rows))
+    elif form == "json":
+        click.echo(json.dumps(rows, default=_plain, indent=1))
+    else:
+        columns = list(rows[0]) if rows else []
+        writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+
+
+def _plain(value: object) -> object:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
+
+
+def _metrics_table(monitor: Monitor, rows: Sequence[dict[str, Any]]) -> Table | str:
+    if not rows:
+        return f"No measurements yet; next: driftline run {escape(monitor.monitor)}"
+    table = Table()
+    for heading in ("window", "metric", "of", "value", "rows", "verdict", "reason"):
+        numeric = heading in ("value", "rows")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        subject = (row["column_name"], row["segment"], row["model_version"], row["detail"])
+        verdict = row.get("verdict") or ""
+        table.add_row(
+            f"{row['cadence']} to {row['window_end']:%F %H:%M}",
+            row["metric"],
+            escape(" ".join(filter(None, subject))),
+            "-" if row["value"] is None else f"{row['value']:.4g}",
+            "-" if row["row_count"] is None else f"{row['row_count']:,}",
+            f"[{COLORS.get(verdict, 'default')}]{verdict.replace('_', ' ')}[/]",
+            escape(row["reason"]),
+        )
+    return table

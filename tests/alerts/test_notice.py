@@ -1,0 +1,87 @@
+from datetime import UTC, datetime
+
+from driftline.alerts.notice import MOST_LINES, Notice, notice
+from driftline.alerts.slack import blocks, escape
+from driftline.domain import DAY, Engine, Incident, Outcome, Scope, Suite, Verdict, Window
+
+END = datetime(2013, 4, 12, tzinfo=UTC)
+DAY_WINDOW, WEEK = Window.ending("1d", END), Window.ending("7d", END)
+
+
+def verdict(rule: str, metric: str, value: float, **rest: object) -> Verdict:
+    suite = rest.pop("suite", Suite.DRIFT)
+    scope = Scope(monitor="flights", window=WEEK, as_of=END, config_hash="c")
+    measurement = scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, **rest)
+    return Verdict(
+        rule=rule,
+        measurement=measurement,
+        outcome=Outcome.CRITICAL,
+        reason=f"{measurement.series.subject} is {value}, above 1",
+        streak=3,
+        firing=True,
+    )
+
+
+def incident(found: Verdict, severity: Outcome = Outcome.CRITICAL) -> Incident:
+    return Incident(
+        monitor="flights",
+        rule=found.rule,
+        series=found.measurement.series,
+        severity=severity,
+        began=END - 2 * DAY,
+        fired=END,
+        last_failed=END,
+    )
+
+
+def told(*found: Verdict, quality: tuple[Verdict, ...] = ()) -> Notice:
+    firing = {incident(one): one for one in found}
+    return notice("flights", DAY_WINDOW, firing, quality, ["report.html"])
+
+
+def test_it_says_what_how_much_since_when_and_where_to_look() -> None:
+    loss = verdict("worse-than-a-constant", "log_loss_ratio", 1.03, row_count=6812, coverage=0.9571)
+    text = told(loss).text
+    for part in (
+        "flights: worse-than-a-constant (critical, 1d 2013-04-11 to 2013-04-12)",
+        "since 2013-04-10 00:00 UTC",
+        "log_loss_ratio (7d) is 1.03, above 1 (6,812 rows, 96% labelled)",
+        "look: report.html",
+    ):
+        assert part in text
+
+
+def test_one_rule_on_many_columns_is_one_finding_with_the_worst_first() -> None:
+    columns = [
+        verdict("drift", "psi", value / 10, column_name=f"c{value}") for value in range(1, 10)
+    ]
+    (finding,) = told(*columns).findings
+    assert finding.lines[0].startswith("psi of c9")
+    assert finding.lines[MOST_LINES] == f"and {9 - MOST_LINES} more"
+
+
+def test_broken_data_is_named_as_the_probable_cause() -> None:
+    loss = verdict("worse", "log_loss_ratio", 1.03)
+    nulls = verdict("not-null", "null_share", 0.9, suite=Suite.QUALITY, column_name="temp")
+    assert told(loss, quality=(nulls,)).causes == (nulls.reason,)
+    assert told(loss, nulls, quality=(nulls,)).causes == ()
+
+
+def test_the_outbox_keeps_it_whole() -> None:
+    written = told(verdict("a", "psi", 1.0), verdict("b", "psi", 2.0, column_name="é<&>"))
+    assert Notice.from_json(written.to_json()) == written
+
+
+def test_slack_shows_hostile_text_as_text() -> None:
+    hostile = verdict("r", "psi", 2.0, column_name="<!channel> <http://x|click> & `rm`")
+    shown = str(blocks(told(hostile)))
+    assert "<!channel>" not in shown
+    assert "&lt;!channel&gt; &lt;http://x|click&gt; &amp; 'rm'" in shown
+    assert escape("a&lt;") == "a&amp;lt;"
+
+
+def test_slack_takes_a_long_message() -> None:
+    found = [verdict(f"rule-{n}", "psi", 1.0, column_name="x" * 2_000) for n in range(80)]
+    shown = blocks(told(*found))
+    assert len(shown) <= 50
+    assert all(len(block["text"]["text"]) <= 3_000 for block in shown)

@@ -1,0 +1,104 @@
+"""The rooms import one way only, and what is heavy is loaded by who uses it."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
+
+LEVELS = [
+    {"errors"},
+    {"metrics", "domain"},
+    {"stats", "config", "connections"},
+    {"judge", "rules", "monitor_file", "home"},
+    {"warehouse", "store"},
+    {"suites"},
+    {"alerts", "retraining", "watch"},
+    {"pipeline"},
+    {"run"},
+    {"cli", "orchestration"},
+]
+"""A room imports from rooms above it, and from itself."""
+
+ONLY_IN = {
+    "great_expectations": {"suites/quality.py"},
+    "evidently": {"suites/evidently.py"},
+    "slack_sdk": {"alerts/slack.py"},
+    "airflow": {"orchestration"},
+}
+
+HEAVY = {"pandas", "great_expectations", "evidently", "sklearn", "scipy", "slack_sdk", "alembic"}
+
+
+def files() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(path: str) -> str:
+    return path.removesuffix(".py").split("/")[0]
+
+
+def level(name: str) -> int:
+    return next(number for number, rooms in enumerate(LEVELS) if name in rooms)
+
+
+def test_every_room_has_its_level() -> None:
+    found = {room(path) for path, _ in files()} - {"__init__"}
+    assert found <= set().union(*LEVELS), "give a new room its place in LEVELS"
+
+
+def test_rooms_import_one_way() -> None:
+    wrong = []
+    for path, tree in files():
+        if path == "__init__.py":
+            continue
+        for name in imports(tree):
+            parts = name.split(".")
+            if parts[0] != "driftline" or len(parts) < 2 or parts[1] == "__version__":
+                continue
+            own, other = room(path), parts[1]
+            if own != other and level(other) > level(own):
+                wrong.append(f"{path} imports {name}")
+    assert wrong == []
+
+
+def test_a_library_that_could_be_replaced_is_imported_in_one_place() -> None:
+    wrong = []
+    for path, tree in files():
+        for name in imports(tree):
+            allowed = ONLY_IN.get(name.split(".")[0])
+            if allowed and not any(path == place or room(path) == place for place in allowed):
+                wrong.append(f"{path} imports {name}")
+    assert wrong == []
+
+
+def test_heavy_libraries_are_imported_inside_functions() -> None:
+    wrong = []
+    for path, tree in files():
+        for node in tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                wrong += [f"{path}: {n}" for n in imports(node) if n.split(".")[0] in HEAVY]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "module", ["driftline", "driftline.monitor_file", "driftline.cli", "driftline.pipeline"]
+)
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*(set(sys.modules) & {HEAVY!r}))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []

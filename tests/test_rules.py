@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from driftline.config import Expectation, Monitor
+from driftline.domain import cadence_length
+from driftline.rules import MIN_QUALITY_ROWS, default_rules, rules_of
+
+FILE: dict[str, Any] = {
+    "monitor": "m",
+    "task": "binary",
+    "warehouse": "sqlite:///x.db",
+    "predictions": {"table": "p", "id": "i", "timestamp": "t", "score": "s", "prediction": "c"},
+    "labels": {"table": "l", "id": "i", "timestamp": "t", "label": "y"},
+    "reference": {"window": ["2013-03-01", "2013-04-01"]},
+}
+
+
+def monitor(**changes: Any) -> Monitor:
+    return Monitor.model_validate(FILE | changes)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("windows", [["1h", "1d", "7d"], ["1d"], ["1h", "30d"]])
+@pytest.mark.parametrize("method", ["auto", "ks", ["wasserstein", "psi"]])
+def test_default_rules_could_stand_in_the_file(task: str, windows: list, method: Any) -> None:
+    predictions = dict(FILE["predictions"])
+    if task == "multiclass":
+        predictions["score"] = {"a": "p_a", "b": "p_b"}
+    file = {"task": task, "windows": windows, "predictions": predictions}
+    file |= {"drift": {"method": method}}
+    found = default_rules(monitor(**file))
+    assert [rule.name for rule in found] == ["features-drift", "score-drift", "performance"]
+    longest = {rule.window for rule in found}
+    assert longest == {windows[-1]}
+    written = [rule.model_dump(by_alias=True, exclude_defaults=True) for rule in found]
+    for rule in written:
+        if "worse_by" in rule:
+            rule["worse_by"] = "10%"
+    assert len(monitor(**file, rules=written).rules or ()) == len(found)
+
+
+def test_default_rules_are_quiet() -> None:
+    for rule in default_rules(monitor()):
+        assert rule.in_a_row == 3
+        assert rule.min_rows >= 100
+        assert cadence_length(rule.window or "").days == 7
+
+
+def test_without_labels_there_is_no_performance() -> None:
+    names = [rule.name for rule in default_rules(monitor(labels=None))]
+    assert names == ["features-drift", "score-drift"]
+
+
+def test_without_days_there_is_nothing_to_judge() -> None:
+    assert default_rules(monitor(windows=["1h"])) == ()
+
+
+def test_rules_that_are_written_replace_the_default_ones() -> None:
+    own = monitor(rules=[{"metric": "psi", "max": 1}])
+    assert [rule.name for rule in rules_of(own, [])] == ["psi"]
+    assert rules_of(monitor(rules=[]), []) == ()
+
+
+def test_every_expectation_is_a_rule_with_its_severity() -> None:
+    own = monitor(
+        rules=[],
+        quality=[{"expect_column_values_to_not_be_null": {"column": "a", "severity": "critical"}}],
+    )
+    derived = Expectation(type="expect_table_row_count_to_be_between", kwargs={"min_value": 1})
+    written, default = rules_of(own, [derived])
+    assert (written.columns, written.severity, written.min_rows) == (("a",), "critical", 0)
+    assert (default.columns, default.severity, default.min_rows) == (
+        ("",),
+        "warn",
+        MIN_QUALITY_ROWS,
+    )
+    assert default.detail == derived.detail != ""

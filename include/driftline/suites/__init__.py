@@ -1,0 +1,1 @@
+"""What is asked of a window, by which engine: quality, drift, performance."""

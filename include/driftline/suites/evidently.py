@@ -1,0 +1,362 @@
+"""Evidently: drift, performance and the report of a window. Nothing else imports it."""
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from driftline.config import DriftMethod, Task
+from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite
+from driftline.errors import MissingExtra, SuiteError
+from driftline.suites import page
+from driftline.suites.frame import Frame, obstacle, remark
+from driftline.suites.outcomes import Outcomes
+from driftline.warehouse.rows import Rows
+
+Found = float | str
+"""What Evidently says of something: its value, or why there is none."""
+
+
+class _Test(NamedTuple):
+    """How Evidently calls a method, what its score is to us, and in which unit."""
+
+    stattest: str
+    metric: str
+    factor: float = 1.0
+
+
+_TESTS: Mapping[DriftMethod, _Test] = {
+    DriftMethod.PSI: _Test("psi", "psi"),
+    # Evidently takes natural logarithms; the distance in base 2 runs from 0 to 1.
+    DriftMethod.JENSEN_SHANNON: _Test(
+        "jensenshannon", "jensen_shannon", 1 / math.sqrt(math.log(2))
+    ),
+    DriftMethod.KL: _Test("kl_div", "kl"),
+    DriftMethod.HELLINGER: _Test("hellinger", "hellinger"),
+    DriftMethod.WASSERSTEIN: _Test("wasserstein", "wasserstein"),
+    DriftMethod.KS: _Test("ks", "ks_p_value"),
+    DriftMethod.CHI_SQUARE: _Test("chisquare", "chi_square_p_value"),
+}
+"""TOTAL_VARIATION is absent: Evidently's is the p-value of a permutation test, minutes long."""
+
+
+def drift(
+    scope: Scope,
+    current: Rows | Frame,
+    reference: Rows | Frame,
+    columns: Mapping[str, ColumnKind],
+    methods: Callable[[str], tuple[DriftMethod, ...]],
+) -> list[Measurement]:
+    """Return what Evidently measures of each column's drift, a reason where it cannot.
+
+    Hand over the reference as a Frame where several windows are compared with it: it is then
+    converted once. Raises SuiteError when Evidently fails on every column that it was asked for.
+    """
+    current, reference = Frame.of(current, columns), Frame.of(reference, columns)
+    pairs = [(name, method) for name in columns for method in methods(name) if method in _TESTS]
+    reasons = {pair: obstacle(*pair, current, reference) for pair in pairs}
+    found: dict[Any, Found] = {pair: reason for pair, reason in reasons.items() if reason}
+    asked = [pair for pair in pairs if not reasons[pair]]
+    if asked:
+        from_evidently = _import().metrics.ValueDrift
+        places = {name: f"c{place}" for place, name in enumerate(columns)}
+        found |= _values(
+            {
+                (name, method): from_evidently(
+                    # The bound is ours to judge by; Evidently's own would look for one.
+                    column=places[name],
+                    method=_TESTS[method].stattest,
+                    threshold=1.0,
+                )
+                for name, method in asked
+            },
+            _dataset(current, places),
+            _dataset(reference, places),
+        )
+    return [
+        _measured(
+            scope,
+            Suite.DRIFT,
+            _TESTS[method].metric,
+            found[name, method],
+            factor=_TESTS[method].factor,
+            remark=remark(name, current, reference),
+            column_name=name,
+            baseline="reference",
+            row_count=current.columns[name].usable,
+        )
+        for name, method in pairs
+    ]
+
+
+def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
+    """Return Evidently's performance of the labelled rows, under scikit-learn's names.
+
+    A metric that these rows leave undefined (one class, no prediction of it) has a reason. Raises
+    SuiteError when Evidently fails on everything that it was asked for.
+    """
+    names = [
+        name
+        for name, metric in _METRICS.items()
+        if outcomes.task in metric.tasks and (outcomes.scores is not None or not metric.scored)
+    ]
+    found: dict[tuple[str, str], Found] = {
+        (name, ""): reason for name in names if (reason := outcomes.undefined(name))
+    }
+    for scored in (False, True):
+        asked = [n for n in names if (n, "") not in found and _METRICS[n].scored is scored]
+        if not asked:
+            continue
+        if outcomes.task is Task.MULTICLASS and not scored:
+            found |= _by_class(outcomes, asked)
+        else:
+            made = {(name, ""): _METRICS[name].make() for name in asked}
+            found |= _values(made, _scored_dataset(outcomes, scored=scored))
+    found = dict(sorted(found.items(), key=lambda item: (names.index(item[0][0]), item[0][1])))
+    return [
+        _measured(
+            scope,
+            Suite.PERFORMANCE,
+            metric,
+            value,
+            # Evidently gives the percentage error in per cent, scikit-learn as a share.
+            factor=0.01 if metric == "mape" else 1.0,
+            remark=outcomes.remark,
+            detail=detail,
+            row_count=len(outcomes),
+            coverage=outcomes.coverage,
+        )
+        for (metric, detail), value in found.items()
+    ]
+
+
+class _Metric(NamedTuple):
+    """Evidently's name of a metric, the tasks it is of, and whether it reads scores."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    scored: bool = False
+    options: Mapping[str, bool] = {}
+
+    def make(self, suffix: str = "") -> Any:
+        """Return Evidently's metric."""
+        return getattr(_import().metrics, self.name + suffix)(**({} if suffix else self.options))
+
+
+_CLASSES = (Task.BINARY, Task.MULTICLASS)
+_METRICS: Mapping[str, _Metric] = {
+    "accuracy": _Metric("Accuracy", _CLASSES),
+    "precision": _Metric("Precision", _CLASSES),
+    "recall": _Metric("Recall", _CLASSES),
+    "f1": _Metric("F1Score", _CLASSES),
+    "roc_auc": _Metric("RocAuc", _CLASSES, True, {"roc_curve": False}),
+    "log_loss": _Metric("LogLoss", _CLASSES, True),
+    "mae": _Metric("MAE", (Task.REGRESSION,), False, {"error_distr": False}),
+    "rmse": _Metric("RMSE", (Task.REGRESSION,), False, {"error_distr": False}),
+    "mape": _Metric("MAPE", (Task.REGRESSION,), False, {"perc_error_plot": False}),
+    "r2": _Metric("R2Score", (Task.REGRESSION,), False, {"error_distr": False}),
+}
+
+
+def _by_class(outcomes: Outcomes, names: Iterable[str]) -> dict[tuple[str, str], Found]:
+    """Return the class metrics of many classes: by class, and their plain mean.
+
+    Evidently takes a window in which two classes occur for a binary task and fails, so accuracy
+    is asked of "right or wrong" and the macro average is made of its values by class.
+    """
+    names = list(names)
+    metrics = {name: _METRICS[name].make("ByLabel") for name in names if name != "accuracy"}
+    classes = sorted({*outcomes.present.tolist(), *np.unique(outcomes.y_pred).tolist()})
+    every = _values(metrics, _scored_dataset(outcomes, scored=False))
+    found: dict[tuple[str, str], Found] = {}
+    for name, by_label in every.items():
+        if isinstance(by_label, str):
+            found[name, ""] = by_label
+            continue
+        found[name, ""] = float(np.mean([by_label[_label(place)] for place in classes]))
+        for place in classes:
+            reason = outcomes.undefined(name, place)
+            found[name, outcomes.classes[place]] = reason or by_label[_label(place)]
+    if "accuracy" in names:
+        right = (outcomes.y_true == outcomes.y_pred).astype(int)
+        dataset = _labelled_dataset(np.ones_like(right), right)
+        found |= _values({("accuracy", ""): _METRICS["accuracy"].make()}, dataset)
+    return found
+
+
+def _label(place: int) -> str:
+    return f"k{place}"
+
+
+def _scored_dataset(outcomes: Outcomes, *, scored: bool) -> Any:
+    """Return labels beside scores, or beside predicted classes or values."""
+    import pandas as pd
+
+    evidently = _import()
+    if outcomes.task is Task.REGRESSION:
+        frame = pd.DataFrame({"target": outcomes.y_true, "prediction": outcomes.y_pred})
+        return _typed(frame, regression=[evidently.Regression()])
+    if scored and outcomes.scores is not None:
+        # Two classes, however they are written, are a binary task to Evidently.
+        if len(outcomes.classes) == 2:
+            score = outcomes.scores if outcomes.scores.ndim == 1 else outcomes.scores[:, 1]
+            frame = pd.DataFrame({"target": outcomes.y_true, "score": score})
+            task = evidently.BinaryClassification(
+                target="target", prediction_probas="score", pos_label=1
+            )
+            return _typed(frame, classification=[task])
+        labels = [_label(place) for place in range(len(outcomes.classes))]
+        frame = pd.DataFrame(dict(zip(labels, outcomes.scores.T, strict=True)))
+        frame["target"] = np.array(labels, dtype=object)[outcomes.y_true]
+        task = evidently.MulticlassClassification(target="target", prediction_probas=labels)
+        return _typed(frame, classification=[task])
+    if outcomes.task is Task.BINARY:
+        return _labelled_dataset(outcomes.y_true, outcomes.y_pred)
+    named = np.array([_label(place) for place in range(len(outcomes.classes))], dtype=object)
+    return _labelled_dataset(named[outcomes.y_true], named[outcomes.y_pred])
+
+
+def _labelled_dataset(y_true: Any, y_pred: Any) -> Any:
+    import pandas as pd
+
+    evidently = _import()
+    frame = pd.DataFrame({"target": y_true, "prediction": y_pred})
+    if y_true.dtype == object:
+        task = evidently.MulticlassClassification(target="target", prediction_labels="prediction")
+    else:
+        task = evidently.BinaryClassification(
+            target="target", prediction_labels="prediction", pos_label=1
+        )
+    return _typed(frame, classification=[task])
+
+
+_datasets: WeakKeyDictionary[Frame, dict[tuple[str, ...], Any]] = WeakKeyDictionary()
+
+
+def _dataset(frame: Frame, names: Mapping[str, str], *, shown: bool = False) -> Any:
+    """Return a frame's usable columns as Evidently's dataset, under other names; made once.
+
+    With `shown`, texts are made fit to be drawn; Evidently is never told to guess a type.
+    """
+    made = _datasets.setdefault(frame, {})
+    key = (*names.values(), str(shown))
+    if key not in made:
+        import pandas as pd
+
+        usable = {n: c for n, c in frame.columns.items() if n in names and not c.problem}
+        values = {
+            names[name]: _shown(column.values)
+            if shown and column.kind is ColumnKind.CATEGORICAL
+            else column.values
+            for name, column in usable.items()
+        }
+        made[key] = _typed(
+            pd.DataFrame(values), kinds={names[n]: c.kind for n, c in usable.items()}
+        )
+    return made[key]
+
+
+def _shown(values: Any) -> Any:
+    texts = {value: page.plain(value) for value in set(values.tolist()) if value is not None}
+    return np.array([texts.get(value) for value in values.tolist()], dtype=object)
+
+
+def _typed(frame: Any, *, kinds: Mapping[str, ColumnKind] | None = None, **tasks: Any) -> Any:
+    """Return Evidently's dataset with every column's type stated, so that it infers none."""
+    evidently = _import()
+    if kinds is None:
+        kinds = {
+            name: ColumnKind.NUMERIC if frame[name].dtype.kind == "f" else ColumnKind.CATEGORICAL
+            for name in frame.columns
+        }
+    definition = evidently.DataDefinition(
+        numerical_columns=[n for n, kind in kinds.items() if kind is ColumnKind.NUMERIC],
+        categorical_columns=[n for n, kind in kinds.items() if kind is ColumnKind.CATEGORICAL],
+        text_columns=[],
+        datetime_columns=[],
+        unknown_columns=[],
+        list_columns=[],
+        **tasks,
+    )
+    with _quiet():
+        return evidently.Dataset.from_pandas(frame, data_definition=definition)
+
+
+def _values(metrics: Mapping[Any, Any], current: Any, reference: Any = None) -> dict[Any, Any]:
+    """Return the values of these metrics, one by one where all at once fail.
+
+    Raises SuiteError when none of them can be had.
+    """
+    try:
+        return _run(metrics, current, reference)
+    except Exception as first:
+        values: dict[Any, Any] = {}
+        failures = 0
+        for key, metric in metrics.items() if len(metrics) > 1 else ():
+            try:
+                values |= _run({key: metric}, current, reference)
+            except Exception as error:  # noqa: BLE001
+                values[key] = f"Evidently failed: {_words(error)}"
+                failures += 1
+        if failures == len(values):
+            raise SuiteError(f"Evidently failed on every metric: {_words(first)}") from first
+        return values
+
+
+def _run(metrics: Mapping[Any, Any], current: Any, reference: Any) -> dict[Any, Any]:
+    with _quiet():
+        snapshot = _import().Report(list(metrics.values())).run(current, reference)
+    results = snapshot.metric_results
+    return {key: _value(results[metric.metric_id]) for key, metric in metrics.items()}
+
+
+def _value(result: Any) -> Any:
+    if hasattr(result, "mean"):
+        return result.mean.value
+    if hasattr(result, "values"):
+        return {label: single.value for label, single in result.values.items()}
+    return result.value
+
+
+def _measured(
+    scope: Scope,
+    suite: Suite,
+    metric: str,
+    found: Found,
+    *,
+    factor: float = 1.0,
+    remark: str = "",
+    **rest: Any,
+) -> Measurement:
+    value, reason = (None, found) if isinstance(found, str) else (float(found) * factor, remark)
+    return scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, reason=reason, **rest)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:160]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep numpy's and scikit-learn's warnings of divisions by zero out of the log."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _import() -> Any:
+    """Return Evidently, which takes seconds to import, with its telemetry off."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    try:
+        with _quiet():
+            import evidently
+            import evidently.metrics
+            import evidently.presets
+    except ImportError as error:
+        raise MissingExtra("evidently", "evidently") from error
+    return evidently

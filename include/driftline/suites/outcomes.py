@@ -1,0 +1,338 @@
+"""What came of the predictions: labels, classes and scores side by side, ready to be scored."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from driftline.config import Monitor, Task
+from driftline.errors import LogError
+from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, score_of
+
+_INTEGRAL = re.compile(r"([+-]?\d+)\.0*")
+_MOST_CLASSES = 1000
+_SELF_EXPLAINING = ({"0", "1"}, {"-1", "1"})
+_ROUNDING = 1e-6
+"""How far above 1 a probability may lie that went through single precision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """The labelled rows that can be scored, and how many others there were.
+
+    Binary: `y_true` and `y_pred` hold 1 for the positive class, else 0; `scores` is P(positive).
+    Multiclass: both hold the place of the class in `classes`; `scores` has a column a class.
+    Regression: both hold values. `scores` is None where the log has none. `dropped` maps why a
+    labelled row could not be used to how many there were.
+    """
+
+    task: Task
+    rows: int
+    labelled: int
+    y_true: NDArray[Any]
+    y_pred: NDArray[Any]
+    scores: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
+    unscored: tuple[str, ...] = ()
+    """Classes for which the log has no score."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.y_true)
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of the predictions that have a label; None without predictions."""
+        return self.labelled / self.rows if self.rows else None
+
+    @property
+    def present(self) -> NDArray[Any]:
+        """The classes, by place, that the labels hold."""
+        return np.unique(self.y_true)
+
+    @property
+    def remark(self) -> str:
+        """What was dropped, in words; '' when nothing was."""
+        parts = [f"{number:,} rows left out: {why}" for why, number in self.dropped.items()]
+        return "; ".join(parts)
+
+    @property
+    def empty(self) -> str:
+        """Why nothing can be measured, in words; '' when something can."""
+        if not self.rows:
+            return "no predictions"
+        if not self.labelled:
+            return "no labels"
+        if not len(self):
+            return f"no labelled row can be used: {self.remark}"
+        return "only one labelled row" if len(self) == 1 else ""
+
+    def undefined(self, metric: str, place: int | None = None) -> str:
+        """Return why these rows leave a metric undefined (of one class: `place`), '' if not."""
+        if self.empty:
+            return self.empty
+        if metric in ("precision", "recall", "f1") and self.task is not Task.REGRESSION:
+            return self._undefined_class_metric(metric, place)
+        if metric == "mape" and (zeros := int((self.y_true == 0).sum())):
+            return f"{zeros:,} labels are 0: no error is relative to them"
+        if metric == "r2" and len(self.present) == 1:
+            return "every label is the same: there is no variance to explain"
+        if metric in _OF_SCORES and self.unscored:
+            return f"no score is logged for {_some(self.unscored)}"
+        if metric in _OF_PROBABILITIES and (stray := self._stray):
+            return f"the class probabilities of {stray:,} rows do not add up to 1"
+        if metric in _OF_SEVERAL_CLASSES:
+            if len(self.present) == 1:
+                return f"every label is {self.classes[int(self.present[0])]!r}"
+            if metric == "roc_auc" and len(self.present) < len(self.classes):
+                absent = set(range(len(self.classes))) - set(self.present.tolist())
+                return f"no label is {_some(self.classes[place] for place in sorted(absent))}"
+        if (
+            metric == "observed_predicted_ratio"
+            and self.scores is not None
+            and not self.scores.sum()
+        ):
+            return "every score is 0"
+        return ""
+
+    def _undefined_class_metric(self, metric: str, place: int | None) -> str:
+        if place is None:
+            if self.task is Task.MULTICLASS:
+                return ""
+            place = 1
+        name = repr(self.classes[place])
+        labelled, predicted = (self.y_true == place).any(), (self.y_pred == place).any()
+        if metric == "precision" and not predicted:
+            return f"no row is predicted to be {name}"
+        if metric == "recall" and not labelled:
+            return f"no label is {name}"
+        if metric == "f1" and not (labelled or predicted):
+            return f"{name} is neither predicted nor a label"
+        return ""
+
+    @property
+    def _stray(self) -> int:
+        if self.scores is None or self.scores.ndim == 1:
+            return 0
+        return int((np.abs(self.scores.sum(axis=1) - 1) > _SLACK).sum())
+
+
+_OF_SCORES = {"roc_auc", "log_loss", "log_loss_ratio", "brier"}
+_OF_PROBABILITIES = {"log_loss", "log_loss_ratio", "brier"}
+_OF_SEVERAL_CLASSES = {"roc_auc", "balanced_accuracy", "log_loss_ratio", "average_precision"}
+_SLACK = 0.05
+"""How far the probabilities of a row may miss 1 by rounding."""
+
+
+def _some(names: Iterable[str]) -> str:
+    names = [repr(name) for name in names]
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def outcomes(monitor: Monitor, rows: Rows) -> Outcomes:
+    """Return what came of these rows' predictions.
+
+    Raises LogError where labels or classes are not as the monitor file says.
+    """
+    table = rows.table
+    if LABEL not in table.column_names:
+        table = table.append_column(LABEL, pa.nulls(len(table), pa.string()))
+    read = {Task.BINARY: _binary, Task.MULTICLASS: _multiclass, Task.REGRESSION: _regression}
+    columns = read[monitor.task](table, monitor)
+    has_label = pc.is_valid(table[LABEL]).to_numpy()
+    kept, dropped = has_label, {}
+    for reason, usable in columns.usable.items():
+        if lost := int((kept & ~usable).sum()):
+            dropped[reason] = lost
+        kept = kept & usable
+    return Outcomes(
+        task=monitor.task,
+        rows=table.num_rows,
+        labelled=int(has_label.sum()),
+        y_true=columns.y_true[kept],
+        y_pred=columns.y_pred[kept],
+        scores=None if columns.scores is None else columns.scores[kept],
+        classes=columns.classes,
+        unscored=columns.unscored,
+        dropped=dropped,
+    )
+
+
+class _Columns(NamedTuple):
+    y_true: NDArray[Any]
+    y_pred: NDArray[Any]
+    usable: Mapping[str, NDArray[np.bool_]]
+    scores: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
+    unscored: tuple[str, ...] = ()
+
+
+def canonical(value: object) -> str:
+    """Return a class as text, the same however a database types it.
+
+    >>> [canonical(value) for value in (True, 1, 1.0, "1.0", "true", "yes ")]
+    ['1', '1', '1', '1', '1', 'yes']
+    """
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    text = str(value).strip()
+    if text.lower() in ("true", "false"):
+        return str(int(text.lower() == "true"))
+    match = _INTEGRAL.fullmatch(text)
+    return match[1] if match else text
+
+
+def _binary(table: Any, monitor: Monitor) -> _Columns:
+    predictions = monitor.predictions
+    labels, true = _classes(table[LABEL], "labels.label")
+    logged, predicted = (
+        _classes(table[PREDICTION], "predictions.prediction")
+        if PREDICTION in table.column_names
+        else ([], None)
+    )
+    found = sorted({*labels, *logged})
+    positive = "1" if predictions.positive is None else canonical(predictions.positive)
+    _check_binary(found, positive, chosen=predictions.positive is not None)
+    negative = next((name for name in found if name != positive), _opposite(positive))
+    usable = {"the label is not a class": true >= 0}
+    scores = None
+    if SCORE in table.column_names:
+        scores = _probabilities(table[SCORE])
+        usable["the score is not between 0 and 1"] = np.isfinite(scores)
+    if predicted is None:
+        if scores is None:
+            raise LogError("the rows hold neither a score nor a predicted class")
+        with np.errstate(invalid="ignore"):
+            y_pred = (scores >= predictions.threshold).astype(np.int64)
+    else:
+        usable["the predicted class is missing"] = predicted >= 0
+        y_pred = _is(positive, logged, predicted)
+    return _Columns(
+        y_true=_is(positive, labels, true),
+        y_pred=y_pred,
+        usable=usable,
+        scores=scores,
+        classes=(negative, positive),
+    )
+
+
+def _check_binary(found: list[str], positive: str, *, chosen: bool) -> None:
+    names = ", ".join(map(repr, found[:5])) + (", ..." if len(found) > 5 else "")
+    if len(found) > 2:
+        raise LogError(
+            f"labels and predicted classes hold {len(found)} values ({names}); "
+            "a binary model has two"
+        )
+    if not chosen and found and not any(set(found) <= pair for pair in _SELF_EXPLAINING):
+        raise LogError(
+            f"labels hold {names}; write which one the score speaks of under "
+            f"predictions.positive, such as positive: {found[-1]!r}"
+        )
+    if len(found) == 2 and positive not in found:
+        raise LogError(f"predictions.positive is {positive!r}; labels hold {names}")
+
+
+def _multiclass(table: Any, monitor: Monitor) -> _Columns:
+    labels, true = _classes(table[LABEL], "labels.label")
+    logged, predicted = (
+        _classes(table[PREDICTION], "predictions.prediction")
+        if PREDICTION in table.column_names
+        else ([], None)
+    )
+    prefix = score_of("")
+    scored = {
+        canonical(name.removeprefix(prefix)): name
+        for name in table.column_names
+        if name.startswith(prefix)
+    }
+    unscored = tuple(sorted({*labels, *logged} - scored.keys()))
+    classes = (*scored, *unscored)
+    usable = {"the label is not a class": true >= 0}
+    scores = None
+    if scored:
+        matrix = [_probabilities(table[name]) for name in scored.values()]
+        scores = np.column_stack([*matrix, *(np.zeros(table.num_rows) for _ in unscored)])
+        usable["a score is not between 0 and 1"] = np.isfinite(scores).all(axis=1)
+    if predicted is None:
+        if scores is None:
+            raise LogError("the rows hold neither scores nor a predicted class")
+        y_pred = np.nan_to_num(scores, nan=-1.0).argmax(axis=1)
+    else:
+        usable["the predicted class is missing"] = predicted >= 0
+        y_pred = _places(classes, logged, predicted)
+    return _Columns(
+        y_true=_places(classes, labels, true),
+        y_pred=y_pred,
+        usable=usable,
+        scores=scores,
+        classes=classes,
+        unscored=unscored if scored else (),
+    )
+
+
+def _regression(table: Any, monitor: Monitor) -> _Columns:
+    y_true, y_pred = (
+        _numbers(table[LABEL], "labels.label"),
+        _numbers(table[PREDICTION], "predictions.prediction"),
+    )
+    usable = {
+        "the label is not a finite number": np.isfinite(y_true),
+        "the prediction is not a finite number": np.isfinite(y_pred),
+    }
+    return _Columns(y_true=y_true, y_pred=y_pred, usable=usable)
+
+
+def _classes(column: Any, key: str) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the class names that a column holds and, a row, the place of its own (-1: none)."""
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+    encoded = pa.chunked_array([column.combine_chunks()]).dictionary_encode().combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0)
+    values = encoded.dictionary.to_pylist()
+    if len(values) > _MOST_CLASSES:
+        raise LogError(f"{key} holds {len(values):,} distinct values: too many to be classes")
+    names = [canonical(value) for value in values]
+    distinct = sorted({name for name in names if name})
+    places = [distinct.index(name) if name else -1 for name in names]
+    codes = encoded.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
+    return distinct, np.array([*places, -1], dtype=np.int64)[codes]
+
+
+def _is(positive: str, names: Iterable[str], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.array([*(int(name == positive) for name in names), 0], dtype=np.int64)[places]
+
+
+def _places(
+    classes: tuple[str, ...], names: Iterable[str], places: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    return np.array([*(classes.index(name) for name in names), -1], dtype=np.int64)[places]
+
+
+def _opposite(positive: str) -> str:
+    return {"1": "0", "0": "1"}.get(positive, f"not {positive}")
+
+
+def _numbers(column: Any, key: str) -> NDArray[np.float64]:
+    try:
+        floats = pc.cast(column, pa.float64(), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise LogError(f"{key} holds {column.type}, not numbers") from None
+    return np.asarray(floats.to_numpy(), dtype=np.float64)
+
+
+def _probabilities(column: Any) -> NDArray[np.float64]:
+    """Return numbers between 0 and 1, NaN for all else."""
+    numbers = _numbers(column, "predictions.score")
+    with np.errstate(invalid="ignore"):
+        inside = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)
+    return np.where(inside, np.clip(numbers, 0, 1), np.nan)

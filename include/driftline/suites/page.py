@@ -1,0 +1,116 @@
+"""One self-contained HTML page around an engine's widgets, in which data cannot become code.
+
+Three walls stand between a hostile column name and the reader's browser: `plain` takes the
+characters that start markup out of every text before an engine draws it; the data stand in
+inert JSON blocks in which no `<` is left; and a Content-Security-Policy lets exactly our three
+scripts run, by their digests, and nothing be fetched.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+_LONGEST = 60
+_MARKUP = str.maketrans({"<": "‹", ">": "›", "`": "ˋ"})  # noqa: RUF001 (lookalikes on purpose)
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+_SCHEME = re.compile(r"(?i)\b(javascript|vbscript|data)\s*:")
+
+_BOOT = """\
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+window.drawDashboard(read("dashboard"), new Map(Object.entries(read("graphs"))), "root");
+"""
+_GLOBAL = "var global = globalThis;"
+
+_STYLE = """\
+body { margin: 0; font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1c2733; }
+header { padding: 28px 32px 22px; border-bottom: 1px solid #dfe4ea; background: #f7f9fb; }
+header h1 { margin: 0 0 2px; font-size: 22px; font-weight: 600; }
+header p { margin: 0 0 16px; color: #5b6875; }
+header dl { display: flex; flex-wrap: wrap; gap: 14px 36px; margin: 0; }
+header dt { font-size: 12px; color: #5b6875; }
+header dd { margin: 2px 0 0; font-size: 15px; }
+header ul { margin: 16px 0 0; padding-left: 18px; color: #8a4b00; font-size: 14px; }
+.material-icons { font-family: "Material Icons"; font-size: 24px; line-height: 1; display: inline-block;
+  white-space: nowrap; direction: ltr; -webkit-font-smoothing: antialiased; }
+"""  # noqa: E501
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What the page says before any chart: which model, which window, measured on what."""
+
+    title: str
+    subtitle: str
+    facts: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        facts = "".join(f"<div><dt>{_safe(k)}</dt><dd>{_safe(v)}</dd></div>" for k, v in self.facts)
+        remarks = "".join(f"<li>{_safe(remark)}</li>" for remark in self.remarks)
+        return (
+            f"<header><h1>{_safe(self.title)}</h1><p>{_safe(self.subtitle)}</p>"
+            f"<dl>{facts}</dl>{f'<ul>{remarks}</ul>' if remarks else ''}</header>"
+        )
+
+
+def plain(text: object) -> str:
+    """Return a text that no renderer can take for markup, a link or a control, cut at 60 signs.
+
+    >>> "<" in plain("<img src=x onerror=alert(1)>")
+    False
+    """
+    signs = ("" if unicodedata.category(sign).startswith("C") else sign for sign in str(text))
+    clean = _ENTITY.sub("＆", "".join(signs).translate(_MARKUP))  # noqa: RUF001
+    clean = _SCHEME.sub(r"\1\u2236", clean).strip()
+    return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+
+
+def render(header: Header, *, dashboard: Any, graphs: Any, library: str, font: bytes) -> str:
+    """Return the page; `library` is the script that draws `dashboard` and its `graphs`."""
+    scripts = (_GLOBAL, library, _BOOT)
+    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    policy = (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    )
+    icons = base64.b64encode(font).decode()
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{_safe(header.title)} {_safe(header.subtitle)}</title>
+<style>@font-face {{ font-family: "Material Icons"; src: url(data:font/woff2;base64,{icons}); }}
+{_STYLE}</style>
+</head>
+<body>
+{header}
+<script type="application/json" id="dashboard">{_inert(dashboard)}</script>
+<script type="application/json" id="graphs">{_inert(graphs)}</script>
+<div id="root"></div>
+<script>{_GLOBAL}</script>
+<script>{library}</script>
+<script>{_BOOT}</script>
+</body>
+</html>
+"""
+
+
+def _safe(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _inert(value: Any) -> str:
+    """Return JSON in which nothing can end its script element: `<` is written as an escape."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -53,6 +53,7 @@ def test_a_form_says_the_same(slack):
     assert slack.messages[0]["blocks"] == [{"type": "divider"}]
 
 
+@pytest.mark.filterwarnings("ignore:The top-level `text`")
 @pytest.mark.parametrize(
     ("token", "arguments", "error"),
     [

@@ -123,7 +123,6 @@ verdicts = Table(
     CheckConstraint(
         "verdict IN ('ok', 'warn', 'critical', 'not_evaluated')", name="verdicts_known"
     ),
-    Index("verdicts_by_rule", "monitor", "rule", "cadence", "window_start"),
 )
 
 monitors = Table(

@@ -121,7 +121,6 @@ def upgrade() -> None:
             "verdict IN ('ok', 'warn', 'critical', 'not_evaluated')", name="verdicts_known"
         ),
     )
-    op.create_index("verdicts_by_rule", "verdicts", ["monitor", "rule", "cadence", "window_start"])
 
     op.create_table(
         "monitors",

@@ -1,0 +1,79 @@
+"""Incidents: known again by a rerun, paged about once."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from driftline.domain import Incident, Outcome
+from driftline.store import Store, incidents
+from tests.store.conftest import MONDAY, NOON, contents, measured
+
+LATER = timedelta(days=1)
+FIRING = Incident(
+    monitor="flights",
+    rule="high",
+    series=measured().series,
+    severity=Outcome.CRITICAL,
+    began=MONDAY.end,
+    fired=MONDAY.end + LATER,
+    last_failed=MONDAY.end + 2 * LATER,
+)
+RESOLVED = replace(FIRING, rule="low", resolved=MONDAY.end + 3 * LATER)
+
+
+def save(store: Store, *found: Incident) -> None:
+    with store.begin() as connection:
+        incidents.save(connection, found)
+
+
+def ask(store: Store, question: Any, **bounds: Any) -> list[Incident]:
+    with store.read() as connection:
+        return list(question(connection, "flights", **bounds))
+
+
+def test_incidents_come_back_as_they_were(store: Store) -> None:
+    save(store, FIRING, RESOLVED, replace(FIRING, monitor="ferries"))
+    save(store)
+    assert ask(store, incidents.firing) == [FIRING]
+    assert set(ask(store, incidents.of)) == {FIRING, RESOLVED}
+    assert ask(store, incidents.of, start=FIRING.fired + LATER) == []
+    assert ask(store, incidents.of, end=FIRING.fired) == []
+    assert len(ask(store, incidents.of, start=FIRING.fired, end=FIRING.fired + LATER)) == 2
+
+
+def test_saving_again_brings_up_to_date(store: Store) -> None:
+    save(store, FIRING)
+    later = replace(FIRING, last_failed=MONDAY.end + 5 * LATER)
+    save(store, later)
+    assert ask(store, incidents.of) == [later]
+    before = contents(store, "incidents")
+    save(store, later)
+    assert contents(store, "incidents") == before
+    save(store, replace(later, resolved=MONDAY.end + 6 * LATER))
+    assert ask(store, incidents.firing) == []
+
+
+def test_nobody_is_paged_twice(store: Store) -> None:
+    other = replace(FIRING, rule="other")
+    save(store, FIRING, other, RESOLVED)
+    assert set(ask(store, incidents.unpaged)) == {FIRING, other}
+    with store.begin() as connection:
+        incidents.mark_paged(connection, [FIRING], NOON)
+        incidents.mark_paged(connection, [FIRING], NOON + LATER)
+        incidents.mark_paged(connection, [], NOON)
+    save(store, FIRING)
+    assert ask(store, incidents.unpaged) == [other]
+    paged = [row for row in contents(store, "incidents") if FIRING.id in row]
+    assert [str(value) for value in paged[0]][-1].startswith("2013-04-01 12:00:00")
+
+
+def test_an_incident_of_a_hostile_series_is_found_again(store: Store) -> None:
+    hostile = replace(FIRING, series=FIRING.series._replace(segment="origin=\0" + "x" * 9999))
+    save(store, hostile)
+    (found,) = ask(store, incidents.unpaged)
+    save(store, hostile, found)
+    for named in (hostile, found):
+        with store.begin() as connection:
+            incidents.mark_paged(connection, [named], NOON)
+    assert ask(store, incidents.unpaged) == []
+    assert len(contents(store, "incidents")) == 1

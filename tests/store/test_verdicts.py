@@ -1,0 +1,174 @@
+"""What rules said: replaced with what was judged, and counted from window to window."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from driftline.domain import Measurement, Outcome, Verdict, Window
+from driftline.store import Store, measurements, verdicts
+from driftline.store.verdicts import REACH
+from tests.store.conftest import MONDAY, RUN, contents, measured, record
+
+LATER = timedelta(days=1)
+
+
+def day(number: int) -> Window:
+    return Window.ending("1d", MONDAY.end + number * LATER)
+
+
+def verdict(measurement: Measurement, outcome: str, rule: str = "high", **more: Any) -> Verdict:
+    return Verdict(
+        rule=rule, measurement=measurement, outcome=Outcome(outcome), reason="says so", **more
+    )
+
+
+def judge(store: Store, *found: Verdict) -> None:
+    judged = [one.measurement for one in found]
+    with store.begin() as connection:
+        verdicts.replace(connection, found, judged=judged, **RUN)
+
+
+def say(store: Store, number: int, outcome: str, **changes: Any) -> None:
+    """Record a measurement of this day, and what was said of it."""
+    found = measured(**{"window": day(number), "as_of": day(number).end} | changes)
+    with store.begin() as connection:
+        known = measurements.of_window(connection, "flights", found.window, found.config_hash)
+        others = [m for m in known if m.as_of == found.as_of and m.series != found.series]
+        record(connection, found, *others)
+    judge(store, verdict(found, outcome))
+
+
+def past(store: Store, before: int, **changes: Any) -> dict[str, list[str]]:
+    asked = {"cadence": "1d", "config_hash": "config-1", "limit": 10, **changes}
+    with store.read() as connection:
+        found = verdicts.outcomes(
+            connection, "flights", ["high"], before=day(before).start, **asked
+        )
+    return {series.column_name: [str(o) for o in said] for (_, series), said in found.items()}
+
+
+def test_verdicts_come_back_as_they_were(store: Store) -> None:
+    one, other = measured(), measured(column_name="wind", value=None, reason="no rows")
+    with store.begin() as connection:
+        record(connection, one, other)
+    said = [
+        verdict(one, "critical", streak=3, firing=True),
+        verdict(one, "warn", rule="higher", streak=1),
+        verdict(other, "not_evaluated"),
+    ]
+    judge(store, *said)
+    with store.read() as connection:
+        found = verdicts.of_window(connection, "flights", MONDAY, "config-1")
+    assert sorted(found, key=repr) == sorted(said, key=repr)
+
+
+def test_judging_again_replaces_what_was_said_by_whichever_rules(store: Store) -> None:
+    one, other = measured(), measured(column_name="wind")
+    with store.begin() as connection:
+        record(connection, one, other)
+    judge(store, verdict(one, "ok", rule="old"), verdict(one, "warn"), verdict(other, "ok"))
+    judge(store, verdict(one, "critical"))
+    judge(store, verdict(one, "critical"))
+    with store.read() as connection:
+        found = verdicts.of_window(connection, "flights", MONDAY, "config-1")
+    assert {(v.measurement.column_name, v.rule, str(v.outcome)) for v in found} == {
+        ("temp", "high", "critical"),
+        ("wind", "high", "ok"),
+    }
+
+
+def test_judging_without_rules_takes_back_what_was_said(store: Store) -> None:
+    with store.begin() as connection:
+        record(connection, measured())
+    judge(store, verdict(measured(), "warn"))
+    with store.begin() as connection:
+        verdicts.replace(connection, [], judged=[], **RUN)
+    assert len(contents(store, "verdicts")) == 1
+    with store.begin() as connection:
+        verdicts.replace(connection, [], judged=[measured()], **RUN)
+    assert contents(store, "verdicts") == []
+
+
+def test_a_verdict_must_be_on_what_was_judged(store: Store) -> None:
+    with (
+        pytest.raises(ValueError, match="high speaks of psi, which was not judged"),
+        store.begin() as connection,
+    ):
+        verdicts.replace(
+            connection,
+            [verdict(measured(column_name="wind"), "ok")],
+            judged=[measured()],
+            **RUN,
+        )
+
+
+def test_outcomes_are_of_earlier_windows_oldest_first(store: Store) -> None:
+    for number, outcome in [(2, "critical"), (0, "ok"), (1, "warn"), (3, "ok")]:
+        say(store, number, outcome)
+    assert past(store, before=3) == {"temp": ["ok", "warn", "critical"]}
+    assert past(store, before=0) == {}
+
+
+def test_the_limit_is_of_each_series(store: Store) -> None:
+    for number in range(4):
+        say(store, number, "warn" if number % 2 else "ok")
+    say(store, 0, "critical", column_name="wind")
+    assert past(store, before=4, limit=2) == {"temp": ["ok", "warn"], "wind": ["critical"]}
+
+
+def test_what_could_not_be_evaluated_neither_counts_nor_resets(store: Store) -> None:
+    say(store, 0, "warn")
+    for number in range(1, 20):
+        say(store, number, "not_evaluated")
+    assert past(store, before=20, limit=1) == {"temp": ["warn"]}
+
+
+def test_a_long_silence_ends_a_series(store: Store) -> None:
+    say(store, 0, "warn")
+    assert past(store, before=REACH, limit=1) == {"temp": ["warn"]}
+    assert past(store, before=REACH + 1, limit=1) == {}
+
+
+def test_only_the_newest_as_of_counts(store: Store) -> None:
+    say(store, 0, "critical")
+    say(store, 0, "ok", as_of=day(3).end)
+    assert past(store, before=1) == {"temp": ["ok"]}
+
+
+def test_a_newer_as_of_that_could_not_be_evaluated_hides_the_older(store: Store) -> None:
+    say(store, 0, "critical")
+    say(store, 0, "not_evaluated", as_of=day(3).end, value=None, reason="the labels are gone")
+    assert past(store, before=1) == {}
+
+
+def test_other_configurations_cadences_and_rules_do_not_count(store: Store) -> None:
+    say(store, 0, "critical", config_hash="config-0")
+    say(store, 0, "warn", window=Window.ending("7d", day(0).end))
+    say(store, 0, "ok")
+    assert past(store, before=1) == {"temp": ["ok"]}
+    assert past(store, before=1, config_hash="config-0") == {"temp": ["critical"]}
+    with store.read() as connection:
+        assert not verdicts.history(
+            connection, "flights", ["low"], cadence="1d", config_hash="config-1"
+        )
+
+
+def test_the_history_tells_when(store: Store) -> None:
+    for number, outcome in enumerate(["ok", "warn", "not_evaluated", "critical"]):
+        say(store, number, outcome)
+    with store.read() as connection:
+        found = verdicts.history(
+            connection,
+            "flights",
+            ["high"],
+            cadence="1d",
+            config_hash="config-1",
+            start=day(1).start,
+        )
+    assert found == {
+        ("high", measured().series): [
+            (day(1).end, Outcome.WARN),
+            (day(3).end, Outcome.CRITICAL),
+        ]
+    }

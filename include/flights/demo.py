@@ -11,8 +11,9 @@ HOME = Path(".demo")
 TRAINED_FROM = datetime(2013, 1, 1, tzinfo=UTC)
 TRAINED_UNTIL = datetime(2013, 3, 1, tzinfo=UTC)
 
-# The champion learned from January and February, so what it says of February is in-sample. Those
-# rows are logged for the seven-day windows that end early in March; nothing is judged on them.
+# The champion learned from January and February, so what it says of February is in-sample: it was
+# not yet in service. Those rows are logged to fill the seven-day windows that end by 03-07; the
+# reference and every later window hold none of them.
 START = date(2013, 2, 1)
 END = date(2013, 5, 1)
 

@@ -100,9 +100,9 @@ def history(
     counts nor resets. `limit` keeps the newest so many of each rule and series.
     """
     own = verdicts.c
-    subject = [own.rule, *(own[name] for name in NUMBER)]
+    subject = [*(own[name] for name in NUMBER), own.rule]
     last = func.max(own.as_of).over(partition_by=subject).label("newest")
-    chosen = select(verdicts, last).where(
+    chosen = select(*subject, own.window_end, own.verdict, own.as_of, last).where(
         own.monitor == monitor,
         own.rule.in_(rules),
         own.cadence == cadence,
@@ -116,7 +116,9 @@ def history(
     series = [said.c.rule, *(said.c[name] for name in NUMBER if name != "window_start")]
     place = func.row_number().over(partition_by=series, order_by=said.c.window_start.desc())
     evaluated = (
-        select(said, place.label("place"))
+        select(
+            *series, said.c.window_start, said.c.window_end, said.c.verdict, place.label("place")
+        )
         .where(said.c.as_of == said.c.newest, said.c.verdict != Outcome.NOT_EVALUATED.value)
         .subquery()
     )

@@ -23,6 +23,8 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+pytest_plugins = ["tests.warehouses"]
+
 os.environ["DO_NOT_TRACK"] = "1"
 settings.register_profile("driftline", deadline=None)
 settings.load_profile("driftline")

@@ -1,0 +1,119 @@
+"""What the three databases say differently: a Dialect is a module with these functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+import pyarrow as pa
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import types as sql
+
+from driftline.errors import InputError, LogError
+
+ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
+"""The end of ISO text that says its zone; a date alone may end so too."""
+
+
+class Family(StrEnum):
+    """What kind of values a column holds, whatever the database calls its type."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    FLOAT = "float"
+    TEXT = "text"
+    DATE = "date"
+    NAIVE = "timestamp without zone"
+    AWARE = "timestamp with zone"
+    JSON = "json"
+    STRUCT = "struct"
+    OTHER = "other"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values can be counted with; booleans cannot."""
+        return self in (Family.INTEGER, Family.FLOAT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column as the database describes it; a struct knows its members."""
+
+    type: str
+    family: Family
+    members: Mapping[str, "Column"] = field(default_factory=dict)
+
+
+class Dialect(Protocol):
+    """How one database is opened, described and spoken to. All expressions are SQLAlchemy's."""
+
+    def engine(self, url: URL) -> Engine:
+        """Return an engine that only reads, whose sessions are in UTC."""
+
+    def columns(self, connection: Connection, relation: FromClause) -> dict[str, Column]:
+        """Describe what a SELECT from this relation returns, in its order."""
+
+    def arrow(self, engine: Engine, statement: str) -> pa.Table:
+        """Run a literal SELECT and return its rows, column by column; the names do not matter."""
+
+    def number(self, value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+        """Cast to a double; what is no number is NULL."""
+
+    def string(self, value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+        """Cast to text; booleans are `true` and `false`."""
+
+    def integer(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Cast an INTEGER column to 64 bits."""
+
+    def boolean(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a BOOLEAN column as the driver's own boolean, or as 0 and 1."""
+
+    def member(
+        self, value: ColumnElement[Any], family: Family, keys: Sequence[str]
+    ) -> ColumnElement[Any]:
+        """Return what stands under these keys of a JSON document (as text) or of a struct."""
+
+    def without(self, value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
+        """Return a JSON document as text, without what stands under the keys."""
+
+    def is_nan(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether a double is not a number; NULL is neither."""
+
+    def bytewise(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return text that is ordered by its bytes, whatever the database's collation."""
+
+    def instant(self, value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
+        """Read ISO text of any form as an instant: AWARE, or INTEGER microseconds since 1970."""
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        """Return the base errors of its drivers."""
+
+    def missing(self, error: BaseException) -> type[LogError] | None:
+        """Tell a missing table or column from all other failures."""
+
+
+def dialect_of(url: URL) -> Dialect:
+    """Return what speaks to this address; an InputError names those that there are."""
+    from driftline.warehouse import duckdb, postgresql, sqlite
+
+    known: dict[str, ModuleType] = {
+        "duckdb": duckdb,
+        "postgresql": postgresql,
+        "sqlite": sqlite,
+    }
+    name = url.get_backend_name()
+    if name not in known:
+        raise InputError(f"the warehouse is {name}; driftline reads {', '.join(known)}")
+    return cast(Dialect, known[name])
+
+
+def double(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Cast to a double as SQL has it; it may raise."""
+    return sql_cast(value, sql.Double())
+
+
+def varchar(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Cast to text as SQL has it."""
+    return sql_cast(value, sql.Text())

@@ -1,0 +1,82 @@
+"""A draw: the rows of a stretch, all or a seeded uniform sample, each with its newest label."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Label, Select, and_, func, literal, select
+
+from driftline.warehouse.dialect import Dialect
+from driftline.warehouse.labels import LABEL_VALUE, LabelTable
+from driftline.warehouse.reader import Output
+from driftline.warehouse.source import Field
+
+Stretch = Callable[[Sequence[ColumnElement[Any]]], Select[Any]]
+"""Selects these columns of a stretch of the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Which label table a draw is joined with, by which ids, and what was known of it."""
+
+    table: LabelTable
+    ids: Sequence[Field]
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """At most `limit` rows, in the order of a hash of `parts` and the seed."""
+
+    parts: Sequence[ColumnElement[Any]]
+    seed: int
+    limit: int
+
+    def number(self, dialect: Dialect) -> ColumnElement[Any]:
+        """Return what rows are drawn by: no order of storage, and the same in every database."""
+        key: ColumnElement[Any] = literal(str(self.seed))
+        for part in self.parts:
+            key = key.concat("\x1f").concat(part)
+        return dialect.bytewise(func.md5(key))
+
+
+def placed(outputs: Sequence[Output]) -> list[Label[Any]]:
+    """Name outputs by their places: a user's names may be anything, of any length."""
+    return [output.value.label(f"c{place}") for place, output in enumerate(outputs)]
+
+
+def draw(
+    stretch: Stretch,
+    dialect: Dialect,
+    outputs: Sequence[Output],
+    lot: Lot | None,
+    join: Join | None,
+) -> Select[Any]:
+    """Return a SELECT of the outputs and, with a join, of the newest label after them.
+
+    Labels are looked up for the rows that were drawn only.
+    """
+    columns = placed(outputs)
+    names = [column.name for column in columns]
+    keys: list[str] = []
+    if join:
+        meeting = join.table.join_keys(join.ids)
+        keys = [f"k{place}" for place, _ in enumerate(meeting)]
+        columns += [value.label(key) for value, key in zip(meeting, keys, strict=True)]
+    order: list[Label[Any]] = []
+    if lot:
+        number = lot.number(dialect).label("lot")
+        order = [number, *columns[: len(names)]]
+        columns.append(number)
+    inner = stretch(columns or [literal(1).label("one")])
+    drawn = inner.order_by(*order).limit(lot.limit if lot else None).cte("drawn")
+    kept: list[ColumnElement[Any]] = [drawn.c[name] for name in names] or [literal(1).label("one")]
+    if join:
+        newest = join.table.newest(drawn, join.ids, keys, join.as_of)
+        same = and_(*(drawn.c[key] == newest.c[key] for key in keys))
+        chosen = select(*kept[: len(names)], newest.c[LABEL_VALUE])
+        statement = chosen.select_from(drawn.outerjoin(newest, same))
+    else:
+        statement = select(*kept).select_from(drawn)
+    return statement.order_by(*(drawn.c[column.name] for column in order))

@@ -1,0 +1,202 @@
+"""DuckDB: a file that is opened read-only, or Parquet read in place by an in-memory database."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    case,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+    text,
+    try_cast,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import types as sql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.elements import TryCast
+
+from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
+
+MEMORY = URL.create("duckdb", database=":memory:")
+_THREADS = 4
+_NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
+_NO_COLUMN = re.compile(r"column .*not found|not have a column|Could not find key", re.IGNORECASE)
+
+_FAMILIES = {
+    "boolean": Family.BOOLEAN,
+    "float": Family.FLOAT,
+    "double": Family.FLOAT,
+    "decimal": Family.FLOAT,
+    "varchar": Family.TEXT,
+    "enum": Family.TEXT,
+    "date": Family.DATE,
+    "timestamp": Family.NAIVE,
+    "timestamp_s": Family.NAIVE,
+    "timestamp_ms": Family.NAIVE,
+    "timestamp_ns": Family.NAIVE,
+    "timestamp with time zone": Family.AWARE,
+    "json": Family.JSON,
+    "struct": Family.STRUCT,
+    **{
+        f"{sign}{size}": Family.INTEGER
+        for sign in ("", "u")
+        for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
+    },
+}
+
+
+def engine(url: URL) -> Engine:
+    """Open a file read-only, or an in-memory database; nothing is fetched from the network."""
+    in_memory = url.database in (None, "", ":memory:")
+    if not in_memory and not Path(str(url.database)).is_file():
+        raise MissingTable(f"there is no DuckDB file {url.database}")
+    config = {
+        "autoinstall_known_extensions": False,
+        "threads": min(_THREADS, os.cpu_count() or 1),
+    }
+    made = create_engine(
+        url,
+        connect_args={"read_only": not in_memory, "config": config},
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        paramstyle="named",
+    )
+    event.listen(made, "connect", _start)
+    return made
+
+
+def _start(connection: Any, _record: object) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    # Else a table that is missing may be found among the variables of a Python frame.
+    connection.execute("SET python_enable_replacements = false")
+
+
+def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
+    """Describe a relation; the members of structs are found in the text of their type."""
+    statement = select(text("*")).select_from(relation).compile(dialect=connection.dialect)
+    described = connection.exec_driver_sql(f"DESCRIBE {statement}").fetchall()
+    return {row[0]: _column(duckdb.sqltype(row[1])) for row in described}
+
+
+def _column(kind: Any) -> Column:
+    name = "json" if str(kind).upper() == "JSON" else kind.id
+    family = _FAMILIES.get(name, Family.OTHER)
+    members = dict(kind.children) if family is Family.STRUCT else {}
+    return Column(
+        type=str(kind),
+        family=family,
+        members={member: _column(child) for member, child in members.items()},
+    )
+
+
+def arrow(engine: Engine, statement: str) -> pa.Table:
+    """Fetch natively: DuckDB hands over Arrow's own buffers."""
+    with engine.connect() as connection:
+        native: Any = connection.connection.driver_connection
+        return native.sql(statement).to_arrow_table()
+
+
+def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Cast to DOUBLE; the words true and false of a JSON document count as 1 and 0."""
+    if family.is_number or family is Family.BOOLEAN:
+        return double(value)
+    words = varchar(value)
+    return case(
+        (words == "true", literal(1.0)),
+        (words == "false", literal(0.0)),
+        else_=try_cast(words, sql.Double()),
+    )
+
+
+def string(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Cast to VARCHAR."""
+    return varchar(value)
+
+
+def integer(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Cast to BIGINT."""
+    return sql_cast(value, sql.BigInteger())
+
+
+def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the column: DuckDB has booleans."""
+    return value
+
+
+def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
+    """Follow the keys into a struct, or into JSON by a JSON Pointer, where no key is special."""
+    if family is Family.STRUCT:
+        for key in keys:
+            value = func.struct_extract(value, key)
+        return value
+    pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+    if family is Family.JSON:
+        return func.json_extract_string(value, pointer)
+    return case((func.json_valid(value), func.json_extract_string(value, pointer)))
+
+
+def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
+    """Take what stands under the keys out of a JSON document; other text is NULL."""
+    patch: dict[str, Any] | None = None
+    for key in reversed(keys):
+        patch = {key: patch}
+    document = case((func.json_valid(varchar(value)), varchar(value)))
+    return varchar(func.json_merge_patch(document, json.dumps(patch)))
+
+
+def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a double is not a number."""
+    return func.isnan(value)
+
+
+def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the text: DuckDB orders by bytes."""
+    return value
+
+
+def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
+    """Read ISO text as TIMESTAMPTZ; without an offset it is a wall time of the zone."""
+    aware = try_cast(value, sql.TIMESTAMP(timezone=True))
+    naive = try_cast(value, sql.TIMESTAMP())
+    offset = func.regexp_matches(value, "[T ].*" + ZONED)
+    return case((offset, aware), else_=func.timezone(zone, naive)), Family.AWARE
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Return the driver's base error."""
+    return (duckdb.Error,)
+
+
+def missing(error: BaseException) -> type[LogError] | None:
+    """Read the kind of failure off DuckDB's words; its errors carry no code."""
+    words = str(error)
+    if isinstance(error, duckdb.CatalogException) and _NO_TABLE.search(words):
+        return MissingTable
+    if isinstance(error, duckdb.IOException) and "No files found" in words:
+        return MissingTable
+    if isinstance(error, duckdb.BinderException) and _NO_COLUMN.search(words):
+        return MissingColumn
+    return None
+
+
+@compiles(TryCast, "duckdb")
+def _try_cast(element: TryCast[Any], compiler: Any, **options: Any) -> str:
+    value = compiler.process(element.clause, **options)
+    return f"TRY_CAST({value} AS {compiler.process(element.typeclause, **options)})"

@@ -1,0 +1,366 @@
+"""The logs of one monitor: predictions and their labels, only ever read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    quoted_name,
+    select,
+)
+
+from driftline.config import Labels, Monitor
+from driftline.connections import Connections, from_environment, resolve
+from driftline.domain import DAY, ColumnKind, WindowStatistics, floor
+from driftline.errors import LogError
+from driftline.warehouse import features
+from driftline.warehouse.check import faults
+from driftline.warehouse.clock import INSTANT, Clock
+from driftline.warehouse.dialect import Family, varchar
+from driftline.warehouse.draw import Join, Lot, draw, placed
+from driftline.warehouse.duckdb import MEMORY
+from driftline.warehouse.labels import LabelTable, known
+from driftline.warehouse.partition import partition_bounds
+from driftline.warehouse.projection import Projection
+from driftline.warehouse.reader import Output, Reader
+from driftline.warehouse.rows import LABEL, TIMESTAMP, Counts, Rows
+from driftline.warehouse.source import Field, Source, open_source
+from driftline.warehouse.statistics import count_statistics
+
+_CLOCK_SAMPLE = 1000
+
+
+@contextmanager
+def open_logs(monitor: Monitor, connections: Connections = from_environment) -> Iterator["Logs"]:
+    """Open the logs that a monitor's file names, for reading.
+
+    Raises UnknownConnection, MissingTable and WarehouseError.
+    """
+    url = MEMORY
+    if monitor.warehouse is not None:
+        url = resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
+    with Reader(url) as reader:
+        yield Logs(monitor, reader)
+
+
+@contextmanager
+def open_reference(
+    monitor: Monitor, connections: Connections = from_environment
+) -> Iterator["Logs"]:
+    """Open a reference that is a table, a query or files of its own.
+
+    Its columns are named like the log's. Roles that it lacks are left out of its rows, the time
+    too; the label, where it has one, stands in the row.
+    """
+    own = monitor.reference
+    place = {"table": own.table, "query": own.query, "parquet": own.parquet}
+    log = monitor.predictions.model_copy(update={**place, "where": None, "partition": None})
+    label = Labels(label=monitor.labels.label) if monitor.labels else None
+    frozen = monitor.model_copy(update={"predictions": log, "labels": label})
+    with open_logs(frozen, connections) as logs:
+        logs.partial = True
+        yield logs
+
+
+class Logs:
+    """Predictions and labels of one monitor; every stretch is `[start, end)` in UTC.
+
+    A bound that is None is open. A prediction without a time is in no stretch. Where `partial`,
+    columns that have a role may be missing.
+    """
+
+    def __init__(self, monitor: Monitor, reader: Reader, *, partial: bool = False) -> None:
+        self.monitor = monitor
+        self.partial = partial
+        self._reader = reader
+
+    @property
+    def url(self) -> URL:
+        """Where the warehouse is; its text hides the password."""
+        return self._reader.url
+
+    @property
+    def dialect(self) -> str:
+        """The name of the database: duckdb, postgresql or sqlite."""
+        return self.url.get_backend_name()
+
+    def close(self) -> None:
+        """Close the connection; leaving `open_logs` does so by itself."""
+        self._reader.close()
+
+    @cached_property
+    def predictions(self) -> Source:
+        """The prediction log; MissingTable when it is not there."""
+        monitor = self.monitor
+        return open_source(self._reader, monitor.predictions, monitor.folder, "predictions")
+
+    @cached_property
+    def labels(self) -> Source | None:
+        """The labels' own table; None where the label stands in the prediction's row."""
+        labels = self.monitor.labels
+        if labels is None or not labels.named:
+            return None
+        return open_source(self._reader, labels, self.monitor.folder, "labels")
+
+    @cached_property
+    def reference(self) -> Source | None:
+        """The reference's own table; None where the reference is a stretch of the log."""
+        own = self.monitor.reference
+        if not own.named:
+            return None
+        return open_source(self._reader, own, self.monitor.folder, "reference")
+
+    def column_types(self) -> Mapping[str, str]:
+        """Return the predictions' columns, and the paths into structs, with their SQL types."""
+        return {name: column.type for name, column in self.predictions.leaves()}
+
+    def label_column_types(self) -> Mapping[str, str]:
+        """Return the columns of the labels' own table with their SQL types; none without one."""
+        labels = self.labels
+        return {name: column.type for name, column in labels.leaves()} if labels else {}
+
+    def check(self) -> list[LogError]:
+        """Return every table and column that the file names and the warehouse lacks."""
+        found = list(faults(self))
+        if not found:
+            try:
+                self._reader.all(self._select([literal(1)], None, None).limit(0))
+            except LogError as error:
+                found.append(error)
+        return found
+
+    def first_timestamp(self) -> datetime | None:
+        """Return when the log begins, in UTC; None when it is empty."""
+        return self._extreme(func.min)
+
+    def last_timestamp(self) -> datetime | None:
+        """Return when the log ends, in UTC; None when it is empty."""
+        return self._extreme(func.max)
+
+    def features(self, start: datetime | None, end: datetime | None) -> dict[str, ColumnKind]:
+        """Return the features that the file lists, else those that a sample of a stretch shows."""
+        listed = features.declared(self.monitor)
+        if listed is not None:
+            return listed
+        families = features.candidates(self.monitor, self.predictions)
+        undecided = [self._projection.undecided(*pair) for pair in families.items()]
+        sample = self._draw(undecided, start, end, limit=features.SAMPLE)
+        return features.infer(self.monitor, families, sample)
+
+    def statistics(
+        self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
+    ) -> WindowStatistics:
+        """Count rows, nulls (NaN is one), ranges and categories in the warehouse.
+
+        A column that the log lacks is null in every row; a sensitive one shows its nulls only.
+        """
+        project = self._projection
+        outputs = project.features(columns)
+        kinds = {name: project.kind(name, kind) for name, kind in columns.items()}
+        rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
+        return count_statistics(self._reader, rows, outputs, kinds, project.sensitive)
+
+    def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
+        """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
+        first, last = start or self.first_timestamp(), end or self.last_timestamp()
+        clock = self._clock
+        if first is None or last is None or clock is None:
+            return ()
+        days = [floor(first, DAY)]
+        while days[-1] + DAY < last or (end is None and days[-1] + DAY <= last):
+            days.append(days[-1] + DAY)
+        place = _place(clock, days, 0, len(days)).label("day")
+        day = self._select([place], start, end).subquery("each").c.day
+        grouped = self._reader.all(select(day, func.count()).group_by(day))
+        counted = {row[0]: row[1] for row in grouped}
+        return tuple(counted.get(place, 0) for place, _ in enumerate(days))
+
+    def counts(
+        self, start: datetime | None, end: datetime | None, *, as_of: datetime | None = None
+    ) -> Counts:
+        """Count predictions, and those whose label was known at a moment (None: all are)."""
+        statement, outputs = self._drawn([], start, end, as_of=as_of, labels=True)
+        stretch = statement.subquery("stretch")
+        labelled = func.count(stretch.c[0]) if outputs else literal(0)
+        rows, found = self._reader.one(select(func.count(), labelled).select_from(stretch))
+        return Counts(rows=rows, labelled=found)
+
+    def rows(
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        columns: Mapping[str, ColumnKind],
+        *,
+        as_of: datetime | None = None,
+        labels: bool = True,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> Rows:
+        """Return features, segments, what the model said and the labels known at a moment.
+
+        With a limit the rows are a uniform sample: the same one for a seed in every database, in
+        the same order, whatever order the rows lie in. It is drawn by the id; without one by the
+        row itself.
+        """
+        project, clock = self._projection, self._clock
+        outputs = [*project.features(columns), *project.segments(columns), *project.roles()]
+        if clock is not None:
+            outputs.append(Output(TIMESTAMP, clock.value, clock.type))
+        table = self._draw(outputs, start, end, as_of=as_of, labels=labels, limit=limit, seed=seed)
+        if clock is not None:
+            place = table.column_names.index(TIMESTAMP)
+            instants = clock.instants(table[TIMESTAMP])
+            table = table.set_column(place, pa.field(TIMESTAMP, INSTANT), instants)
+        total = len(table)
+        if limit is not None and total >= limit:
+            (total,) = self._reader.one(self._select([func.count()], start, end))
+        return Rows(table=table, total=total)
+
+    def sql(
+        self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
+    ) -> str:
+        """Return the literal SELECT of a stretch's features, typed as `rows` types them."""
+        outputs = self._projection.features(columns)
+        named = [output.value.label(quoted_name(output.name, True)) for output in outputs]
+        return self._reader.literal(self._select(named, start, end))
+
+    @cached_property
+    def _projection(self) -> Projection:
+        return Projection(self.monitor, self.predictions, self.partial)
+
+    @cached_property
+    def _clock(self) -> Clock | None:
+        """The time of a prediction; None only where the log is partial and has none."""
+        name = self.monitor.predictions.timestamp
+        if self.partial and self.predictions.find(name) is None:
+            return None
+        return self._clock_of(self.predictions, name, "predictions.timestamp")
+
+    @cached_property
+    def _label_clock(self) -> Clock | None:
+        """When labels became known; None where the file does not say."""
+        labels = self.monitor.labels
+        if labels is None or labels.timestamp is None:
+            return None
+        return self._clock_of(self.labels or self.predictions, labels.timestamp, "labels.timestamp")
+
+    @cached_property
+    def _label_table(self) -> LabelTable | None:
+        labels, source = self.monitor.labels, self.labels
+        if labels is None or source is None:
+            return None
+        return LabelTable(
+            source=source,
+            ids=[source.field(name, "labels.id") for name in labels.id or ()],
+            label=self._projection.outcome(LABEL, source.field(labels.label, "labels.label")),
+            clock=self._label_clock,
+        )
+
+    def _clock_of(self, source: Source, name: str, key: str) -> Clock:
+        field = source.field(name, key)
+        sample: list[Any] = []
+        if field.family is Family.TEXT or field.family.is_number:
+            there = select(field.value).select_from(source.relation).where(field.value.is_not(None))
+            ends = select(func.min(field.value), func.max(field.value)).select_from(source.relation)
+            sample = [row[0] for row in self._reader.all(there.limit(_CLOCK_SAMPLE))]
+            sample += [value for value in self._reader.one(ends) if value is not None]
+        zone = self.monitor.predictions.timezone
+        return Clock.of(field, zone, sample, source.dialect, key)
+
+    def _extreme(self, aggregate: Any) -> datetime | None:
+        clock = self._clock
+        if clock is None:
+            return None
+        output = Output(TIMESTAMP, aggregate(clock.value), clock.type)
+        table = self._reader.table(self._select([output.value], None, None), [output])
+        return clock.moment(table[TIMESTAMP][0].as_py())
+
+    def _select(
+        self, columns: Sequence[ColumnElement[Any]], start: datetime | None, end: datetime | None
+    ) -> Select[Any]:
+        """Return the SELECT of a stretch: its partitions, the file's `where`, its time."""
+        log = self.monitor.predictions
+        statement = select(*columns).select_from(self.predictions.relation)
+        if log.partition:
+            field = self.predictions.field(log.partition.column, "predictions.partition.column")
+            statement = statement.where(*partition_bounds(field, log.partition.slack, start, end))
+        if log.where:
+            statement = statement.where(literal_column(f"({log.where}\n)"))
+        if self._clock is not None:
+            return statement.where(*self._clock.within(start, end))
+        if start or end:
+            raise self.predictions.lacks(log.timestamp, "predictions.timestamp")
+        return statement
+
+    def _draw(
+        self, outputs: Sequence[Output], start: datetime | None, end: datetime | None, **how: Any
+    ) -> pa.Table:
+        return self._reader.table(*self._drawn(outputs, start, end, **how))
+
+    def _drawn(
+        self,
+        outputs: Sequence[Output],
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        as_of: datetime | None = None,
+        labels: bool = False,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> tuple[Select[Any], list[Output]]:
+        """Return the SELECT of a draw and its outputs, the label last."""
+        project, table, join, lot = self._projection, self._label_table, None, None
+        outputs, label = list(outputs), None
+        if labels and table:
+            join = Join(table=table, ids=self._ids, as_of=as_of)
+            label = table.label
+        elif labels:
+            outputs += self._label_in_row(as_of)
+        if limit is not None:
+            parts = [project.text(field) for field in self._ids]
+            parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
+            lot = Lot(parts=parts, seed=seed, limit=limit)
+        statement = draw(
+            lambda columns: self._select(columns, start, end),
+            self.predictions.dialect,
+            outputs,
+            lot,
+            join,
+        )
+        return statement, [*outputs, label] if label else outputs
+
+    @cached_property
+    def _ids(self) -> list[Field]:
+        names = self.monitor.predictions.id or ()
+        fields = [self._projection.role(name, "predictions.id") for name in names]
+        return [field for field in fields if field]
+
+    def _label_in_row(self, as_of: datetime | None) -> list[Output]:
+        """Return the label that stands in the prediction's row, NULL while it is not known."""
+        labels = self.monitor.labels
+        field = self._projection.role(labels.label, "labels.label") if labels else None
+        if field is None:
+            return []
+        label = self._projection.outcome(LABEL, field)
+        there = known(self._label_clock, as_of)
+        return [label._replace(value=case((and_(*there), label.value)))] if there else [label]
+
+
+def _place(clock: Clock, days: Sequence[datetime], low: int, high: int) -> ColumnElement[Any]:
+    """Return which of the days a time lies in, found by halving."""
+    if high - low == 1:
+        return literal(low)
+    middle = (low + high) // 2
+    (before,) = clock.within(None, days[middle])
+    return case((before, _place(clock, days, low, middle)), else_=_place(clock, days, middle, high))

@@ -1,0 +1,211 @@
+"""PostgreSQL: psycopg for SQLAlchemy, ADBC for Arrow; every transaction is read-only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Select,
+    case,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import types as sql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import array as pg_array
+from sqlalchemy.pool import QueuePool
+
+from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
+from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
+
+_SESSION = "SET LOCAL TIME ZONE 'UTC'"
+_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$"
+_NOT_FINITE = r"^\s*(nan|[-+]?inf(inity)?)\s*$"
+_ISO = r"^\d{4}-[01]\d-[0-3]\d([T ][0-2]\d(:[0-5]\d(:[0-5]\d([.]\d+)?)?)?)?"
+
+_FAMILIES = {
+    "boolean": Family.BOOLEAN,
+    "smallint": Family.INTEGER,
+    "integer": Family.INTEGER,
+    "bigint": Family.INTEGER,
+    "real": Family.FLOAT,
+    "double precision": Family.FLOAT,
+    "numeric": Family.FLOAT,
+    "text": Family.TEXT,
+    "character varying": Family.TEXT,
+    "character": Family.TEXT,
+    "name": Family.TEXT,
+    "date": Family.DATE,
+    "timestamp without time zone": Family.NAIVE,
+    "timestamp with time zone": Family.AWARE,
+    "json": Family.JSON,
+    "jsonb": Family.JSON,
+}
+_UNDEFINED = {
+    "42P01": MissingTable,
+    "3F000": MissingTable,
+    "42703": MissingColumn,
+}
+
+
+def engine(url: URL) -> Engine:
+    """Connect through psycopg; transactions are read-only and in UTC."""
+    try:
+        made = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            # Statements are literal: no parameter marks, so a percent sign is a percent sign.
+            paramstyle="named",
+            execution_options={"postgresql_readonly": True},
+        )
+    except ModuleNotFoundError as error:
+        raise MissingExtra("psycopg", "postgres") from error
+    event.listen(made, "begin", _start)
+    return made
+
+
+def _start(connection: Connection) -> None:
+    connection.exec_driver_sql(_SESSION)
+
+
+def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
+    """Describe a relation from an empty SELECT, which the planner answers without a scan."""
+
+    def literal(statement: Select[Any]) -> str:
+        options = {"literal_binds": True}
+        return str(statement.compile(dialect=connection.dialect, compile_kwargs=options))
+
+    cursor = connection.exec_driver_sql(
+        literal(select(text("*")).select_from(relation).limit(0))
+    ).cursor
+    assert cursor is not None
+    described: list[tuple[str, Any]] = [(column[0], column[1]) for column in cursor.description]
+    oid: ColumnElement[int] = literal_column("oid::bigint")
+    types = connection.exec_driver_sql(
+        literal(
+            select(oid, func.format_type(oid, None), literal_column("typtype = 'e'"))
+            .select_from(table("pg_type", schema="pg_catalog"))
+            .where(oid.in_([number for _, number in described]))
+        )
+    )
+    found = {
+        number: Column(
+            type=name,
+            family=Family.TEXT if is_enum else _FAMILIES.get(name, Family.OTHER),
+        )
+        for number, name, is_enum in types
+    }
+    return {name: found[number] for name, number in described}
+
+
+def arrow(engine: Engine, statement: str) -> pa.Table:
+    """Fetch by COPY through ADBC, in a read-only transaction of its own."""
+    try:
+        from adbc_driver_postgresql import dbapi
+    except ModuleNotFoundError as error:
+        raise MissingExtra("adbc-driver-postgresql", "postgres") from error
+    uri = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with dbapi.connect(uri) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute(_SESSION)
+        cursor.execute(statement)
+        return cursor.fetch_arrow_table()
+
+
+def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Cast to double precision; text is looked at first, for a cast would raise."""
+    if family.is_number:
+        return double(value)
+    if family is Family.BOOLEAN:
+        return double(sql_cast(value, sql.Integer()))
+    words = varchar(value)
+    return case(
+        (words.op("~*")(_NUMBER), double(words)),
+        (words.op("~*")(_NOT_FINITE), double(words)),
+        (words == "true", literal_column("1.0::float8")),
+        (words == "false", literal_column("0.0::float8")),
+    )
+
+
+def string(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Cast to text."""
+    return varchar(value)
+
+
+def integer(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Cast to bigint."""
+    return sql_cast(value, sql.BigInteger())
+
+
+def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the column: PostgreSQL has booleans."""
+    return value
+
+
+def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
+    """Follow the keys into json or jsonb; text that is no JSON object holds nothing."""
+    if family is not Family.JSON:
+        words = varchar(value)
+        value = case((words.op("~")(r"^\s*\{"), words))
+    return func.jsonb_extract_path_text(sql_cast(value, JSONB()), *keys)
+
+
+def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
+    """Take what stands under the keys out of a JSON document; other text is NULL."""
+    words = varchar(value)
+    document = sql_cast(case((words.op("~")(r"^\s*\{"), words)), JSONB())
+    return varchar(document.op("#-")(pg_array(keys, type_=sql.Text())))
+
+
+def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a double is not a number, which PostgreSQL holds equal to itself."""
+    return value == literal_column("'NaN'::float8")
+
+
+def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Order by bytes: a language's collation passes over spaces and dashes."""
+    return value.collate("C")
+
+
+def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
+    """Read ISO text as timestamptz; without an offset it is a wall time of the zone."""
+    aware = sql_cast(value, sql.TIMESTAMP(timezone=True))
+    naive = sql_cast(value, sql.TIMESTAMP())
+    read = case(
+        (value.op("~")(_ISO + "$"), func.timezone(zone, naive)),
+        (value.op("~")(_ISO + r"\s*" + ZONED), aware),
+    )
+    return read, Family.AWARE
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Return the base errors of psycopg and ADBC, as far as they are installed."""
+    found: list[type[Exception]] = []
+    try:
+        import psycopg
+
+        found.append(psycopg.Error)
+        from adbc_driver_manager import Error
+
+        found.append(Error)
+    except ModuleNotFoundError:
+        return tuple(found)
+    return tuple(found)
+
+
+def missing(error: BaseException) -> type[LogError] | None:
+    """Read the SQLSTATE, which both drivers carry."""
+    return _UNDEFINED.get(str(getattr(error, "sqlstate", None) or ""))

@@ -1,0 +1,122 @@
+"""What is selected of a prediction: features under their own names, roles under reserved ones."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import ColumnElement, func, null
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import types as sql
+
+from driftline.config import Monitor, Task
+from driftline.domain import ColumnKind
+from driftline.errors import LogError
+from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.reader import Output
+from driftline.warehouse.rows import PREDICTION, RESERVED, SCORE, VERSION, score_of
+from driftline.warehouse.source import Field, Source
+
+_HASH_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Outputs of one prediction log; where `partial`, columns with a role may be missing."""
+
+    monitor: Monitor
+    source: Source
+    partial: bool
+
+    @property
+    def _dialect(self) -> Dialect:
+        return self.source.dialect
+
+    @cached_property
+    def sensitive(self) -> frozenset[str]:
+        """The columns whose values leave the warehouse hashed only."""
+        return frozenset(self.monitor.features.sensitive)
+
+    def kind(self, name: str, kind: ColumnKind) -> ColumnKind:
+        """Return how a column is compared: a hash is a category, whatever it was."""
+        return ColumnKind.CATEGORICAL if name in self.sensitive else kind
+
+    def features(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
+        """Return features as doubles and text; what the log lacks is NULL."""
+        taken = [name for name in columns if name.startswith(RESERVED)]
+        if taken:
+            raise LogError(f"features cannot be called {', '.join(taken)}: the name is reserved")
+        return [self._feature(name, self.kind(name, kind)) for name, kind in columns.items()]
+
+    def _feature(self, name: str, kind: ColumnKind) -> Output:
+        field = self.source.find(name)
+        if kind is ColumnKind.NUMERIC:
+            empty: ColumnElement[Any] = sql_cast(null(), sql.Double())
+            value = self._dialect.number(field.value, field.family) if field else empty
+            return Output(name, value, pa.float64())
+        value = self._string(field) if field else sql_cast(null(), sql.Text())
+        return Output(name, self._hashed(value) if name in self.sensitive else value, pa.string())
+
+    def segments(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
+        """Return the segments' columns that are not selected as features already, as text."""
+        names = [name for name in self.monitor.segments if name not in columns]
+        for name in names:
+            self.source.field(name, "segments")
+        return [self._feature(name, ColumnKind.CATEGORICAL) for name in names]
+
+    def undecided(self, name: str, family: Family) -> Output:
+        """Return a column of which it is still to be found out whether it is a feature.
+
+        What is sensitive inside a JSON document is cut out of it in the warehouse.
+        """
+        if name in self.sensitive or family.is_number:
+            return self._feature(name, self.kind(name, ColumnKind.NUMERIC))
+        field = self.source.field(name, "features")
+        inside = [path for path in sorted(self.sensitive) if path.startswith(f"{name}.")]
+        value = self._string(field)
+        for path in inside:
+            value = self._dialect.without(value, path.removeprefix(f"{name}.").split("."))
+        return Output(name, value, pa.string())
+
+    def roles(self) -> Iterator[Output]:
+        """Yield what the model said, and its version; the time is the clock's to give."""
+        log = self.monitor.predictions
+        scores = log.score if isinstance(log.score, dict) else {}
+        named = {score_of(name): column for name, column in scores.items()}
+        if isinstance(log.score, str):
+            named = {SCORE: log.score}
+        for name, column in named.items():
+            if field := self.role(column, "predictions.score"):
+                yield Output(name, self._dialect.number(field.value, field.family), pa.float64())
+        if field := self.role(log.prediction, "predictions.prediction"):
+            yield self.outcome(PREDICTION, field)
+        if field := self.role(log.version, "predictions.version"):
+            yield Output(VERSION, self._string(field), pa.string())
+
+    def role(self, column: str | None, key: str) -> Field | None:
+        """Return a column that the file gives a role; MissingColumn when it is not there."""
+        if column is None or (self.partial and self.source.find(column) is None):
+            return None
+        return self.source.field(column, key)
+
+    def outcome(self, name: str, field: Field) -> Output:
+        """Return a class in its own type, as far as Arrow can compare it, or a number."""
+        value, family = field.value, field.family
+        if self.monitor.task is Task.REGRESSION or family is Family.FLOAT:
+            return Output(name, self._dialect.number(value, family), pa.float64())
+        if family is Family.BOOLEAN:
+            return Output(name, self._dialect.boolean(value), pa.bool_())
+        if family is Family.INTEGER:
+            return Output(name, self._dialect.integer(value), pa.int64())
+        return Output(name, self._dialect.string(value, family), pa.string())
+
+    def text(self, field: Field) -> ColumnElement[Any]:
+        """Return a column as text, NULL as nothing."""
+        return func.coalesce(self._string(field), "")
+
+    def _string(self, field: Field) -> ColumnElement[Any]:
+        return self._dialect.string(field.value, field.family)
+
+    def _hashed(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.substr(func.md5(value), 1, _HASH_DIGITS)

@@ -1,0 +1,66 @@
+"""Rows: a stretch of the log as an Arrow table, whole or sampled."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+RESERVED = "@"
+"""No feature's name may begin so."""
+TIMESTAMP = "@timestamp"
+SCORE = "@score"
+PREDICTION = "@prediction"
+LABEL = "@label"
+VERSION = "@version"
+
+
+def score_of(class_name: str) -> str:
+    """Return the name under which a table of rows holds the score of one class."""
+    return f"{SCORE}:{class_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many predictions a stretch holds, and how many of them have a known label."""
+
+    rows: int
+    labelled: int
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of predictions with a label; None without predictions."""
+        return self.labelled / self.rows if self.rows else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows of a stretch: `table` holds them, or a sample of the `total` in the warehouse."""
+
+    table: pa.Table
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Which share of the stretch the table holds, 0 to 1."""
+        return len(self.table) / self.total if self.total else 1.0
+
+    def where(self, column: str, value: str | None) -> Self:
+        """Return the rows in which a column has this value; the total is scaled alike.
+
+        A column of numbers is compared as a number; None selects the nulls.
+        """
+        values = self.table[column]
+        if value is None:
+            chosen = pc.is_null(values)
+        else:
+            chosen = pc.equal(values, pa.scalar(value).cast(values.type))
+        table = self.table.filter(chosen)
+        return type(self)(table=table, total=round(len(table) / self.share) if self.share else 0)
+
+    def labelled(self) -> Self:
+        """Return the rows whose label is known."""
+        if LABEL not in self.table.column_names:
+            return type(self)(table=self.table.slice(0, 0), total=0)
+        table = self.table.filter(pc.is_valid(self.table[LABEL]))
+        return type(self)(table=table, total=round(len(table) / self.share) if self.share else 0)

@@ -1,0 +1,149 @@
+"""A Source: a table, a query or Parquet files as something to SELECT from, and its columns."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    column,
+    literal,
+    quoted_name,
+    table,
+    text,
+)
+
+from driftline.config import Table
+from driftline.errors import LogError, MissingColumn
+from driftline.warehouse.dialect import Column, Dialect, Family
+from driftline.warehouse.reader import Reader
+
+_PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A column, or what stands at a path inside a JSON column, as an expression."""
+
+    value: ColumnElement[Any]
+    family: Family
+    type: str
+    in_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Rows that can be selected from; `name` is what a person calls them."""
+
+    name: str
+    relation: FromClause
+    columns: Mapping[str, Column]
+    dialect: Dialect
+
+    def find(self, name: str) -> Field | None:
+        """Return a column of this very name, else what the path leads to inside a column."""
+        return self._descend(self.columns, None, name)
+
+    def field(self, name: str, key: str) -> Field:
+        """Return what `find` does; MissingColumn says which key of the file named it."""
+        found = self.find(name)
+        if found is None:
+            raise self.lacks(name, key)
+        return found
+
+    def lacks(self, name: str, key: str) -> MissingColumn:
+        """Return the error for a column that is not there, with those that are."""
+        known = [known for known, _ in self.leaves()]
+        near = get_close_matches(name, known, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else ";"
+        return MissingColumn(
+            f"{key}: no column {name!r} in {self.name}{guess} It has {', '.join(known)}"
+        )
+
+    def leaves(self) -> Iterator[tuple[str, Column]]:
+        """Yield the columns, and for structs the paths of what they hold."""
+        yield from _leaves("", self.columns)
+
+    def _descend(
+        self, columns: Mapping[str, Column], parent: ColumnElement[Any] | None, name: str
+    ) -> Field | None:
+        if name in columns:
+            found = columns[name]
+            return Field(value=self._member(parent, name), family=found.family, type=found.type)
+        root, dot, rest = name.partition(".")
+        if not dot or not rest or root not in columns:
+            return None
+        holder = columns[root]
+        value = self._member(parent, root)
+        if holder.family is Family.STRUCT:
+            return self._descend(holder.members, value, rest)
+        if holder.family in (Family.JSON, Family.TEXT):
+            value = self.dialect.member(value, holder.family, rest.split("."))
+            return Field(value=value, family=Family.TEXT, type=holder.type, in_json=True)
+        return None
+
+    def _member(self, parent: ColumnElement[Any] | None, name: str) -> ColumnElement[Any]:
+        if parent is None:
+            return self.relation.c[name]
+        return self.dialect.member(parent, Family.STRUCT, [name])
+
+
+def _leaves(prefix: str, columns: Mapping[str, Column]) -> Iterator[tuple[str, Column]]:
+    for name, found in columns.items():
+        if found.family is Family.STRUCT:
+            yield from _leaves(f"{prefix}{name}.", found.members)
+        else:
+            yield prefix + name, found
+
+
+def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Source:
+    """Describe what a section of the file names; MissingTable when it is not there."""
+    bare: str | tuple[str, ...]
+    if where.table:
+        name, bare = f"table {where.table}", _table(where.table)
+    elif where.query:
+        name, bare = f"the query of {default}", where.query
+    else:
+        name, bare = f"{where.parquet}", _parquet(reader, str(where.parquet), folder)
+    columns = reader.columns(_relation(bare, {}, default))
+    return Source(
+        name=name,
+        relation=_relation(bare, columns, default),
+        columns=columns,
+        dialect=reader.dialect,
+    )
+
+
+def _relation(bare: str | tuple[str, ...], columns: Mapping[str, Column], alias: str) -> FromClause:
+    quoted: list[ColumnClause[Any]] = [column(quoted_name(name, True)) for name in columns]
+    if isinstance(bare, str):
+        # The line break ends a comment on the query's last line; \: keeps colons from being marks.
+        escaped = bare.strip().rstrip(";").replace(":", r"\:") + "\n"
+        return text(escaped).columns(*quoted).subquery(alias)
+    *schemas, name = (quoted_name(part, True) for part in bare)
+    if len(schemas) > 1:
+        raise LogError(f"{'.'.join(bare)!r}: write a table as name or schema.name")
+    return table(name, *quoted, schema=schemas[0] if schemas else None)
+
+
+def _table(name: str) -> tuple[str, ...]:
+    """Split `schema.table`; double quotes keep a dot inside a name."""
+    return tuple(
+        match[1].replace('""', '"') if match[1] else match[2] for match in _PART.finditer(name)
+    )
+
+
+def _parquet(reader: Reader, path: str, folder: Path) -> str:
+    backend = reader.url.get_backend_name()
+    if backend != "duckdb":
+        raise LogError(f"{path}: only DuckDB reads Parquet files; the warehouse is {backend}")
+    if "://" not in path:
+        local = folder / Path(path).expanduser()
+        path = str(local / "**" / "*.parquet" if local.is_dir() else local)
+    files = literal(path).compile(compile_kwargs={"literal_binds": True})
+    return f"SELECT * FROM read_parquet({files}, union_by_name = true)"  # noqa: S608

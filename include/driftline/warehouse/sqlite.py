@@ -1,0 +1,239 @@
+"""SQLite: a file that is opened read-only; any column may hold any value."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    TableClause,
+    case,
+    create_engine,
+    event,
+    false,
+    func,
+    select,
+    text,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import (
+    literal as sql_literal,
+)
+from sqlalchemy import types as sql
+from sqlalchemy.pool import QueuePool
+
+from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.warehouse.dialect import Column, Family, double, varchar
+
+_CHUNK = 50_000
+_SAMPLE = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def engine(url: URL) -> Engine:
+    """Open a file read-only and lend SQLite the functions that it lacks."""
+    if not url.database or url.database == ":memory:" or not Path(url.database).is_file():
+        raise MissingTable(f"there is no SQLite file {url.database}")
+    path = quote(str(Path(url.database).resolve()))
+    made = create_engine(
+        url.set(database=f"file:{path}", query={**url.query, "mode": "ro", "uri": "true"}),
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+    )
+    event.listen(made, "connect", lend_functions)
+    return made
+
+
+def lend_functions(connection: sqlite3.Connection, _record: object = None) -> None:
+    """Register on a connection the functions that our SQL calls and SQLite has not."""
+    for function in (md5, driftline_number, driftline_instant):
+        connection.create_function(function.__name__, -1, function, deterministic=True)
+
+
+def md5(value: str | None) -> str | None:
+    """Return the digest that md5() returns in the other databases."""
+    return None if value is None else hashlib.md5(value.encode()).hexdigest()  # noqa: S324
+
+
+def driftline_number(value: str) -> float | None:
+    """Return the number that the text writes, if it is one."""
+    try:
+        return None if "_" in value else float(value)
+    except ValueError:
+        return {"true": 1.0, "false": 0.0}.get(value)
+
+
+def driftline_instant(value: object, zone: str) -> int | None:
+    """Return ISO text as microseconds since 1970; without an offset it is a time of the zone."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.removesuffix(" UTC"))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        wall = moment.replace(tzinfo=_zone(zone))
+        moment = max(wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC))
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_zone = lru_cache(ZoneInfo)
+
+
+def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
+    """Describe a relation by what its columns are declared as and what a sample really holds."""
+    dialect = connection.dialect
+    rows = select(text("*")).select_from(relation)
+
+    def literal(statement: Any) -> str:
+        return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+    cursor = connection.exec_driver_sql(literal(rows.limit(0))).cursor
+    assert cursor is not None
+    names = [description[0] for description in cursor.description]
+    declared: dict[str, str] = {}
+    if isinstance(relation, TableClause):
+        place = [sql_literal(str(n), sql.Text()) for n in (relation.name, relation.schema) if n]
+        pragma = func.pragma_table_xinfo(*place).table_valued("name", "type")
+        declared = dict(connection.exec_driver_sql(literal(select(pragma))).fetchall())  # type: ignore[arg-type]
+    quoted = [dialect.identifier_preparer.quote_identifier(name) for name in names]
+    stored = ", ".join(f"group_concat(DISTINCT typeof({name}))" for name in quoted)
+    held = connection.exec_driver_sql(
+        f"SELECT {stored} FROM (\n{literal(rows.limit(_SAMPLE))}\n)"  # noqa: S608
+    ).one()
+    return {
+        name: _column(declared.get(name, ""), set((kinds or "null").split(",")) - {"null"})
+        for name, kinds in zip(names, held, strict=True)
+    }
+
+
+def _column(declared: str, held: set[str]) -> Column:
+    words = declared.upper()
+    number = {"integer", "real"} & held
+    if "blob" in held:
+        family = Family.OTHER
+    elif "BOOL" in words and held <= {"integer"}:
+        family = Family.BOOLEAN
+    elif "text" in held and not (number and _affinity(words).is_number):
+        family = Family.TEXT  # stray text in a column of numbers does not make it one of text
+    elif "real" in held:
+        family = Family.FLOAT
+    elif "integer" in held:
+        family = Family.FLOAT if _affinity(words) is Family.FLOAT else Family.INTEGER
+    else:
+        family = _affinity(words)
+    return Column(type=declared or "/".join(sorted(held)).upper() or "NULL", family=family)
+
+
+def _affinity(declared: str) -> Family:
+    if "INT" in declared:
+        return Family.INTEGER
+    if any(part in declared for part in ("REAL", "FLOA", "DOUB", "NUM", "DEC")):
+        return Family.FLOAT
+    return Family.TEXT
+
+
+def arrow(engine: Engine, statement: str) -> pa.Table:
+    """Fetch in chunks and turn each into columns at once."""
+    with engine.connect() as connection:
+        cursor = connection.exec_driver_sql(statement).cursor
+        assert cursor is not None
+        names = [str(number) for number, _ in enumerate(cursor.description)]
+        first = next(chunks := _chunks(cursor), None)
+        if first is None:
+            return pa.table([pa.array([], pa.null()) for _ in names], names=names)
+        tables = [
+            pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
+            for chunk in chain([first], chunks)
+        ]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _chunks(cursor: Any) -> Iterator[list[tuple[Any, ...]]]:
+    while chunk := cursor.fetchmany(_CHUNK):
+        yield chunk
+
+
+def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Cast to REAL by what each value is stored as; stray text among numbers is NULL."""
+    kind = func.typeof(value)
+    stored = [(kind == "real", value), (kind == "integer", double(value))]
+    if not (family.is_number or family is Family.BOOLEAN):
+        stored.append((kind == "text", func.driftline_number(value)))
+    return case(*stored)
+
+
+def string(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Cast to TEXT."""
+    if family is Family.BOOLEAN:
+        return case((value == 1, "true"), (value == 0, "false"))
+    return varchar(value)
+
+
+def integer(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Cast to INTEGER."""
+    return sql_cast(value, sql.BigInteger())
+
+
+def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return 0 and 1, which SQLite has for booleans."""
+    return integer(value)
+
+
+def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
+    """Follow the keys into JSON text; what is no JSON holds nothing."""
+    path = "$" + "".join(f'."{key}"' for key in keys)
+    kind = func.json_type(value, path)
+    return case(
+        (func.json_valid(value) == 0, None),
+        (kind == "true", "true"),
+        (kind == "false", "false"),
+        else_=func.json_extract(value, path),
+    )
+
+
+def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
+    """Take what stands under the keys out of a JSON document; other text is NULL."""
+    path = "$" + "".join(f'."{key}"' for key in keys)
+    return case((func.json_valid(value) == 1, func.json_remove(value, path)))
+
+
+def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return false: SQLite stores NaN as NULL."""
+    return false()
+
+
+def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Order by bytes."""
+    return value.collate("BINARY")
+
+
+def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
+    """Read ISO text as microseconds since 1970."""
+    return func.driftline_instant(value, zone), Family.INTEGER
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Return the driver's base error."""
+    return (sqlite3.Error,)
+
+
+def missing(error: BaseException) -> type[LogError] | None:
+    """Read the kind of failure off SQLite's words; its errors share one code."""
+    words = str(error)
+    if words.startswith(("no such table", "no such view", "unknown database")):
+        return MissingTable
+    return MissingColumn if words.startswith("no such column") else None

@@ -1,0 +1,65 @@
+"""What a stretch of the log holds in each column, counted by the warehouse."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, select
+
+from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
+from driftline.warehouse.reader import Output, Reader
+
+MOST_CATEGORIES = 200
+_LARGEST = 1.7976931348623157e308
+
+
+def count_statistics(
+    reader: Reader,
+    rows: Select[Any],
+    outputs: Sequence[Output],
+    kinds: Mapping[str, ColumnKind],
+    sensitive: frozenset[str],
+) -> WindowStatistics:
+    """Count one scan for rows, nulls and ranges, and one for each column of categories.
+
+    `rows` selects the outputs under their positions (`c0`, `c1`, ...).
+    """
+    stretch = rows.subquery("stretch")
+    wanted: list[ColumnElement[Any]] = [func.count()]
+    for place, output in enumerate(outputs):
+        value = stretch.c[f"c{place}"]
+        if kinds[output.name] is ColumnKind.NUMERIC:
+            finite = case((value.between(-_LARGEST, _LARGEST), value))
+            present = case((~reader.dialect.is_nan(value), value))
+            wanted += [func.count(present), func.min(finite), func.max(finite)]
+        else:
+            wanted += [func.count(value)]
+    total, *found = reader.one(select(*wanted).select_from(stretch))
+    answers = iter(found)
+    columns = {}
+    for place, output in enumerate(outputs):
+        kind = kinds[output.name]
+        nulls = total - next(answers)
+        if kind is ColumnKind.NUMERIC:
+            low, high = next(answers), next(answers)
+            columns[output.name] = ColumnStatistics(
+                kind=kind, nulls=nulls, minimum=low, maximum=high
+            )
+        else:
+            hidden = output.name in sensitive
+            categories = None if hidden else _categories(reader, stretch.c[f"c{place}"])
+            columns[output.name] = ColumnStatistics(kind=kind, nulls=nulls, categories=categories)
+    return WindowStatistics(rows=total, columns=columns)
+
+
+def _categories(reader: Reader, value: ColumnElement[Any]) -> dict[str, int] | None:
+    """Return the rows of each category, most first; None when there are too many."""
+    counted = reader.all(
+        select(value, func.count())
+        .where(value.is_not(None))
+        .group_by(value)
+        .limit(MOST_CATEGORIES + 1)
+    )
+    if len(counted) > MOST_CATEGORIES:
+        return None
+    pairs = [row._tuple() for row in counted]
+    return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))

@@ -1,0 +1,209 @@
+"""One warehouse, four ways: the same Arrow table in a DuckDB file, Parquet, PostgreSQL and SQLite.
+
+Ask for the fixture `warehouse`; it gives an empty one, once for each kind:
+
+    def test_it(warehouse):
+        warehouse.load("predictions", pa.table({...}), json=["inputs"])
+        monitor = warehouse.monitor(features={"numeric": ["x"]})
+        with open_logs(monitor) as logs: ...
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from adbc_driver_postgresql import dbapi
+from sqlalchemy import make_url
+
+from driftline.config import Monitor
+
+KINDS = ("duckdb", "parquet", "postgresql", "sqlite")
+
+
+@dataclass
+class Warehouse:
+    """A place for logs; `load` fills it and `url` opens it for reading only."""
+
+    kind: str
+    folder: Path
+    owner: str = ""
+    reader: Callable[[], str] | None = None
+
+    @property
+    def dialect(self) -> str:
+        """The database that reads it."""
+        return "duckdb" if self.kind == "parquet" else self.kind
+
+    @property
+    def url(self) -> str:
+        """The address for reading; on PostgreSQL a role that may only SELECT."""
+        if self.reader:
+            return self.reader()
+        return "duckdb:///:memory:" if self.kind == "parquet" else f"{self.kind}:///{self.file}"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"logs.{self.kind}"
+
+    def load(
+        self,
+        name: str,
+        rows: pa.Table,
+        *,
+        json: Iterable[str] = (),
+        types: Mapping[str, str] | None = None,
+    ) -> None:
+        """Replace a table by these rows; `json` columns hold JSON text, `types` are SQL's own."""
+        kinds = {**dict.fromkeys(json, "JSONB" if self.reader else "JSON"), **(types or {})}
+        getattr(self, f"_load_{self.kind}")(name, rows, kinds)
+        if self.reader:
+            self.reader()  # grants SELECT on the new table
+
+    def source(self, name: str) -> dict[str, str]:
+        """Return what a monitor's file writes to name the table."""
+        return {"parquet": f"{name}/*.parquet"} if self.kind == "parquet" else {"table": name}
+
+    def monitor(self, **parts: Any) -> Monitor:
+        """Return a binary classifier's monitor on `predictions`, with these parts of its file.
+
+        `predictions` is merged with id, timestamp `ts` and `score`; a part that is None is left
+        out. Labels are none unless given; `labels={"label": "y"}` reads them from the row, and
+        `labels={"id": .., "of": "labels", ..}` from that table.
+        """
+        log: dict[str, Any] = {"id": "id", "timestamp": "ts", "score": "score"}
+        if not {"table", "query", "parquet"} & set(parts.get("predictions", {})):
+            log |= self.source("predictions")
+        log |= parts.pop("predictions", {})
+        labels = parts.pop("labels", None)
+        if labels and "of" in labels:
+            labels = {**{k: v for k, v in labels.items() if k != "of"}, **self.source(labels["of"])}
+        whole = {
+            "monitor": "model",
+            "task": "binary",
+            "warehouse": None if "parquet" in log else self.url,
+            "predictions": {key: value for key, value in log.items() if value is not None},
+            "labels": labels,
+            "reference": {"window": ["2013-01-01", "2013-02-01"]},
+            **parts,
+        }
+        monitor = Monitor.model_validate(whole)
+        monitor._path = self.folder / "model.yaml"
+        return monitor
+
+    def _load_duckdb(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        with duckdb.connect(str(self.file)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register("arriving", rows)
+            connection.execute(
+                f"CREATE OR REPLACE TABLE {quoted(name)} AS "
+                f"SELECT {_cast(rows, types)} FROM arriving"
+            )
+
+    def _load_parquet(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        (self.folder / name).mkdir(exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register("arriving", rows)
+            # Parquet has no JSON of its own that all writers know: documents stay text.
+            kept = {column: kind for column, kind in types.items() if kind != "JSON"}
+            found = connection.sql(f"SELECT {_cast(rows, kept)} FROM arriving")
+            pq.write_table(found.to_arrow_table(), self.folder / name / "rows.parquet")
+
+    def _load_postgresql(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        uri = make_url(self.owner).set(drivername="postgresql")
+        with (
+            dbapi.connect(uri.render_as_string(hide_password=False)) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+            cursor.execute("DROP TABLE IF EXISTS arriving")
+            cursor.execute("SET TIME ZONE 'UTC'")
+            cursor.adbc_ingest("arriving", _plain(rows))
+            cursor.execute(
+                f"CREATE TABLE {quoted(name)} AS SELECT {_cast(rows, types)} FROM arriving"
+            )
+            cursor.execute("DROP TABLE arriving")
+            connection.commit()
+
+    def _load_sqlite(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        rows = _plain(rows)
+        declared = [types.get(f.name, _sqlite_type(f.type)) for f in rows.schema]
+        columns = [_sqlite_values(column) for column in rows.columns]
+        with sqlite3.connect(self.file) as connection:
+            connection.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+            names = [quoted(column) for column in rows.column_names]
+            pairs = ", ".join(f"{n} {kind}" for n, kind in zip(names, declared, strict=True))
+            connection.execute(f"CREATE TABLE {quoted(name)} ({pairs})")
+            marks = ", ".join("?" for _ in names)
+            connection.executemany(
+                f"INSERT INTO {quoted(name)} VALUES ({marks})", zip(*columns, strict=True)
+            )
+        connection.close()
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def documents(values: Iterable[Any]) -> pa.Array:
+    """Return JSON text of each value."""
+    return pa.array([None if value is None else json.dumps(value) for value in values])
+
+
+def _cast(rows: pa.Table, types: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{quoted(n)}::{types[n]} AS {quoted(n)}" if n in types else quoted(n)
+        for n in rows.column_names
+    )
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Return structs as JSON text for the databases that have none."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_struct(field.type):
+            rows = rows.set_column(place, field.name, documents(rows[field.name].to_pylist()))
+    return rows
+
+
+def _sqlite_type(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "BOOLEAN"
+    if pa.types.is_integer(kind):
+        return "INTEGER"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "REAL"
+    return "TEXT"
+
+
+def _sqlite_values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        column = pc.strftime(column, format="%Y-%m-%d %H:%M:%S")
+    elif pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    elif pa.types.is_date(column.type):
+        column = column.cast(pa.string())
+    return column.to_pylist()
+
+
+@pytest.fixture(params=KINDS)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """An empty warehouse, once for each kind."""
+    return make_warehouse(request, request.param, tmp_path)
+
+
+def make_warehouse(request: pytest.FixtureRequest, kind: str, folder: Path) -> Warehouse:
+    """Return an empty warehouse of one kind."""
+    if kind != "postgresql":
+        return Warehouse(kind=kind, folder=folder)
+    owner = request.getfixturevalue("postgres_database")
+    return Warehouse(
+        kind=kind, folder=folder, owner=owner, reader=request.getfixturevalue("postgres_reader")
+    )

@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -22,7 +22,7 @@ Found = float | str
 """What Evidently says of something: its value, or why there is none."""
 
 
-class _Test(NamedTuple):
+class Test(NamedTuple):
     """How Evidently calls a method, what its score is to us, and in which unit."""
 
     stattest: str
@@ -30,17 +30,15 @@ class _Test(NamedTuple):
     factor: float = 1.0
 
 
-_TESTS: Mapping[DriftMethod, _Test] = {
-    DriftMethod.PSI: _Test("psi", "psi"),
+TESTS: Mapping[DriftMethod, Test] = {
+    DriftMethod.PSI: Test("psi", "psi"),
     # Evidently takes natural logarithms; the distance in base 2 runs from 0 to 1.
-    DriftMethod.JENSEN_SHANNON: _Test(
-        "jensenshannon", "jensen_shannon", 1 / math.sqrt(math.log(2))
-    ),
-    DriftMethod.KL: _Test("kl_div", "kl"),
-    DriftMethod.HELLINGER: _Test("hellinger", "hellinger"),
-    DriftMethod.WASSERSTEIN: _Test("wasserstein", "wasserstein"),
-    DriftMethod.KS: _Test("ks", "ks_p_value"),
-    DriftMethod.CHI_SQUARE: _Test("chisquare", "chi_square_p_value"),
+    DriftMethod.JENSEN_SHANNON: Test("jensenshannon", "jensen_shannon", 1 / math.sqrt(math.log(2))),
+    DriftMethod.KL: Test("kl_div", "kl"),
+    DriftMethod.HELLINGER: Test("hellinger", "hellinger"),
+    DriftMethod.WASSERSTEIN: Test("wasserstein", "wasserstein"),
+    DriftMethod.KS: Test("ks", "ks_p_value"),
+    DriftMethod.CHI_SQUARE: Test("chisquare", "chi_square_p_value"),
 }
 """TOTAL_VARIATION is absent: Evidently's is the p-value of a permutation test, minutes long."""
 
@@ -58,33 +56,33 @@ def drift(
     converted once. Raises SuiteError when Evidently fails on every column that it was asked for.
     """
     current, reference = Frame.of(current, columns), Frame.of(reference, columns)
-    pairs = [(name, method) for name in columns for method in methods(name) if method in _TESTS]
+    pairs = [(name, method) for name in columns for method in methods(name) if method in TESTS]
     reasons = {pair: obstacle(*pair, current, reference) for pair in pairs}
     found: dict[Any, Found] = {pair: reason for pair, reason in reasons.items() if reason}
     asked = [pair for pair in pairs if not reasons[pair]]
     if asked:
-        from_evidently = _import().metrics.ValueDrift
+        from_evidently = load().metrics.ValueDrift
         places = {name: f"c{place}" for place, name in enumerate(columns)}
         found |= _values(
             {
                 (name, method): from_evidently(
                     # The bound is ours to judge by; Evidently's own would look for one.
                     column=places[name],
-                    method=_TESTS[method].stattest,
+                    method=TESTS[method].stattest,
                     threshold=1.0,
                 )
                 for name, method in asked
             },
-            _dataset(current, places),
-            _dataset(reference, places),
+            dataset_of(current, places),
+            dataset_of(reference, places),
         )
     return [
         _measured(
             scope,
             Suite.DRIFT,
-            _TESTS[method].metric,
+            TESTS[method].metric,
             found[name, method],
-            factor=_TESTS[method].factor,
+            factor=TESTS[method].factor,
             remark=remark(name, current, reference),
             column_name=name,
             baseline="reference",
@@ -116,7 +114,7 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
             found |= _by_class(outcomes, asked)
         else:
             made = {(name, ""): _METRICS[name].make() for name in asked}
-            found |= _values(made, _scored_dataset(outcomes, scored=scored))
+            found |= _values(made, scored_dataset(outcomes, scored=scored))
     found = dict(sorted(found.items(), key=lambda item: (names.index(item[0][0]), item[0][1])))
     return [
         _measured(
@@ -145,7 +143,7 @@ class _Metric(NamedTuple):
 
     def make(self, suffix: str = "") -> Any:
         """Return Evidently's metric."""
-        return getattr(_import().metrics, self.name + suffix)(**({} if suffix else self.options))
+        return getattr(load().metrics, self.name + suffix)(**({} if suffix else self.options))
 
 
 _CLASSES = (Task.BINARY, Task.MULTICLASS)
@@ -172,7 +170,7 @@ def _by_class(outcomes: Outcomes, names: Iterable[str]) -> dict[tuple[str, str],
     names = list(names)
     metrics = {name: _METRICS[name].make("ByLabel") for name in names if name != "accuracy"}
     classes = sorted({*outcomes.present.tolist(), *np.unique(outcomes.y_pred).tolist()})
-    every = _values(metrics, _scored_dataset(outcomes, scored=False))
+    every = _values(metrics, scored_dataset(outcomes, scored=False))
     found: dict[tuple[str, str], Found] = {}
     for name, by_label in every.items():
         if isinstance(by_label, str):
@@ -193,14 +191,14 @@ def _label(place: int) -> str:
     return f"k{place}"
 
 
-def _scored_dataset(outcomes: Outcomes, *, scored: bool) -> Any:
+def scored_dataset(outcomes: Outcomes, *, scored: bool) -> Any:
     """Return labels beside scores, or beside predicted classes or values."""
     import pandas as pd
 
-    evidently = _import()
+    evidently = load()
     if outcomes.task is Task.REGRESSION:
         frame = pd.DataFrame({"target": outcomes.y_true, "prediction": outcomes.y_pred})
-        return _typed(frame, regression=[evidently.Regression()])
+        return typed(frame, regression=[evidently.Regression()])
     if scored and outcomes.scores is not None:
         # Two classes, however they are written, are a binary task to Evidently.
         if len(outcomes.classes) == 2:
@@ -209,12 +207,12 @@ def _scored_dataset(outcomes: Outcomes, *, scored: bool) -> Any:
             task = evidently.BinaryClassification(
                 target="target", prediction_probas="score", pos_label=1
             )
-            return _typed(frame, classification=[task])
+            return typed(frame, classification=[task])
         labels = [_label(place) for place in range(len(outcomes.classes))]
         frame = pd.DataFrame(dict(zip(labels, outcomes.scores.T, strict=True)))
         frame["target"] = np.array(labels, dtype=object)[outcomes.y_true]
         task = evidently.MulticlassClassification(target="target", prediction_probas=labels)
-        return _typed(frame, classification=[task])
+        return typed(frame, classification=[task])
     if outcomes.task is Task.BINARY:
         return _labelled_dataset(outcomes.y_true, outcomes.y_pred)
     named = np.array([_label(place) for place in range(len(outcomes.classes))], dtype=object)
@@ -224,7 +222,7 @@ def _scored_dataset(outcomes: Outcomes, *, scored: bool) -> Any:
 def _labelled_dataset(y_true: Any, y_pred: Any) -> Any:
     import pandas as pd
 
-    evidently = _import()
+    evidently = load()
     frame = pd.DataFrame({"target": y_true, "prediction": y_pred})
     if y_true.dtype == object:
         task = evidently.MulticlassClassification(target="target", prediction_labels="prediction")
@@ -232,13 +230,13 @@ def _labelled_dataset(y_true: Any, y_pred: Any) -> Any:
         task = evidently.BinaryClassification(
             target="target", prediction_labels="prediction", pos_label=1
         )
-    return _typed(frame, classification=[task])
+    return typed(frame, classification=[task])
 
 
 _datasets: WeakKeyDictionary[Frame, dict[tuple[str, ...], Any]] = WeakKeyDictionary()
 
 
-def _dataset(frame: Frame, names: Mapping[str, str], *, shown: bool = False) -> Any:
+def dataset_of(frame: Frame, names: Mapping[str, str], *, shown: bool = False) -> Any:
     """Return a frame's usable columns as Evidently's dataset, under other names; made once.
 
     With `shown`, texts are made fit to be drawn; Evidently is never told to guess a type.
@@ -255,9 +253,7 @@ def _dataset(frame: Frame, names: Mapping[str, str], *, shown: bool = False) -> 
             else column.values
             for name, column in usable.items()
         }
-        made[key] = _typed(
-            pd.DataFrame(values), kinds={names[n]: c.kind for n, c in usable.items()}
-        )
+        made[key] = typed(pd.DataFrame(values), kinds={names[n]: c.kind for n, c in usable.items()})
     return made[key]
 
 
@@ -266,9 +262,9 @@ def _shown(values: Any) -> Any:
     return np.array([texts.get(value) for value in values.tolist()], dtype=object)
 
 
-def _typed(frame: Any, *, kinds: Mapping[str, ColumnKind] | None = None, **tasks: Any) -> Any:
+def typed(frame: Any, *, kinds: Mapping[str, ColumnKind] | None = None, **tasks: Any) -> Any:
     """Return Evidently's dataset with every column's type stated, so that it infers none."""
-    evidently = _import()
+    evidently = load()
     if kinds is None:
         kinds = {
             name: ColumnKind.NUMERIC if frame[name].dtype.kind == "f" else ColumnKind.CATEGORICAL
@@ -283,7 +279,7 @@ def _typed(frame: Any, *, kinds: Mapping[str, ColumnKind] | None = None, **tasks
         list_columns=[],
         **tasks,
     )
-    with _quiet():
+    with quiet():
         return evidently.Dataset.from_pandas(frame, data_definition=definition)
 
 
@@ -301,18 +297,26 @@ def _values(metrics: Mapping[Any, Any], current: Any, reference: Any = None) -> 
             try:
                 values |= _run({key: metric}, current, reference)
             except Exception as error:  # noqa: BLE001
-                values[key] = f"Evidently failed: {_words(error)}"
+                values[key] = f"Evidently failed: {words(error)}"
                 failures += 1
         if failures == len(values):
-            raise SuiteError(f"Evidently failed on every metric: {_words(first)}") from first
+            raise SuiteError(f"Evidently failed on every metric: {words(first)}") from first
         return values
 
 
 def _run(metrics: Mapping[Any, Any], current: Any, reference: Any) -> dict[Any, Any]:
-    with _quiet():
-        snapshot = _import().Report(list(metrics.values())).run(current, reference)
+    with quiet():
+        snapshot = load().Report(list(metrics.values())).run(current, reference)
     results = snapshot.metric_results
     return {key: _value(results[metric.metric_id]) for key, metric in metrics.items()}
+
+
+def rendered(widgets: Sequence[Any]) -> str:
+    """Return Evidently's own page of these widgets."""
+    load()
+    from evidently.core.metric_types import render_widgets
+
+    return str(render_widgets(list(widgets)))
 
 
 def _value(result: Any) -> Any:
@@ -337,23 +341,24 @@ def _measured(
     return scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, reason=reason, **rest)
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """Return what an exception of Evidently's says, short."""
     return f"{type(error).__name__}: {error}"[:160]
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep numpy's and scikit-learn's warnings of divisions by zero out of the log."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
-def _import() -> Any:
+def load() -> Any:
     """Return Evidently, which takes seconds to import, with its telemetry off."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
-        with _quiet():
+        with quiet():
             import evidently
             import evidently.metrics
             import evidently.presets

@@ -66,7 +66,7 @@ def plain(text: object) -> str:
     """
     signs = ("" if unicodedata.category(sign).startswith("C") else sign for sign in str(text))
     clean = _ENTITY.sub("＆", "".join(signs).translate(_MARKUP))  # noqa: RUF001
-    clean = _SCHEME.sub(r"\1\u2236", clean).strip()
+    clean = _SCHEME.sub("\\1\u2236", clean).strip()
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
 
 

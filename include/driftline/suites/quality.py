@@ -1,0 +1,297 @@
+"""Data quality: counts of the warehouse, and Great Expectations. Nothing else imports it."""
+
+import difflib
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from driftline.config import Expectation
+from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
+from driftline.errors import MissingExtra, SuiteError, WarehouseError
+from driftline.suites.expectations import default_expectations
+from driftline.suites.page import plain
+from driftline.warehouse import Logs
+
+__all__ = ["default_expectations", "measure", "unknown_types", "validate"]
+
+_IN_SQL = ("postgresql", "sqlite")
+_EXAMPLES, _LONGEST = 3, 40
+_NUMERIC = re.compile(r"int|num|dec|float|double|real", re.IGNORECASE)
+_sources = count()
+
+
+def measure(scope: Scope, statistics: WindowStatistics) -> list[Measurement]:
+    """Return the window's `row_count` and the `null_share` of each of its columns."""
+
+    def of(metric: str, value: float | None, **rest: Any) -> Measurement:
+        return scope.measurement(
+            Suite.QUALITY, metric, value, engine=Engine.SQL, row_count=statistics.rows, **rest
+        )
+
+    return [of("row_count", statistics.rows)] + [
+        of(
+            "null_share",
+            statistics.null_share(name),
+            column_name=name,
+            reason="" if statistics.rows else "no rows",
+        )
+        for name in statistics.columns
+    ]
+
+
+def unknown_types(expectations: Iterable[Expectation]) -> list[str]:
+    """Return what Great Expectations does not know or take, one sentence each, best guess first.
+
+    It drops an expectation whose type it does not know without a word.
+    """
+    problems = []
+    for each in expectations:
+        try:
+            _built(each)
+        except SuiteError as error:
+            problems.append(str(error))
+    return problems
+
+
+def validate(
+    scope: Scope,
+    expectations: Sequence[Expectation],
+    logs: Logs,
+    columns: Mapping[str, ColumnKind],
+    rows: int,
+) -> list[Measurement]:
+    """Return 1.0 or 0.0 for each expectation of the window, which holds so many `rows`.
+
+    In SQL where the warehouse is PostgreSQL or SQLite, nothing but SELECTs; elsewhere on at most
+    `drift.rows` rows. What cannot be evaluated has no value and a reason. Raises SuiteError for an
+    expectation that Great Expectations does not know, WarehouseError when the warehouse fails.
+    """
+    distinct = {(each.type, each.column, each.detail): each for each in reversed(expectations)}
+    asked = list(reversed(distinct.values()))
+    built = [_built(each) for each in asked]
+    there = _known_columns(logs, columns)
+    found: dict[int, tuple[float | None, str]] = {}
+    runnable = {}
+    for place, each in enumerate(asked):
+        absent = [name for name in _columns_of(each) if name not in there]
+        if absent:
+            found[place] = 0.0, f"{', '.join(map(plain, absent))} is not in the log"
+        elif _columns_of(each) and not rows:
+            found[place] = None, "no rows"
+        else:
+            runnable[place] = built[place]
+    needed = {name: there[name] for p in runnable for name in _columns_of(asked[p])} | dict(columns)
+    measured = rows
+    if runnable:
+        run = _in_sql if logs.dialect in _IN_SQL else _on_frame
+        results, measured = run(scope, logs, needed, runnable, rows)
+        hidden = set(logs.monitor.features.sensitive)
+        for place in runnable:
+            secret = bool(hidden & set(_columns_of(asked[place])))
+            found[place] = _told(results.get(place), asked[place], secret=secret)
+    sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""
+    return [
+        scope.measurement(
+            Suite.QUALITY,
+            each.type,
+            value,
+            engine=Engine.GREAT_EXPECTATIONS,
+            column_name=each.column,
+            detail=each.detail,
+            row_count=rows if not each.column else measured,
+            reason="; ".join(filter(None, (reason, sample if each.column else ""))),
+        )
+        for each, (value, reason) in ((asked[p], found[p]) for p in range(len(asked)))
+    ]
+
+
+def _known_columns(logs: Logs, columns: Mapping[str, ColumnKind]) -> dict[str, ColumnKind]:
+    """Return the log's columns; those that are no features by what their SQL type looks like."""
+    return {
+        name: columns.get(name)
+        or (ColumnKind.NUMERIC if _NUMERIC.search(kind) else ColumnKind.CATEGORICAL)
+        for name, kind in logs.column_types().items()
+    }
+
+
+def _columns_of(expectation: Expectation) -> list[str]:
+    kwargs = expectation.kwargs
+    single = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
+    return [str(name) for name in (*single, *(kwargs.get("column_list") or ()))]
+
+
+def _in_sql(
+    scope: Scope, logs: Logs, columns: Mapping[str, ColumnKind], built: Mapping[int, Any], rows: int
+) -> tuple[dict[int, Any], int]:
+    query = logs.sql(scope.window.start, scope.window.end, columns)
+    with _source("sql", connection_string=logs.url.render_as_string(hide_password=False)) as source:
+        # Great Expectations takes the query for a SQLAlchemy text, in which `:name` is a variable.
+        asset = source.add_query_asset("window", query=query.replace(":", "\\:"))
+        try:
+            batch = asset.add_batch_definition_whole_table("window").get_batch()
+            return _validated(batch, built), rows
+        finally:
+            source.get_execution_engine().close()
+            source.get_engine().dispose()
+
+
+def _on_frame(
+    scope: Scope, logs: Logs, columns: Mapping[str, ColumnKind], built: Mapping[int, Any], rows: int
+) -> tuple[dict[int, Any], int]:
+    import pandas as pd
+
+    window = scope.window
+    drawn = logs.rows(
+        window.start, window.end, columns, labels=False, limit=logs.monitor.drift.rows
+    )
+    of_table = {p: each for p, each in built.items() if not getattr(each, "column", None)}
+    counts = {p: each for p, each in of_table.items() if "row_count" in each.expectation_type}
+    rest = {p: each for p, each in built.items() if p not in counts}
+    results: dict[int, Any] = {}
+    # How many rows there are must be asked of all of them, not of the sample.
+    for part, frame in (
+        (rest, drawn.table.select(list(columns)).to_pandas()),
+        (counts, pd.DataFrame(index=range(rows))),
+    ):
+        if part:
+            with _source("pandas") as source:
+                asset = source.add_dataframe_asset("window")
+                definition = asset.add_batch_definition_whole_dataframe("window")
+                results |= _validated(definition.get_batch({"dataframe": frame}), part)
+    return results, len(drawn.table)
+
+
+def _validated(batch: Any, built: Mapping[int, Any]) -> dict[int, Any]:
+    """Return Great Expectations' result by the place of its expectation."""
+    gx = _import()
+    suite = gx.ExpectationSuite(name="window")
+    for place, each in built.items():
+        each.meta = {"place": place}
+        suite.add_expectation(each)
+    outcome = batch.validate(suite)
+    return {each.expectation_config.meta["place"]: each for each in outcome.results}
+
+
+def _told(result: Any, expectation: Expectation, *, secret: bool) -> tuple[float | None, str]:
+    """Return the value of a result and its reason in words."""
+    if result is None:
+        return None, "Great Expectations gave no result"
+    if result.success:
+        return 1.0, ""
+    if failures := _exceptions(result.exception_info or {}):
+        return (
+            None,
+            "it cannot be evaluated" if secret else f"it cannot be evaluated: {failures[0]}",
+        )
+    found = result.result or {}
+    if (percent := found.get("unexpected_percent")) is not None:
+        measured = found.get("element_count", 0) - (found.get("missing_count") or 0)
+        allowed = 1 - float(expectation.kwargs.get("mostly", 1.0))
+        told = f"{percent:.3g}% of {measured:,} values unexpected"
+        if not secret and (examples := _examples(found.get("partial_unexpected_list") or ())):
+            told += f" (such as {examples})"
+        return 0.0, f"{told}, {allowed * 100:.3g}% allowed"
+    if "observed_value" in found and not secret:
+        wanted = ", ".join(
+            f"{key} {_short(value)}"
+            for key, value in expectation.kwargs.items()
+            if key != "column" and value is not None
+        )
+        return 0.0, f"found {_short(found['observed_value'])}; asked for {wanted or 'more'}"
+    return 0.0, "not as expected"
+
+
+def _examples(values: Iterable[Any]) -> str:
+    distinct = dict.fromkeys(_short(value) for value in values if value is not None)
+    return ", ".join(list(distinct)[:_EXAMPLES])
+
+
+def _short(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else plain(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _exceptions(info: Mapping[str, Any]) -> list[str]:
+    """Return what went wrong; Great Expectations gives one exception, or one for each metric."""
+    each = [info] if "raised_exception" in info else list(info.values())
+    return [
+        str(one.get("exception_message") or "").partition("\n")[0][:160]
+        for one in each
+        if one.get("raised_exception")
+    ]
+
+
+def _built(expectation: Expectation) -> Any:
+    """Return Great Expectations' own expectation; SuiteError when there is none like it."""
+    gx = _import()
+    registry = gx.expectations.registry
+    known = registry.list_registered_expectation_implementations()
+    name = expectation.type
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SuiteError(f"quality: Great Expectations knows no {name}{hint}")
+    implementation = registry.get_expectation_impl(name)
+    try:
+        return implementation(**expectation.kwargs)
+    except (ValueError, TypeError) as error:
+        faults = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
+        fields = set(implementation.__fields__)
+        told = [_fault(fault, fields) for fault in faults]
+        raise SuiteError(f"quality: {name}: {'; '.join(told)}") from None
+
+
+def _fault(fault: Mapping[str, Any], fields: Iterable[str]) -> str:
+    key = ".".join(map(str, fault["loc"]))
+    if "extra" not in str(fault.get("type")):
+        return f"{key}: {fault['msg']}" if key else str(fault["msg"])
+    near = difflib.get_close_matches(key, fields, n=1)
+    return f"it takes no {key}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+@contextmanager
+def _source(kind: str, **options: Any) -> Iterator[Any]:
+    """Yield a data source of the one context, and delete it; foreign exceptions are mapped here."""
+    sources = _context().data_sources
+    name = f"window-{next(_sources)}"
+    try:
+        yield getattr(sources, f"add_{kind}")(name, **options)
+    except SQLAlchemyError as error:
+        raise WarehouseError(f"the warehouse failed: {type(error).__name__}") from error
+    except Exception as error:
+        raise SuiteError(f"Great Expectations failed: {type(error).__name__}: {error}") from error
+    finally:
+        if name in sources.all():
+            sources.delete(name)
+
+
+@cache
+def _context() -> Any:
+    """Return the process's only context, which lives in memory and shows no progress bars."""
+    gx = _import()
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+@cache
+def _import() -> Any:
+    """Return Great Expectations, which takes seconds to import: quiet, and telling nobody."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    # It logs what it registers, and whole tracebacks of what its results hold anyway.
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    try:
+        import great_expectations as gx
+        import great_expectations.expectations.registry
+    except ImportError as error:
+        raise MissingExtra("great_expectations", "quality") from error
+    return gx

@@ -1,0 +1,194 @@
+"""The HTML report of a window: Evidently's charts on a page of our own."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from driftline.config import DriftMethod, Monitor, Task
+from driftline.domain import ColumnKind, Window
+from driftline.errors import SuiteError
+from driftline.suites import evidently, page
+from driftline.suites.drift import BOUNDS
+from driftline.suites.frame import Frame, obstacle
+from driftline.suites.outcomes import Outcomes
+from driftline.warehouse.rows import Rows
+
+
+def html(
+    monitor: Monitor,
+    window: Window,
+    current: Rows | Frame,
+    reference: Rows | Frame,
+    columns: Mapping[str, ColumnKind],
+    outcomes: Outcomes | None = None,
+) -> str:
+    """Return the window's report as one HTML page that needs nothing else and runs no data.
+
+    It shows drift by the first method of each column that Evidently draws, a summary of the
+    columns, and performance where there are outcomes. Sensitive columns are not in it. Raises
+    SuiteError when nothing can be drawn.
+    """
+    sensitive = set(monitor.features.sensitive) & set(columns)
+    columns = {name: kind for name, kind in columns.items() if name not in sensitive}
+    current, reference = Frame.of(current, columns), Frame.of(reference, columns)
+    remarks = [f"not shown, being sensitive: {', '.join(sorted(sensitive))}"] if sensitive else []
+    methods = {}
+    for name in columns:
+        drawn = [m for m in (*monitor.drift_methods(name), DriftMethod.PSI) if m in evidently.TESTS]
+        reasons = [obstacle(name, method, current, reference) for method in drawn]
+        if not all(reasons):
+            methods[name] = drawn[reasons.index("")]
+        else:
+            remarks.append(f"not shown: {reasons[0]}")
+    widgets: list[Any] = []
+    sections: list[tuple[str, Callable[[], list[Any]]]] = []
+    if methods:
+        sections.append(("drift", lambda: _drift_widgets(current, reference, methods)))
+    if outcomes is not None and outcomes.empty:
+        remarks.append(f"performance is not shown: {outcomes.empty}")
+    elif outcomes is not None:
+        sections.append(("performance", lambda: _performance_widgets(outcomes)))
+    if methods:
+        sections.append(("the summary", lambda: _summary_widgets(current, reference, methods)))
+    for name, draw in sections:
+        try:
+            with evidently.quiet():
+                widgets += draw()
+        except Exception as error:  # noqa: BLE001 (Evidently raises whatever a column provokes)
+            remarks.append(f"{name} could not be drawn: {evidently.words(error)}")
+    if not widgets:
+        raise SuiteError(f"nothing of {window} can be drawn: {'; '.join(remarks)}")
+    header = page.Header(
+        title=monitor.monitor,
+        subtitle=str(window),
+        facts=_facts(monitor, current, reference, outcomes),
+        remarks=tuple(remarks),
+    )
+    return _page(header, widgets)
+
+
+def _facts(
+    monitor: Monitor, current: Frame, reference: Frame, outcomes: Outcomes | None
+) -> tuple[tuple[str, str], ...]:
+    rows = f"{current.total:,}" if current.rows >= current.total else current.sample
+    span = monitor.reference.window
+    compared = f"{reference.total:,} rows"
+    if span:
+        compared = f"{span[0]:%Y-%m-%d} to {span[1]:%Y-%m-%d}, {compared}"
+    facts = [("Rows", rows), ("Compared with", compared)]
+    if outcomes is not None and outcomes.coverage is not None:
+        labelled = f"{outcomes.coverage:.1%} ({outcomes.labelled:,} of {outcomes.rows:,})"
+        facts.append(("Predictions with a label", labelled))
+    return tuple(facts)
+
+
+def _drift_widgets(
+    current: Frame, reference: Frame, methods: Mapping[str, DriftMethod]
+) -> list[Any]:
+    library = evidently.load()
+    names = _display_names(methods)
+    shown = [evidently.dataset_of(frame, names, shown=True) for frame in (current, reference)]
+    preset = library.presets.DataDriftPreset(
+        columns=list(names.values()),
+        per_column_method={names[n]: evidently.TESTS[m].stattest for n, m in methods.items()},
+        per_column_threshold={names[n]: _threshold(m) for n, m in methods.items()},
+    )
+    return _drawn([preset], *shown)
+
+
+def _summary_widgets(current: Frame, reference: Frame, columns: Iterable[str]) -> list[Any]:
+    names = _display_names(columns)
+    shown = [evidently.dataset_of(frame, names, shown=True) for frame in (current, reference)]
+    preset = evidently.load().presets.DataSummaryPreset(columns=list(names.values()))
+    return _drawn([preset], *shown)
+
+
+def _threshold(method: DriftMethod) -> float:
+    """Return the conventional bound in the unit of Evidently's own score."""
+    test = evidently.TESTS[method]
+    return BOUNDS[test.metric].limit / test.factor
+
+
+def _performance_widgets(outcomes: Outcomes) -> list[Any]:
+    library = evidently.load()
+    if outcomes.task is Task.REGRESSION:
+        return _drawn(
+            [library.presets.RegressionPreset()], evidently.scored_dataset(outcomes, scored=False)
+        )
+    widgets = []
+    if len({*outcomes.present.tolist(), *np.unique(outcomes.y_pred).tolist()}) > 1:
+        widgets += _drawn(
+            [library.presets.ClassificationPreset()],
+            _named_classes(outcomes),
+        )
+    if outcomes.scores is not None and not outcomes.undefined("roc_auc"):
+        metrics = library.metrics
+        widgets += _drawn(
+            [
+                metrics.RocAuc(roc_curve=True, pr_table=outcomes.task is Task.BINARY),
+                metrics.LogLoss(),
+            ],
+            evidently.scored_dataset(outcomes, scored=True),
+        )
+    return widgets
+
+
+def _named_classes(outcomes: Outcomes) -> Any:
+    """Return labels and predicted classes by name, as a reader knows them."""
+    import pandas as pd
+
+    library = evidently.load()
+    names = list(_display_names(outcomes.classes).values())
+    named = np.array(names, dtype=object)
+    frame = pd.DataFrame({"label": named[outcomes.y_true], "predicted": named[outcomes.y_pred]})
+    seen = {*frame["label"], *frame["predicted"]}
+    roles = {"target": "label", "prediction_labels": "predicted"}
+    if len(seen) > 2:
+        task = library.MulticlassClassification(**roles)
+    else:
+        positive = names[1] if names[1] in seen else sorted(seen)[-1]
+        task = library.BinaryClassification(**roles, pos_label=positive)
+    return evidently.typed(frame, classification=[task])
+
+
+def _display_names(names: Iterable[str]) -> dict[str, str]:
+    """Return names that are fit to be drawn, still one for each."""
+    shown: dict[str, str] = {}
+    for name in names:
+        text = page.plain(name) or "?"
+        while text in shown.values():
+            text += "′"  # noqa: RUF001 (a prime)
+        shown[name] = text
+    return shown
+
+
+def _drawn(parts: Sequence[Any], current: Any, reference: Any = None) -> list[Any]:
+    snapshot = evidently.load().Report(list(parts)).run(current, reference)
+    return list(snapshot.to_snapshot_model().widgets)
+
+
+def _page(header: page.Header, widgets: Sequence[Any]) -> str:
+    """Return the widgets on our page: Evidently's carries its data in a script, unescaped."""
+    drawn = evidently.rendered(widgets)
+    dashboard = _json_after(drawn, r"var metric_\w+ = ")
+    graphs = _json_after(drawn, r"var additional_graphs_\w+ = ")
+    static = files("evidently") / "nbextension" / "static"
+    return page.render(
+        header,
+        dashboard=dashboard,
+        graphs=graphs,
+        library=(static / "index.js").read_text(encoding="utf-8"),
+        font=(static / "material-ui-icons.woff2").read_bytes(),
+    )
+
+
+def _json_after(text: str, pattern: str) -> Any:
+    match = re.search(pattern, text)
+    if match is None:
+        raise SuiteError("Evidently's page has no data where this version should have them")
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    return decoder.raw_decode(text, match.end())[0]

@@ -14,7 +14,7 @@ LEVELS = [
     {"errors"},
     {"metrics", "domain"},
     {"stats", "config", "connections"},
-    {"judge", "rules", "monitor_file", "home"},
+    {"judge", "rules", "monitor_file", "home", "draft"},
     {"warehouse", "store"},
     {"suites"},
     {"alerts", "retraining", "watch"},
@@ -89,6 +89,8 @@ def test_a_library_that_could_be_replaced_is_imported_in_one_place() -> None:
 def test_heavy_libraries_are_imported_inside_functions() -> None:
     wrong = []
     for path, tree in files():
+        if "/migrations/" in path:
+            continue  # Alembic runs these; they are loaded by it
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 wrong += [f"{path}: {n}" for n in imports(node) if n.split(".")[0] in HEAVY]

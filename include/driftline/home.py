@@ -16,4 +16,5 @@ def artifact(monitor: Monitor, window: Window, name: str) -> Path:
     """Return where an artifact of this window lies; its folder may not exist yet."""
     given = Path(monitor.artifacts).expanduser() if monitor.artifacts else home() / "artifacts"
     start = f"{window.start:%Y-%m-%dT%H%M}" if window.cadence == "1h" else f"{window.start:%F}"
-    return monitor.folder / given / monitor.monitor / window.cadence / start / name
+    folder = (monitor.folder / given).resolve()
+    return folder / monitor.monitor / window.cadence / start / name

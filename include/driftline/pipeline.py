@@ -279,10 +279,12 @@ def _keep_incidents(
                 # What it was built on has been restated: it goes on under its new beginning.
                 incident_table.save(connection, [replace(earlier, resolved=interval.end)])
             incident_table.save(connection, current)
-            if current and current[-1].resolved is None and verdict.outcome.failed:
-                alive[current[-1]] = verdict
-                if earlier and earlier.id not in unpaged:
-                    incident_table.mark_paged(connection, [current[-1]], interval.end)
+            end = verdict.measurement.window.end
+            for incident in current:
+                if incident.began <= end <= incident.last_failed and verdict.outcome.failed:
+                    alive[incident] = verdict
+                    if earlier and earlier.id not in unpaged and incident.resolved is None:
+                        incident_table.mark_paged(connection, [incident], interval.end)
     return alive
 
 

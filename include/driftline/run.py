@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from multiprocessing import get_context
+from multiprocessing import get_context, util
 
 from driftline import pipeline
 from driftline.alerts.delivery import deliver
@@ -62,8 +62,8 @@ def run(
     """Measure, judge and tell each interval in order; yield what it came to.
 
     Each interval is written in one transaction: a kill leaves the store as before it or after it.
-    With `page` (a live run) incidents are told, and an HTML report is made of each window that
-    fires and of the last day. `jobs` processes measure ahead; judging keeps to the order.
+    With `page` (a live run) incidents are told, and an HTML report is made of each window in which
+    one fires and of the last day. `jobs` processes measure ahead; judging keeps to the order.
     """
     with ExitStack() as opened:
         watch = opened.enter_context(Watch(monitor, connections))
@@ -132,6 +132,7 @@ _worker: Watch
 def _open(monitor: Monitor, connections: Connections) -> None:
     global _worker
     _worker = Watch(monitor, connections)
+    util.Finalize(None, _worker.close, exitpriority=1)
 
 
 def _measure(steps: Sequence[Step], compared: Compared) -> list[Result]:
@@ -150,7 +151,7 @@ def _reports(
     """Make the HTML reports that this run owes; return what went wrong."""
     if interval.cadence == "1h":
         return []
-    firing = {verdict.measurement.window for verdict in conclusion.firing}
+    firing = {conclusion.open[incident].measurement.window for incident in conclusion.opened}
     errors = []
     for step in pipeline.steps(watch.monitor, interval, as_of):
         wanted = step.window in firing or (day and step.window == interval)

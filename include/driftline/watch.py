@@ -1,6 +1,7 @@
 """A monitor with its logs open: freezes its reference and measures its windows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,12 +11,14 @@ from driftline.config import Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
 from driftline.domain import ColumnKind, Measurement, Reference, Scope, Suite, Window, digest
 from driftline.errors import DriftlineError, LogError
-from driftline.suites import drift, evidently, performance, quality
-from driftline.suites.outcomes import Outcomes, outcomes
+from driftline.suites import drift, performance, quality, report
+from driftline.suites.expectations import default_expectations
+from driftline.suites.frame import Frame
+from driftline.suites.outcomes import outcomes
 from driftline.warehouse import VERSION, Logs, Rows, open_logs, open_reference
 
 MOST_SEGMENTS = 20
-"""So many values of a segment column are measured, those with the most rows in the reference."""
+"""So many values of a segment column, or model versions, are measured: those with most rows."""
 
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,8 +50,10 @@ class Watch:
     def __init__(self, monitor: Monitor, connections: Connections = from_environment) -> None:
         self.monitor = monitor
         self._connections = connections
-        self.logs = open_logs(monitor, connections)
+        self._opened = ExitStack()
+        self.logs = self._opened.enter_context(open_logs(monitor, connections))
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
+        self._frames: dict[tuple[str, str], Frame] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,15 +63,13 @@ class Watch:
 
     def close(self) -> None:
         """Close the connections to the warehouse."""
-        self.logs.close()
-        if "reference_logs" in self.__dict__ and self.reference_logs is not self.logs:
-            self.reference_logs.close()
+        self._opened.close()
 
     @cached_property
     def reference_logs(self) -> Logs:
         """Where the reference's rows are: the log itself, or a table of their own."""
         if self.monitor.reference.named:
-            return open_reference(self.monitor, self._connections)
+            return self._opened.enter_context(open_reference(self.monitor, self._connections))
         return self.logs
 
     @cached_property
@@ -185,30 +188,51 @@ class Watch:
 
     def default_expectations(self, reference: Reference, window: Window) -> tuple[Expectation, ...]:
         """Return the expectations that the reference leads to, for windows of this cadence."""
-        return quality.default_expectations(self.monitor, reference, window.cadence)
+        return default_expectations(self.monitor, reference, window.cadence)
 
     def _drift(self, step: Step, reference: Reference) -> Result:
         columns = self.columns(reference)
         rows = self._rows(step, columns, labels=False)
-        compared = self._rows_of(reference, labels=False)
         measured: list[Measurement] = []
         for scope, part in self._parts(step, reference, rows):
-            whole = not scope.model_version
-            names = columns if whole else self._said()
-            base = compared.where(*scope.segment.split("=", 1)) if scope.segment else compared
-            found = evidently.drift(scope, part, base, names, self.monitor.drift_methods)
-            measured += found
-            if whole:
-                measured.append(drift.drift_share(scope, found, self.features(reference)))
+            base = self._compared(reference, scope.segment)
+            found = drift.measure(scope, part, base, columns, self.monitor.drift_methods)
+            measured += [*found, drift.drift_share(scope, found, self.features(reference))]
+        whole = [m for m in measured if not m.segment and m.column_name in self._said()]
+        for scope, part in self._versions(step, reference, rows):
+            measured += (
+                _as_version(scope, whole)
+                if part is rows
+                else drift.measure(
+                    scope, part, self._compared(reference), self._said(), self.monitor.drift_methods
+                )
+            )
         return Result(
             step=step, reference_id=reference.id, measurements=tuple(measured), rows=rows.total
         )
+
+    def _compared(self, reference: Reference, segment: str = "") -> Frame:
+        """Return the reference's rows, of one segment or all, ready to be compared with."""
+        key = reference.id, segment
+        if key not in self._frames:
+            rows = self._rows_of(reference, labels=False)
+            part = rows.where(*segment.split("=", 1)) if segment else rows
+            self._frames = {k: v for k, v in self._frames.items() if k[0] == reference.id}
+            self._frames[key] = Frame.of(part, self.columns(reference))
+        return self._frames[key]
 
     def _performance(self, step: Step, reference: Reference) -> Result:
         rows = self._rows(step, {}, labels=True)
         measured: list[Measurement] = []
         for scope, part in self._parts(step, reference, rows):
             measured += performance.measure(scope, outcomes(self.monitor, part))
+        whole = [m for m in measured if not m.segment]
+        for scope, part in self._versions(step, reference, rows):
+            measured += (
+                _as_version(scope, whole)
+                if part is rows
+                else performance.measure(scope, outcomes(self.monitor, part))
+            )
         coverage = next((m.coverage for m in measured), None)
         return Result(
             step=step,
@@ -229,28 +253,49 @@ class Watch:
         )
 
     def _parts(self, step: Step, reference: Reference, rows: Rows) -> Iterator[tuple[Scope, Rows]]:
-        """Yield the whole window, each of its segments and each of its model versions."""
+        """Yield the whole window and each of its segments."""
         scope = self._scope(step, reference.id)
         yield scope, rows
         for column in self.monitor.segments:
-            for value in self._rows_of(reference, labels=False).values(column, MOST_SEGMENTS):
+            for value in _common(self._rows_of(reference, labels=False), column):
                 yield replace(scope, segment=f"{column}={value}"), rows.where(column, value)
-        if self.monitor.predictions.version:
-            for version in rows.values(VERSION, MOST_SEGMENTS):
-                yield replace(scope, model_version=version), rows.where(VERSION, version)
+
+    def _versions(
+        self, step: Step, reference: Reference, rows: Rows
+    ) -> Iterator[tuple[Scope, Rows]]:
+        """Yield each model version of the window; a version that made all rows has these rows."""
+        if not self.monitor.predictions.version:
+            return
+        for version in _common(rows, VERSION):
+            part = rows.where(VERSION, version)
+            scope = replace(self._scope(step, reference.id), model_version=version)
+            yield scope, rows if len(part.table) == len(rows.table) else part
 
     # The report
 
     def report(self, step: Step, reference: Reference) -> str:
         """Return the HTML report of a window: drift, and performance as far as labels are known."""
         columns = self.columns(reference)
-        rows = self._rows(step, columns, labels=self.monitor.labels is not None)
-        known: Outcomes | None = None
-        if self.monitor.labels is not None:
-            known = outcomes(self.monitor, rows)
-        return evidently.report(
-            self.monitor, step.window, rows, self._rows_of(reference, labels=False), columns, known
+        labelled = self.monitor.labels is not None
+        rows = self._rows(step, columns, labels=labelled)
+        known = outcomes(self.monitor, rows) if labelled else None
+        return report.html(
+            self.monitor, step.window, rows, self._compared(reference), columns, known
         )
+
+
+def _as_version(scope: Scope, whole: Iterable[Measurement]) -> list[Measurement]:
+    """Return the window's measurements as those of the one version that made all of its rows."""
+    return [replace(m, model_version=scope.model_version) for m in whole]
+
+
+def _common(rows: Rows, column: str) -> list[str]:
+    """Return the values of a text column with the most rows, the most frequent first."""
+    import pyarrow.compute as pc
+
+    counts = pc.value_counts(pc.drop_null(rows.table[column])).to_pylist()
+    ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))
+    return [entry["values"] for entry in ranked[:MOST_SEGMENTS]]
 
 
 _SUITES: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from driftline import __version__
 from driftline.cli.console import FAILED, WRONG_INPUT, err
+from driftline.cli.init import init
 from driftline.cli.lint import lint, schema
 from driftline.cli.metrics import metrics
 from driftline.cli.report import report
@@ -55,5 +56,5 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
-for _command in (lint, run, backfill, metrics, report, store, schema):
+for _command in (init, lint, run, backfill, metrics, report, store, schema):
     main.add_command(_command)

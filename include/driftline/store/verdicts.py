@@ -4,20 +4,21 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, func, insert, select
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select
 
 from driftline.domain import (
     HOUR,
     Measurement,
     Outcome,
     Series,
+    Suite,
     Verdict,
     Window,
     cadence_length,
 )
 from driftline.store.engine import lock
 from driftline.store.measurements import newest
-from driftline.store.rows import key, measurement_of, row_of, same, series_of
+from driftline.store.rows import key, measurement_of, row_of, same, series_of, window_of
 from driftline.store.tables import MEASUREMENT, NUMBER, verdicts
 
 History = dict[tuple[str, Series], list[tuple[datetime, Outcome]]]
@@ -163,6 +164,39 @@ def outcomes(
         limit=limit,
     )
     return {subject: [outcome for _, outcome in said] for subject, said in past.items()}
+
+
+def failures(
+    connection: Connection,
+    monitor: str,
+    *,
+    suite: Suite,
+    outcome: Outcome,
+    config_hash: str,
+    start: datetime,
+    end: datetime,
+) -> list[tuple[str, Series, Window]]:
+    """Return (rule, series, window) of the verdicts of a suite that came out so.
+
+    Of windows inside `[start, end]`; what was said of a number that was measured and judged again
+    since does not count.
+    """
+    own, newer = verdicts.c, verdicts.alias("newer").c
+    number = ("rule", "config_hash", *NUMBER)
+    restated = exists().where(
+        *(newer[name] == own[name] for name in number), newer.as_of > own.as_of
+    )
+    asked = select(verdicts).where(
+        own.monitor == monitor,
+        own.verdict == outcome.value,
+        own.suite == suite.value,
+        own.config_hash == config_hash,
+        own.window_start >= start,
+        own.window_end <= end,
+        ~restated,
+    )
+    rows = connection.execute(asked.order_by(own.window_start, own.rule)).mappings()
+    return [(row["rule"], series_of(row), window_of(row)) for row in rows]
 
 
 def _row(verdict: Verdict, run_id: str, recorded_at: datetime) -> dict[str, object]:

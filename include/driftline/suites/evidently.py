@@ -141,9 +141,13 @@ class _Metric(NamedTuple):
     scored: bool = False
     options: Mapping[str, bool] = {}
 
-    def make(self, suffix: str = "") -> Any:
+    def make(self) -> Any:
         """Return Evidently's metric."""
-        return getattr(load().metrics, self.name + suffix)(**({} if suffix else self.options))
+        return getattr(load().metrics, self.name)(**self.options)
+
+    def by_class(self) -> Any:
+        """Return Evidently's metric of each class."""
+        return getattr(load().metrics, f"{self.name.removesuffix('Score')}ByLabel")()
 
 
 _CLASSES = (Task.BINARY, Task.MULTICLASS)
@@ -168,7 +172,7 @@ def _by_class(outcomes: Outcomes, names: Iterable[str]) -> dict[tuple[str, str],
     is asked of "right or wrong" and the macro average is made of its values by class.
     """
     names = list(names)
-    metrics = {name: _METRICS[name].make("ByLabel") for name in names if name != "accuracy"}
+    metrics = {name: _METRICS[name].by_class() for name in names if name != "accuracy"}
     classes = sorted({*outcomes.present.tolist(), *np.unique(outcomes.y_pred).tolist()})
     every = _values(metrics, scored_dataset(outcomes, scored=False))
     found: dict[tuple[str, str], Found] = {}
@@ -176,10 +180,12 @@ def _by_class(outcomes: Outcomes, names: Iterable[str]) -> dict[tuple[str, str],
         if isinstance(by_label, str):
             found[name, ""] = by_label
             continue
-        found[name, ""] = float(np.mean([by_label[_label(place)] for place in classes]))
+        # It leaves out a class that is predicted and never a label: nothing of it is right.
+        values = {place: by_label.get(_label(place), 0.0) for place in classes}
+        found[name, ""] = float(np.mean(list(values.values())))
         for place in classes:
             reason = outcomes.undefined(name, place)
-            found[name, outcomes.classes[place]] = reason or by_label[_label(place)]
+            found[name, outcomes.classes[place]] = reason or values[place]
     if "accuracy" in names:
         right = (outcomes.y_true == outcomes.y_pred).astype(int)
         dataset = _labelled_dataset(np.ones_like(right), right)

@@ -301,7 +301,7 @@ def _classes(column: Any, key: str) -> tuple[list[str], NDArray[np.int64]]:
     values = encoded.dictionary.to_pylist()
     if len(values) > _MOST_CLASSES:
         raise LogError(f"{key} holds {len(values):,} distinct values: too many to be classes")
-    names = [canonical(value) for value in values]
+    names = ["" if value is None else canonical(value) for value in values]
     distinct = sorted({name for name in names if name})
     places = [distinct.index(name) if name else -1 for name in names]
     codes = encoded.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)

@@ -1,0 +1,189 @@
+"""Performance against scikit-learn on the raw rows, and what leaves a metric undefined."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from driftline import metrics
+from driftline.errors import SuiteError
+from driftline.suites import evidently, performance
+from driftline.suites.outcomes import outcomes
+from tests.suites.conftest import rows
+
+RNG = np.random.default_rng(3)
+N = 400
+SCORE = RNG.random(N)
+LABEL = (RNG.random(N) < SCORE * 0.6).astype(int)
+CHANCES = RNG.dirichlet(np.ones(3), N)
+CLASSES = np.array(["a", "b", "c"])[RNG.integers(0, 3, N)]
+COLUMNS = {f"_score:{name}": CHANCES[:, place] for place, name in enumerate("abc")}
+
+
+def measured(scope, monitor, given):
+    found = performance.measure(scope, outcomes(monitor, given))
+    keys = [(each.metric, each.detail) for each in found]
+    assert len(keys) == len(set(keys))
+    return dict(zip(keys, found, strict=True))
+
+
+def values(found):
+    return {metric: each.value for (metric, detail), each in found.items() if not detail}
+
+
+def test_binary_metrics_are_scikit_learns(scope, monitor):
+    unlabelled = [*LABEL.tolist(), *[None] * 100]
+    given = rows(_label=unlabelled, _score=[*SCORE, *[0.5] * 100])
+    found = measured(scope, monitor(predictions={"threshold": 0.37}), given)
+    y, p, c = LABEL, SCORE, SCORE >= 0.37
+    entropy = sk.log_loss(y, np.full(N, y.mean()))
+    expected = {
+        "accuracy": sk.accuracy_score(y, c),
+        "precision": sk.precision_score(y, c),
+        "recall": sk.recall_score(y, c),
+        "f1": sk.f1_score(y, c),
+        "roc_auc": sk.roc_auc_score(y, p),
+        "log_loss": sk.log_loss(y, p),
+        "balanced_accuracy": sk.balanced_accuracy_score(y, c),
+        "average_precision": sk.average_precision_score(y, p),
+        "brier": sk.brier_score_loss(y, p),
+        "log_loss_ratio": sk.log_loss(y, p) / entropy,
+        "observed_predicted_ratio": y.mean() / p.mean(),
+    }
+    assert values(found) == pytest.approx({**expected, "ece": found["ece", ""].value})
+    assert set(values(found)) == set(metrics.PERFORMANCE["binary"])
+    assert {each.coverage for each in found.values()} == {0.8}
+    assert {each.row_count for each in found.values()} == {N}
+
+
+def test_multiclass_metrics_are_scikit_learns(scope, monitor):
+    found = measured(scope, monitor("multiclass"), rows(_label=CLASSES, **COLUMNS))
+    y, c = CLASSES, np.array(["a", "b", "c"])[CHANCES.argmax(axis=1)]
+    base = sk.log_loss(y, np.tile([np.mean(y == name) for name in "abc"], (N, 1)))
+    expected = {
+        "accuracy": sk.accuracy_score(y, c),
+        "precision": sk.precision_score(y, c, average="macro"),
+        "recall": sk.recall_score(y, c, average="macro"),
+        "f1": sk.f1_score(y, c, average="macro"),
+        "roc_auc": sk.roc_auc_score(y, CHANCES, multi_class="ovr", average="macro"),
+        "log_loss": sk.log_loss(y, CHANCES),
+        "balanced_accuracy": sk.balanced_accuracy_score(y, c),
+        "log_loss_ratio": sk.log_loss(y, CHANCES) / base,
+        "brier": sk.brier_score_loss(y, CHANCES, labels=["a", "b", "c"]),
+    }
+    assert values(found) == pytest.approx(expected)
+    assert set(values(found)) == set(metrics.PERFORMANCE["multiclass"])
+    by_class = {name: found["precision", name].value for name in "abc"}
+    scores = sk.precision_score(y, c, average=None, labels=list("abc"))
+    assert by_class == pytest.approx(dict(zip("abc", scores, strict=True)))
+
+
+def test_a_window_in_which_two_of_many_classes_occur(scope, monitor):
+    # Evidently takes it for a binary task and raises KeyError(1) on it.
+    y, c = ["a", "b", "a", "b", "a"], ["a", "a", "a", "b", "b"]
+    labels_only = monitor("multiclass", predictions={"score": None, "prediction": "said"})
+    found = measured(scope, labels_only, rows(_label=y, _prediction=c))
+    assert values(found) == pytest.approx(
+        {
+            "accuracy": 0.6,
+            "balanced_accuracy": sk.balanced_accuracy_score(y, c),
+            "precision": sk.precision_score(y, c, average="macro"),
+            "recall": sk.recall_score(y, c, average="macro"),
+            "f1": sk.f1_score(y, c, average="macro"),
+        }
+    )
+
+
+def test_a_multiclass_model_of_two_classes(scope, monitor):
+    two = monitor("multiclass", predictions={"score": {"x": "p_x", "y": "p_y"}})
+    y = np.where(LABEL == 1, "y", "x")
+    found = measured(scope, two, rows(_label=y, **{"_score:x": 1 - SCORE, "_score:y": SCORE}))
+    assert found["roc_auc", ""].value == pytest.approx(sk.roc_auc_score(LABEL, SCORE))
+    assert found["log_loss", ""].value == pytest.approx(sk.log_loss(LABEL, SCORE))
+
+
+def test_regression_metrics_are_scikit_learns(scope, monitor):
+    y, p = RNG.normal(10, 2, N), RNG.normal(10, 2, N)
+    found = measured(scope, monitor("regression"), rows(_label=y, _prediction=p))
+    assert values(found) == pytest.approx(
+        {
+            "mae": sk.mean_absolute_error(y, p),
+            "rmse": sk.root_mean_squared_error(y, p),
+            "mape": sk.mean_absolute_percentage_error(y, p),
+            "r2": sk.r2_score(y, p),
+        }
+    )
+
+
+def test_an_error_relative_to_zero_is_undefined(scope, monitor):
+    found = measured(
+        scope, monitor("regression"), rows(_label=[0.0, 1, 2], _prediction=[1.0, 1, 1])
+    )
+    assert found["mape", ""].value is None
+    assert found["mae", ""].value == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_leaves_undefined_what_needs_two(scope, monitor, label):
+    given = rows(_label=[label] * 4, _score=[0.9, 0.2, 0.6, 0.4])
+    found = measured(scope, monitor(), given)
+    for metric in ("roc_auc", "log_loss_ratio", "balanced_accuracy", "average_precision"):
+        assert found[metric, ""].value is None
+        assert found[metric, ""].reason == f"every label is '{label}'"
+    assert found["accuracy", ""].value == 0.5
+    loss = sk.log_loss([label] * 4, [0.9, 0.2, 0.6, 0.4], labels=[0, 1])
+    assert found["log_loss", ""].value == pytest.approx(loss)
+    assert (found["recall", ""].value is None) == (label == 0)
+
+
+def test_nothing_predicted_positive_has_no_precision(scope, monitor):
+    found = measured(scope, monitor(), rows(_label=[0, 1, 0], _score=[0.1, 0.2, 0.3]))
+    assert found["precision", ""].reason == "no row is predicted to be '1'"
+    assert found["recall", ""].value == 0
+    assert found["f1", ""].value == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (rows(_label=[None, None], _score=[0.1, 0.2]), "no labels"),
+        (rows(_label=[1], _score=[0.5]), "only one labelled row"),
+        (rows(_label=[1, 0], _score=[None, 7.0]), "no labelled row can be used"),
+    ],
+)
+def test_nothing_to_measure_is_said(scope, monitor, given, reason):
+    found = measured(scope, monitor(), given)
+    assert set(values(found)) == set(metrics.PERFORMANCE["binary"])
+    assert all(each.value is None and reason in each.reason for each in found.values())
+
+
+def test_a_class_that_no_label_holds(scope, monitor):
+    kept = CLASSES != "c"
+    columns = {name: column[kept] for name, column in COLUMNS.items()}
+    found = measured(scope, monitor("multiclass"), rows(_label=CLASSES[kept], **columns))
+    assert found["roc_auc", ""].reason == "no label is 'c'"
+    assert found["recall", "c"].value is None
+    expected = sk.log_loss(CLASSES[kept], CHANCES[kept], labels=["a", "b", "c"])
+    assert found["log_loss", ""].value == pytest.approx(expected)
+
+
+def test_probabilities_that_do_not_add_up(scope, monitor):
+    columns = {name: column / 2 for name, column in COLUMNS.items()}
+    found = measured(scope, monitor("multiclass"), rows(_label=CLASSES, **columns))
+    for metric in ("log_loss", "log_loss_ratio", "brier"):
+        assert "do not add up to 1" in found[metric, ""].reason
+
+
+def test_the_order_of_rows_does_not_matter(scope, monitor):
+    order = RNG.permutation(N)
+    one = measured(scope, monitor(), rows(_label=LABEL, _score=SCORE))
+    other = measured(scope, monitor(), rows(_label=LABEL[order], _score=SCORE[order]))
+    assert values(one) == pytest.approx(values(other), rel=1e-12)
+
+
+def test_a_failure_of_evidently_is_told(scope, monitor, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(evidently, "_run", fail)
+    with pytest.raises(SuiteError, match="out of order"):
+        performance.measure(scope, outcomes(monitor(), rows(_label=LABEL, _score=SCORE)))

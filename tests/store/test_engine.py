@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import OperationalError
 
 from driftline.connections import from_environment
 from driftline.errors import InputError, StoreError, StoreNotReady, UnknownConnection
@@ -78,6 +79,18 @@ def test_a_server_that_is_away_is_a_store_error_without_its_password() -> None:
         Store.open(away)
     assert "somebody" in str(failed.value)
     assert "kept" not in str(failed.value)
+
+
+@pytest.mark.parametrize("where", ["somebody:kept@db/x", "somebody@db/x?password=kept"])
+def test_a_driver_that_repeats_the_password_is_not_repeated(where: str) -> None:
+    store = Store(make_url(f"postgresql://{where}"))
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("", {}, Exception("somebody, kept: wrong"))
+
+    event.listen(store._engine, "do_connect", refuse)
+    with pytest.raises(StoreError, match=r"somebody, \*\*\*: wrong"), store.begin():
+        pass
 
 
 def test_what_the_database_refuses_is_a_store_error_without_statements(store: Store) -> None:

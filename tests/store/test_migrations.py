@@ -120,6 +120,12 @@ def test_the_sql_makes_the_same_tables(store_url: URL, other_url: URL) -> None:
         assert connection.exec_driver_sql("SELECT * FROM current_measurements").all() == []
 
 
+@pytest.mark.parametrize("where", ["postgresql://somebody@db/x", "sqlite:///x.db"])
+def test_the_sql_is_one_transaction(where: str) -> None:
+    lines = [line for line in upgrade_sql(make_url(where)).splitlines() if line]
+    assert (lines[0], lines[-1]) == ("BEGIN;", "COMMIT;")
+
+
 def test_the_sql_needs_no_server() -> None:
     script = upgrade_sql(make_url("postgresql://somebody:secret@nowhere.invalid/x"))
     assert "CREATE VIEW current_measurements" in script

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from driftline.domain import Measurement, Outcome, Verdict, Window
+from driftline.domain import Measurement, Outcome, Suite, Verdict, Window
 from driftline.store import Store, measurements, verdicts
 from driftline.store.verdicts import REACH
 from tests.store.conftest import MONDAY, RUN, contents, measured, record
@@ -172,3 +172,31 @@ def test_the_history_tells_when(store: Store) -> None:
             (day(3).end, Outcome.CRITICAL),
         ]
     }
+
+
+def test_failures_are_what_still_stands(store: Store) -> None:
+    say(store, 0, "critical")
+    say(store, 1, "critical")
+    say(store, 1, "ok", as_of=day(5).end)  # restated
+    say(store, 2, "warn")
+    say(store, 3, "critical", config_hash="config-2")
+    say(store, 4, "critical")
+
+    def failed(outcome: str = "critical", suite: Suite = Suite.DRIFT, end: int = 9) -> list[Window]:
+        with store.read() as connection:
+            found = verdicts.failures(
+                connection,
+                "flights",
+                suite=suite,
+                outcome=Outcome(outcome),
+                config_hash="config-1",
+                start=day(0).start,
+                end=day(end).end,
+            )
+        assert {(rule, series) for rule, series, _ in found} <= {("high", measured().series)}
+        return [window for _, _, window in found]
+
+    assert failed() == [day(0), day(4)]
+    assert failed(end=3) == [day(0)]
+    assert failed("warn") == [day(2)]
+    assert failed(suite=Suite.QUALITY) == []

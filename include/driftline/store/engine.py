@@ -3,13 +3,14 @@
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, select, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from driftline.connections import Connections, resolve
@@ -189,7 +190,15 @@ def _prepare_file(url: URL) -> None:
     engine = _engine(url, poolclass=NullPool)
     with _mapped(url), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        patient_until = time.monotonic() + PATIENCE
+        while True:  # this one statement does not wait for others by itself
+            try:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                return
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() > patient_until:
+                    raise
+                time.sleep(0.05)
 
 
 # The connections
@@ -242,8 +251,8 @@ def _mapped(url: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said = " ".join(str(cause).split())
-        if url.password:
-            said = said.replace(str(url.password), "***")
+        for secret in (url.password, url.query.get("password")):
+            said = said.replace(str(secret), "***") if secret else said
         raise StoreError(f"the store {_shown(url)} failed: {said}") from error
 
 

@@ -123,6 +123,7 @@ verdicts = Table(
     CheckConstraint(
         "verdict IN ('ok', 'warn', 'critical', 'not_evaluated')", name="verdicts_known"
     ),
+    Index("verdicts_by_outcome", "monitor", "verdict", "window_start"),
 )
 
 monitors = Table(

@@ -14,7 +14,7 @@ if connection is None:
         version_table=VERSION_TABLE,
     )
 else:
-    context.configure(connection=connection, transactional_ddl=True, version_table=VERSION_TABLE)
+    context.configure(connection=connection, version_table=VERSION_TABLE)
 
 with context.begin_transaction():
     context.run_migrations()

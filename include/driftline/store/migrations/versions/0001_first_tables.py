@@ -121,6 +121,7 @@ def upgrade() -> None:
             "verdict IN ('ok', 'warn', 'critical', 'not_evaluated')", name="verdicts_known"
         ),
     )
+    op.create_index("verdicts_by_outcome", "verdicts", ["monitor", "verdict", "window_start"])
 
     op.create_table(
         "monitors",

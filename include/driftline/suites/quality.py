@@ -10,6 +10,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 
+from sqlalchemy import TextClause, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from driftline.config import Expectation
@@ -18,6 +19,7 @@ from driftline.errors import MissingExtra, SuiteError, WarehouseError
 from driftline.suites.expectations import default_expectations
 from driftline.suites.page import plain
 from driftline.warehouse import Logs
+from driftline.warehouse.dialect import dialect_of
 
 __all__ = ["default_expectations", "measure", "unknown_types", "validate"]
 
@@ -130,16 +132,37 @@ def _columns_of(expectation: Expectation) -> list[str]:
 def _in_sql(
     scope: Scope, logs: Logs, columns: Mapping[str, ColumnKind], built: Mapping[int, Any], rows: int
 ) -> tuple[dict[int, Any], int]:
-    query = logs.sql(scope.window.start, scope.window.end, columns)
-    with _source("sql", connection_string=logs.url.render_as_string(hide_password=False)) as source:
-        # Great Expectations takes the query for a SQLAlchemy text, in which `:name` is a variable.
-        asset = source.add_query_asset("window", query=query.replace(":", "\\:"))
-        try:
-            batch = asset.add_batch_definition_whole_table("window").get_batch()
-            return _validated(batch, built), rows
-        finally:
-            source.get_execution_engine().close()
-            source.get_engine().dispose()
+    # Its data sources compile the text of a query twice, which turns `%` and `:` in names and
+    # values into something else. Its engine takes our connection, with the functions that our
+    # SQL calls, and compiles once.
+    gx = _import()
+    query = logs.sql(scope.window.start, scope.window.end, columns).replace(":", "\\:")
+    engine = dialect_of(logs.url).engine(logs.url)
+    event.listen(engine, "before_execute", _streamed, retval=True)
+    try:
+        with _mapped():
+            executor = gx.execution_engine.SqlAlchemyExecutionEngine(
+                engine=engine, create_temp_table=False
+            )
+            data = gx.execution_engine.sqlalchemy_batch_data.SqlAlchemyBatchData(
+                executor, query=query, create_temp_table=False
+            )
+            validator = gx.validator.validator.Validator(
+                execution_engine=executor,
+                batches=[gx.core.batch.Batch(data=data)],
+                data_context=_context(),
+            )
+            configurations = [_placed(each, place).configuration for place, each in built.items()]
+            return _by_place(validator.graph_validate(configurations)), rows
+    finally:
+        engine.dispose()
+
+
+def _streamed(_: Any, statement: Any, many: Any, single: Any, __: Any) -> tuple[Any, Any, Any]:
+    """Let the bare query stream: Great Expectations runs it to read the names of its columns."""
+    if isinstance(statement, TextClause) and statement.text.startswith("SELECT"):
+        statement = statement.execution_options(stream_results=True)
+    return statement, many, single
 
 
 def _on_frame(
@@ -161,7 +184,7 @@ def _on_frame(
         (counts, pd.DataFrame(index=range(rows))),
     ):
         if part:
-            with _source("pandas") as source:
+            with _frames() as source:
                 asset = source.add_dataframe_asset("window")
                 definition = asset.add_batch_definition_whole_dataframe("window")
                 results |= _validated(definition.get_batch({"dataframe": frame}), part)
@@ -169,14 +192,21 @@ def _on_frame(
 
 
 def _validated(batch: Any, built: Mapping[int, Any]) -> dict[int, Any]:
-    """Return Great Expectations' result by the place of its expectation."""
-    gx = _import()
-    suite = gx.ExpectationSuite(name="window")
+    """Return Great Expectations' results by the place of their expectation."""
+    suite = _import().ExpectationSuite(name="window")
     for place, each in built.items():
-        each.meta = {"place": place}
-        suite.add_expectation(each)
-    outcome = batch.validate(suite)
-    return {each.expectation_config.meta["place"]: each for each in outcome.results}
+        suite.add_expectation(_placed(each, place))
+    return _by_place(batch.validate(suite).results)
+
+
+def _placed(expectation: Any, place: int) -> Any:
+    """Return the expectation with its place: results come in another order."""
+    expectation.meta = {"place": place}
+    return expectation
+
+
+def _by_place(results: Iterable[Any]) -> dict[int, Any]:
+    return {each.expectation_config.meta["place"]: each for each in results}
 
 
 def _told(result: Any, expectation: Expectation, *, secret: bool) -> tuple[float | None, str]:
@@ -257,19 +287,26 @@ def _fault(fault: Mapping[str, Any], fields: Iterable[str]) -> str:
 
 
 @contextmanager
-def _source(kind: str, **options: Any) -> Iterator[Any]:
-    """Yield a data source of the one context, and delete it; foreign exceptions are mapped here."""
+def _frames() -> Iterator[Any]:
+    """Yield a data source of frames of the one context, and delete it."""
     sources = _context().data_sources
     name = f"window-{next(_sources)}"
+    with _mapped():
+        try:
+            yield sources.add_pandas(name)
+        finally:
+            sources.delete(name)
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """Map what SQLAlchemy and Great Expectations raise; there is no telling what that may be."""
     try:
-        yield getattr(sources, f"add_{kind}")(name, **options)
+        yield
     except SQLAlchemyError as error:
         raise WarehouseError(f"the warehouse failed: {type(error).__name__}") from error
     except Exception as error:
         raise SuiteError(f"Great Expectations failed: {type(error).__name__}: {error}") from error
-    finally:
-        if name in sources.all():
-            sources.delete(name)
 
 
 @cache
@@ -291,7 +328,10 @@ def _import() -> Any:
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     try:
         import great_expectations as gx
+        import great_expectations.core.batch
+        import great_expectations.execution_engine.sqlalchemy_batch_data
         import great_expectations.expectations.registry
+        import great_expectations.validator.validator
     except ImportError as error:
         raise MissingExtra("great_expectations", "quality") from error
     return gx

@@ -1,0 +1,199 @@
+"""Great Expectations on every warehouse: in SQL with SELECT alone, on a bounded frame on DuckDB."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from driftline.config import Expectation
+from driftline.domain import (
+    ColumnKind,
+    ColumnStatistics,
+    Engine,
+    Scope,
+    Window,
+    WindowStatistics,
+)
+from driftline.errors import SuiteError
+from driftline.suites import quality
+from driftline.warehouse import open_logs
+
+COLUMNS = {"temp": ColumnKind.NUMERIC, "carrier": ColumnKind.CATEGORICAL}
+NOT_NULL, BETWEEN = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
+IN_SET, COUNT = "expect_column_values_to_be_in_set", "expect_table_row_count_to_be_between"
+HOSTILE = "it's :x %s $HOME <img src=x onerror=alert(1)>"
+DAY = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+def expect(kind, severity="warn", **kwargs):
+    return Expectation.model_validate({"type": kind, "kwargs": kwargs, "severity": severity})
+
+
+def log():
+    """Return 200 rows of one day: every tenth carrier is missing, twenty temperatures too hot."""
+    number = 200
+    return pa.table(
+        {
+            "id": list(range(number)),
+            "ts": [DAY + timedelta(minutes=5 * row) for row in range(number)],
+            "score": [row / number for row in range(number)],
+            "temp": [float(row) for row in range(number)],
+            "carrier": [None if row % 10 == 0 else ("UA", "B6")[row % 2] for row in range(number)],
+            HOSTILE: [HOSTILE] * number,
+            "secret": ["hunter2"] * number,
+        }
+    )
+
+
+@pytest.fixture
+def filled(warehouse):
+    warehouse.load("predictions", log())
+    return warehouse
+
+
+@pytest.fixture
+def scope():
+    window = Window.ending("1d", DAY + timedelta(days=1))
+    return Scope(monitor="model", window=window, as_of=window.end, config_hash="c")
+
+
+def validated(warehouse, scope, expectations, number=200, **parts):
+    features = {"numeric": ["temp"], "categorical": ["carrier", HOSTILE, "secret"]}
+    monitor = warehouse.monitor(features={**features, "sensitive": ["secret"]}, **parts)
+    with open_logs(monitor) as logs:
+        return quality.validate(scope, expectations, logs, COLUMNS, number)
+
+
+def test_each_expectation_is_answered_in_order(filled, scope):
+    expectations = [
+        expect(NOT_NULL, column="carrier", mostly=0.95),
+        expect(NOT_NULL, column="carrier", mostly=0.85),
+        expect(BETWEEN, column="temp", min_value=0, max_value=179, mostly=0.95),
+        expect(IN_SET, column="carrier", value_set=["UA"]),
+        expect(COUNT, min_value=150, max_value=250),
+        expect(COUNT, max_value=20),
+        expect("expect_column_mean_to_be_between", column="temp", min_value=0, max_value=1),
+        expect("expect_column_values_to_be_unique", column="id"),
+        expect(
+            "expect_column_quantile_values_to_be_between",
+            column="temp",
+            quantile_ranges={"quantiles": [0.5], "value_ranges": [[90, 110]]},
+        ),
+    ]
+    found = validated(filled, scope, expectations)
+    assert [(each.metric, each.column_name, each.detail) for each in found] == [
+        (each.type, each.column, each.detail) for each in expectations
+    ]
+    assert [each.value for each in found] == [0, 1, 0, 0, 1, 0, 0, 1, 1]
+    assert {each.engine for each in found} == {Engine.GREAT_EXPECTATIONS}
+    assert {each.row_count for each in found} == {200}
+    assert found[0].reason == "10% of 200 values unexpected, 5% allowed"
+    assert re.fullmatch(
+        r"10% of 200 values unexpected \(such as 1\d\d, 1\d\d, 1\d\d\), 5% allowed", found[2].reason
+    )
+    assert "(such as B6), 0% allowed" in found[3].reason
+    assert found[5].reason == "found 200; asked for max_value 20"
+    assert found[6].reason.startswith("found 99.5; asked for")
+    assert [each.reason for each in found if each.value] == ["", "", "", ""]
+
+
+def test_one_that_fails_to_run_does_not_spoil_the_others(filled, scope):
+    expectations = [
+        expect(NOT_NULL, column="absent"),
+        expect("expect_column_values_to_match_regex", column="carrier", regex="["),
+        expect("expect_column_mean_to_be_between", column="carrier", min_value=0),
+        expect(COUNT, min_value=1),
+        expect(NOT_NULL, column="temp"),
+    ]
+    absent, regex, mean, rows, nulls = validated(filled, scope, expectations)
+    assert (absent.value, absent.reason) == (0.0, "absent is not in the log")
+    assert regex.value is None
+    assert "cannot be evaluated" in regex.reason
+    # SQLite takes the mean of anything; the others refuse.
+    assert mean.value == (1.0 if filled.kind == "sqlite" else None)
+    assert (rows.value, nulls.value) == (1.0, 1.0)
+
+
+def test_hostile_names_and_values_are_data(filled, scope):
+    found = validated(
+        filled,
+        scope,
+        [
+            expect(IN_SET, column=HOSTILE, value_set=[HOSTILE]),
+            expect(IN_SET, column=HOSTILE, value_set=["y"]),
+        ],
+        predictions={"where": "carrier <> ':x' or carrier is null"},
+    )
+    assert [each.value for each in found] == [1.0, 0.0]
+    assert "<" not in found[1].reason
+    assert found[1].column_name == HOSTILE
+
+
+def test_values_of_sensitive_columns_are_never_told(filled, scope):
+    found = validated(
+        filled,
+        scope,
+        [
+            expect(IN_SET, column="secret", value_set=["nothing"]),
+            expect(
+                "expect_column_most_common_value_to_be_in_set", column="secret", value_set=["x"]
+            ),
+        ],
+    )
+    assert [each.value for each in found] == [0.0, 0.0]
+    assert "such as" not in found[0].reason
+    assert found[1].reason == "not as expected"
+
+
+def test_a_window_without_rows_answers_for_the_table_only(filled, scope):
+    empty = Window.ending("1d", DAY)
+    scope = Scope(monitor="model", window=empty, as_of=empty.end, config_hash="c")
+    expectations = [expect(NOT_NULL, column="temp"), expect(COUNT, min_value=1)]
+    nulls, rows = validated(filled, scope, expectations, 0)
+    assert (nulls.value, nulls.reason) == (None, "no rows")
+    assert rows.value == 0.0
+
+
+def test_the_same_expectation_twice_is_one(filled, scope):
+    assert len(validated(filled, scope, [expect(NOT_NULL, column="temp")] * 2)) == 1
+
+
+def test_no_data_source_is_left_behind(filled, scope):
+    for _ in range(2):
+        validated(filled, scope, [expect(NOT_NULL, column="temp")])
+    assert not quality._context().data_sources.all()
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_frame_is_bounded_and_says_so_but_every_row_is_counted(filled, scope):
+    expectations = [expect(NOT_NULL, column="temp"), expect(COUNT, min_value=200, max_value=200)]
+    nulls, rows = validated(filled, scope, expectations, drift={"rows": 100})
+    assert (nulls.value, nulls.row_count, nulls.reason) == (1.0, 100, "on 100 of 200 rows")
+    assert (rows.value, rows.row_count, rows.reason) == (1.0, 200, "")
+
+
+def test_what_great_expectations_does_not_know_is_an_error(scope):
+    unknown = expect("expect_column_values_to_not_be_nul", column="temp")
+    misspelt = expect(NOT_NULL, column="temp", mosty=0.9)
+    lacking = expect(NOT_NULL)
+    first, second, third = quality.unknown_types(
+        [unknown, misspelt, lacking, expect(NOT_NULL, column="temp")]
+    )
+    assert "did you mean expect_column_values_to_not_be_null?" in first
+    assert "takes no mosty; did you mean mostly?" in second
+    assert "column: field required" in third
+    with pytest.raises(SuiteError, match="knows no expect_column_values_to_not_be_nul;"):
+        quality.validate(scope, [unknown], None, COLUMNS, 5)
+
+
+def test_counts_of_the_warehouse_are_measurements(scope):
+    temp = ColumnStatistics(kind=ColumnKind.NUMERIC, nulls=3)
+    found = quality.measure(scope, WindowStatistics(rows=12, columns={"temp": temp}))
+    assert [(each.metric, each.column_name, each.value) for each in found] == [
+        ("row_count", "", 12.0),
+        ("null_share", "temp", 0.25),
+    ]
+    assert {each.engine for each in found} == {Engine.SQL}
+    empty = quality.measure(scope, WindowStatistics(rows=0, columns={"temp": temp}))
+    assert [each.value for each in empty] == [0.0, None]

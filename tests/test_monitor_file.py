@@ -140,6 +140,15 @@ def test_the_long_form_is_read(tmp_path: Path) -> None:
     assert [route.channel for route in monitor.routes["critical"]] == ["slack", "pagerduty"]
 
 
+@pytest.mark.parametrize("text", [SHORT, LONG])
+def test_a_monitor_that_is_written_out_reads_the_same(tmp_path: Path, text: str) -> None:
+    monitor = monitor_file.load(write(tmp_path, text))
+    written = monitor.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    again = monitor_file.load(write(tmp_path, yaml.safe_dump(written), "again.yaml"))
+    assert again.model_dump() == monitor.model_dump()
+    assert again.config_hash == monitor.config_hash
+
+
 def test_the_folders_defaults_hold_where_the_file_is_silent(tmp_path: Path) -> None:
     write(tmp_path, "store: sqlite:///all.db\nowner: us\nwindows: [1d]\n", "driftline.yaml")
     monitor = monitor_file.load(write(tmp_path, SHORT + "owner: me\n"))

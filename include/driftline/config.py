@@ -14,8 +14,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PrivateAttr,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -85,7 +87,11 @@ def _fault(key: str, problem: str) -> PydanticCustomError:
     return PydanticCustomError("inconsistent", "{problem}", {"key": key, "problem": problem})
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda length: f"{length // timedelta(seconds=1)}s", when_used="json"),
+]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Name = Annotated[str, AfterValidator(_name)]
 Cadence = Annotated[str, AfterValidator(_cadence)]
@@ -300,6 +306,10 @@ class Worsening(Section):
 
     amount: Annotated[float, Field(ge=0)]
     relative: bool
+
+    @model_serializer
+    def _written(self) -> str | float:
+        return f"{self.amount * 100:g}%" if self.relative else self.amount
 
 
 def _worsening(value: object) -> object:

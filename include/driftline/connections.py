@@ -66,7 +66,7 @@ def _uri_of_json(connection_id: str, text: str) -> str:
     except json.JSONDecodeError:
         parts = None
     if not isinstance(parts, Mapping) or not parts.get("conn_type"):
-        raise UnknownConnection(f"the connection {connection_id!r} is no valid JSON connection")
+        raise InputError(f"the connection {connection_id!r} is no valid JSON connection")
     login = quote(str(parts.get("login") or ""), safe="")
     if parts.get("password"):
         login += ":" + quote(str(parts["password"]), safe="")

@@ -23,6 +23,8 @@ _SCORES = (r"score|prob(ability)?|proba|y_score", r".*_(score|prob|proba|probabi
 _PREDICTIONS = (r"prediction|predicted|pred|y_pred|y_hat|yhat", r"predicted_\w+|.*_pred(iction)?")
 _LABELS = (r"label|target|y|y_true|outcome|actual|(ground_)?truth", r"is_\w+")
 _VERSIONS = (r"model_version", r"version")
+_LATENCIES = (r"latency_ms", r"latency|duration_ms|response_time_ms")
+_STATUSES = (r"status(_code)?", r"http_status|response_code")
 """Patterns of column names, the surest first."""
 
 _FLOAT = re.compile(r"DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC", re.IGNORECASE)
@@ -39,6 +41,8 @@ class Guess:
     score: str | None
     prediction: str | None
     version: str | None
+    latency_ms: str | None
+    status: str | None
     label: str | None
     label_id: str | None
     label_timestamp: str | None
@@ -77,6 +81,8 @@ def guess(
         score=None if task == "regression" else score,
         prediction=prediction or (score if task == "regression" else None),
         version=_like(_VERSIONS, rest),
+        latency_ms=_like(_LATENCIES, rest),
+        status=_like(_STATUSES, rest),
         label=label or (None if label_columns else _like(_LABELS, rest)),
         label_id=label_id,
         label_timestamp=label_timestamp,
@@ -107,11 +113,14 @@ def document(
         "score": found.score,
         "prediction": found.prediction,
         "version": found.version,
+        "latency_ms": found.latency_ms,
     }
     file: dict[str, Any] = {"monitor": name, "task": found.task}
     if warehouse:
         file["warehouse"] = warehouse
     file["predictions"] = _written(log)
+    if found.status:
+        file["predictions"]["status"] = {"column": found.status}
     if found.label:
         own = {"id": found.label_id, "timestamp": found.label_timestamp} if labels else {}
         file["labels"] = _written({**(labels or {}), **own, "label": found.label})
@@ -121,7 +130,7 @@ def document(
 
 def to_yaml(file: Mapping[str, Any]) -> str:
     """Return the text of a monitor file."""
-    return yaml.safe_dump(dict(file), sort_keys=False, allow_unicode=True, default_flow_style=None)
+    return yaml.safe_dump(dict(file), sort_keys=False, allow_unicode=True, default_flow_style=False)
 
 
 def _like(patterns: Iterable[str], names: Iterable[str]) -> str | None:
@@ -135,5 +144,5 @@ def _like(patterns: Iterable[str], names: Iterable[str]) -> str | None:
     return next(found, None)
 
 
-def _written(values: Mapping[str, str | None]) -> dict[str, str]:
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}

@@ -78,7 +78,7 @@ def run(
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page:
                 last = interval == todo[-1]
-                errors += _reports(watch, compared, interval, conclusion, as_of, day=last)
+                errors += _reports(watch, compared, results, conclusion, day=last)
                 errors += deliver(store)
             yield replace(conclusion, errors=tuple(errors))
 
@@ -142,23 +142,21 @@ def _measure(steps: Sequence[Step], compared: Compared) -> list[Result]:
 def _reports(
     watch: Watch,
     compared: Compared,
-    interval: Window,
+    results: Sequence[Result],
     conclusion: Conclusion,
-    as_of: datetime | None,
     *,
     day: bool,
 ) -> list[str]:
     """Make the HTML reports that this run owes; return what went wrong."""
-    if interval.cadence == "1h":
-        return []
-    firing = {conclusion.open[incident].measurement.window for incident in conclusion.opened}
+    owed = {conclusion.open[incident].measurement.window for incident in conclusion.opened}
+    if day:
+        owed.add(conclusion.interval)
     errors = []
-    for step in pipeline.steps(watch.monitor, interval, as_of):
-        wanted = step.window in firing or (day and step.window == interval)
-        if step.suite is Suite.DRIFT and wanted:
-            known = replace(step, as_of=as_of or interval.end)
+    for result in results:
+        step = result.step
+        if step.suite is Suite.DRIFT and step.window in owed and result.rows:
             try:
-                pipeline.write_report(watch, compared[step.window], known)
+                pipeline.write_report(watch, compared[step.window], step)
             except (DriftlineError, OSError) as error:
                 errors.append(f"report of {step.window}: {error}")
     return errors

@@ -1,0 +1,421 @@
+"""The whole flow on real warehouses and stores: what is measured, judged, told, and kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn import metrics as sk
+from sqlalchemy import URL, make_url, select
+
+from driftline import monitor_file
+from driftline.config import Monitor
+from driftline.domain import Outcome, Suite, Window
+from driftline.pipeline import Conclusion
+from driftline.run import planned, run
+from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
+from tests.models import DAY, START, logs, parts
+
+VOLATILE = {"run_id", "recorded_at", "created", "due", "delivered", "paged_at"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
+    upgrade(url)
+    with Store.open(url) as opened:
+        yield opened
+
+
+def watch(
+    monitor: Monitor, store: Store, first: int, last: int, **options: Any
+) -> list[Conclusion]:
+    """Run the days that end after `first` and not after `last`, counted from START."""
+    todo = planned(monitor, START + first * DAY, START + last * DAY)
+    return list(run(monitor, todo, store, **options))
+
+
+def contents(store: Store) -> dict[str, list[tuple]]:
+    """Everything in the store but what a rerun may change."""
+    found = {}
+    with store.read() as connection:
+        for table in tables.metadata.sorted_tables:
+            kept = [column for column in table.columns if column.name not in VOLATILE]
+            found[table.name] = sorted(map(repr, connection.execute(select(*kept)).all()))
+    return found
+
+
+def values(store: Store, monitor: Monitor, **selected: Any) -> dict[str, float | None]:
+    with store.read() as connection:
+        rows = measurements.current(connection, monitor.monitor, **selected)
+    return {row["metric"]: row["value"] for row in rows if not row["detail"]}
+
+
+def truth(predictions: Any, labels: Any, end: datetime, days: int) -> pd.DataFrame:
+    """The window's labelled rows as they were known at its end, by pandas alone."""
+    frame = predictions.to_pandas().merge(labels.to_pandas(), on="id")
+    inside = (frame["ts"] >= end - days * DAY) & (frame["ts"] < end)
+    return frame[inside & (frame["labelled_at"] <= end)]
+
+
+def test_a_binary_model_is_measured_as_scikit_learn_would(warehouse: Any, store: Store) -> None:
+    predictions, labels = logs("binary")
+    warehouse.load("predictions", predictions)
+    warehouse.load("labels", labels)
+    monitor = warehouse.monitor(**parts("binary"))
+    watch(monitor, store, 6, 8)
+    end = START + 8 * DAY
+    for cadence, days in (("1d", 1), ("3d", 3)):
+        rows = truth(predictions, labels, end, days)
+        y, score = rows["y"], rows["score"]
+        found = values(
+            store,
+            monitor,
+            suite="performance",
+            cadence=cadence,
+            segment="",
+            model_version="",
+            start=end - days * DAY,
+        )
+        expected = {
+            "roc_auc": sk.roc_auc_score(y, score),
+            "average_precision": sk.average_precision_score(y, score),
+            "log_loss": sk.log_loss(y, score),
+            "brier": sk.brier_score_loss(y, score),
+            "accuracy": sk.accuracy_score(y, score >= 0.5),
+            "balanced_accuracy": sk.balanced_accuracy_score(y, score >= 0.5),
+            "precision": sk.precision_score(y, score >= 0.5),
+            "recall": sk.recall_score(y, score >= 0.5),
+            "f1": sk.f1_score(y, score >= 0.5),
+            "observed_predicted_ratio": y.mean() / score.mean(),
+            "log_loss_ratio": sk.log_loss(y, score) / sk.log_loss(y, np.full(len(y), y.mean())),
+        }
+        for metric, value in expected.items():
+            assert found[metric] == pytest.approx(value, rel=1e-9), metric
+        assert 0 <= found["ece"] <= 1
+
+
+def test_a_multiclass_model(warehouse: Any, store: Store) -> None:
+    predictions, labels = logs("multiclass")
+    warehouse.load("predictions", predictions)
+    warehouse.load("labels", labels)
+    monitor = warehouse.monitor(**parts("multiclass"))
+    watch(monitor, store, 7, 8)
+    rows = truth(predictions, labels, START + 8 * DAY, 3)
+    scores = rows[["p_cat", "p_dog", "p_eel"]]
+    found = values(
+        store, monitor, suite="performance", cadence="3d", model_version="", start=START + 5 * DAY
+    )
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(rows["y"], rows["prediction"]))
+    assert found["f1"] == pytest.approx(sk.f1_score(rows["y"], rows["prediction"], average="macro"))
+    assert found["log_loss"] == pytest.approx(sk.log_loss(rows["y"], scores))
+
+
+def test_a_regression_model(warehouse: Any, store: Store) -> None:
+    predictions, labels = logs("regression")
+    warehouse.load("predictions", predictions)
+    warehouse.load("labels", labels)
+    monitor = warehouse.monitor(**parts("regression"))
+    watch(monitor, store, 7, 8)
+    rows = truth(predictions, labels, START + 8 * DAY, 3)
+    y, said = rows["y"], rows["prediction"]
+    found = values(
+        store, monitor, suite="performance", cadence="3d", model_version="", start=START + 5 * DAY
+    )
+    assert found == {
+        "mae": pytest.approx(sk.mean_absolute_error(y, said)),
+        "rmse": pytest.approx(sk.root_mean_squared_error(y, said)),
+        "mape": pytest.approx(sk.mean_absolute_percentage_error(y, said)),
+        "r2": pytest.approx(sk.r2_score(y, said)),
+    }
+
+
+# The rest does not depend on the warehouse: DuckDB over Parquet stands for all.
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A function that loads the logs of a binary model and returns its monitor."""
+    from tests.warehouses import make_warehouse
+
+    place = make_warehouse(request, "parquet", tmp_path)
+
+    def load(predictions: Any, labels: Any, **changes: Any) -> Monitor:
+        warehouse = place
+        warehouse.load("predictions", predictions)
+        warehouse.load("labels", labels)
+        monitor = warehouse.monitor(**parts("binary") | changes)
+        written = monitor.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        path = tmp_path / "model.yaml"
+        path.write_text(yaml.safe_dump(written), encoding="utf-8")
+        return monitor_file.load(path)
+
+    load.warehouse = place  # type: ignore[attr-defined]
+    return load
+
+
+DRIFT = {"metric": "psi", "columns": "x", "window": "1d", "max": 0.5, "for": 2}
+
+
+def test_a_rerun_changes_nothing(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7), rules=[DRIFT])
+    watch(monitor, store, 6, 10)
+    before = contents(store)
+    assert before["measurements"]
+    assert before["incidents"]
+    watch(monitor, store, 6, 10)
+    watch(monitor, store, 7, 9)
+    assert contents(store) == before
+
+
+def test_processes_that_measure_ahead_change_nothing(
+    model: Any, store: Store, tmp_path: Path
+) -> None:
+    monitor = model(*logs(drift_on=7), rules=[DRIFT])
+    watch(monitor, store, 5, 10)
+    url = make_url(f"sqlite:///{tmp_path / 'parallel.db'}")
+    upgrade(url)
+    with Store.open(url) as other:
+        watch(monitor, other, 5, 10, jobs=2)
+        assert contents(other) == contents(store)
+
+
+def test_days_in_any_order_give_the_same_numbers(model: Any, store: Store, tmp_path: Path) -> None:
+    monitor = model(*logs())
+    watch(monitor, store, 6, 9)
+    url = make_url(f"sqlite:///{tmp_path / 'backwards.db'}")
+    upgrade(url)
+    with Store.open(url) as other:
+        for day in (9, 7, 8):
+            watch(monitor, other, day - 1, day)
+        assert contents(other)["measurements"] == contents(store)["measurements"]
+
+
+def test_labels_count_as_they_were_known(model: Any, store: Store) -> None:
+    monitor = model(*logs())
+    watch(monitor, store, 7, 9)
+    with store.read() as connection:
+        rows = measurements.history(
+            connection,
+            "model",
+            metric="roc_auc",
+            cadence="1d",
+            model_version="",
+            start=START + 7 * DAY,
+            end=START + 8 * DAY,
+        )
+    early, late = sorted(rows, key=lambda row: row["as_of"])
+    assert (early["as_of"], late["as_of"]) == (START + 8 * DAY, START + 9 * DAY)
+    assert early["coverage"] < 0.8 < late["coverage"] < 1
+    assert early["row_count"] < late["row_count"]
+
+
+def test_a_drift_fires_once_and_is_told_once(model: Any, store: Store, caplog: Any) -> None:
+    monitor = model(*logs(drift_on=7), rules=[DRIFT])
+    conclusions = watch(monitor, store, 5, 10)
+    fired = {c.interval.end: [i.rule for i in c.opened] for c in conclusions if c.opened}
+    assert fired == {START + 9 * DAY: ["psi-x-1d"]}
+    assert [c.told for c in conclusions] == [False, False, False, True, False]
+    assert caplog.text.count("psi-x-1d (warn), since 2024-01-09") == 1
+    with store.read() as connection:
+        assert outbox.pending(connection) == []
+        (incident,) = incidents.firing(connection, "model")
+    assert (incident.began, incident.last_failed) == (START + 8 * DAY, START + 10 * DAY)
+
+
+def test_a_backfill_tells_nobody_and_the_next_live_run_does(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7), rules=[DRIFT])
+    past = watch(monitor, store, 5, 9, page=False)
+    assert not any(conclusion.told for conclusion in past)
+    assert past[-1].opened
+    (live,) = watch(monitor, store, 9, 10)
+    assert live.told
+    assert not watch(monitor, store, 10, 11)[0].told
+
+
+def test_an_incident_is_resolved_when_the_data_are_mended(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7), rules=[DRIFT])
+    watch(monitor, store, 6, 9)
+    model(*logs())
+    watch(monitor, store, 6, 9)
+    with store.read() as connection:
+        assert incidents.firing(connection, "model") == []
+
+
+def test_a_broken_column_inhibits_its_own_drift_only(model: Any, store: Store) -> None:
+    predictions, labels = logs(drift_on=7)
+    day = (predictions["ts"].to_numpy() - np.datetime64("2024-01-01")) // np.timedelta64(1, "D")
+    frame = predictions.to_pandas()
+    frame.loc[day == 7, "noise"] = np.nan
+    frame.loc[(day == 7) & (frame.index % 3 == 0), "noise"] = 40.0
+    import pyarrow as pa
+
+    monitor = model(
+        pa.Table.from_pandas(frame, preserve_index=False),
+        labels,
+        rules=[{"metric": "psi", "window": "1d", "max": 0.5}],
+    )
+    (conclusion,) = watch(monitor, store, 7, 8)
+    said = {
+        verdict.measurement.column_name: verdict
+        for verdict in conclusion.verdicts
+        if verdict.measurement.metric == "psi"
+    }
+    assert said["noise"].outcome is Outcome.NOT_EVALUATED
+    assert "inhibited" in said["noise"].reason
+    assert said["x"].outcome is Outcome.WARN
+
+
+def test_a_step_that_fails_is_kept_in_the_ledger_and_can_be_rerun(model: Any, store: Store) -> None:
+    predictions, labels = logs()
+    monitor = model(predictions, labels)
+    watch(monitor, store, 5, 6)
+    file = model.warehouse.folder / "labels" / "rows.parquet"
+    hidden = file.rename(file.with_suffix(".gone"))
+    (conclusion,) = watch(monitor, store, 6, 7)
+    assert any("labels" in error for error in conclusion.errors)
+    with store.read() as connection:
+        states = {
+            (entry.suite, entry.state)
+            for entry in ledger.of(connection, "model", end=START + 7 * DAY)
+            if entry.as_of == START + 7 * DAY
+        }
+    assert (Suite.PERFORMANCE, ledger.State.FAILED) in states
+    assert {(Suite.QUALITY, ledger.State.DONE), (Suite.DRIFT, ledger.State.DONE)} <= states
+    assert planned(monitor, START + 5 * DAY, START + 7 * DAY, store) == [
+        Window.ending("1d", START + 7 * DAY)
+    ]
+    hidden.rename(file)
+    (again,) = watch(monitor, store, 6, 7)
+    assert again.errors == ()
+    assert planned(monitor, START + 5 * DAY, START + 7 * DAY, store) == []
+
+
+def test_an_empty_day_is_a_result(model: Any, store: Store) -> None:
+    predictions, labels = logs(days=6)
+    monitor = model(predictions, labels, rules=[DRIFT])
+    conclusions = watch(monitor, store, 6, 11)
+    assert all(conclusion.errors == () for conclusion in conclusions)
+    last = conclusions[-1]
+    assert not any(v.firing for v in last.verdicts if v.measurement.suite is not Suite.QUALITY)
+    counted = values(store, monitor, metric="row_count", start=START + 10 * DAY)
+    assert counted == {"row_count": 0}
+    with store.read() as connection:
+        (row,) = measurements.current(
+            connection, "model", metric="psi", column="x", cadence="1d", start=START + 10 * DAY
+        )
+    assert (row["value"], row["verdict"]) == (None, "not_evaluated")
+    assert row["reason"]
+
+
+def test_a_dropped_column_is_named_and_the_rest_is_measured(model: Any, store: Store) -> None:
+    predictions, labels = logs()
+    monitor = model(predictions, labels, rules=[DRIFT])
+    watch(monitor, store, 6, 7)
+    model.warehouse.load("predictions", predictions.drop_columns(["noise"]))
+    (conclusion,) = watch(monitor, store, 7, 8)
+    failed = [v for v in conclusion.verdicts if v.outcome is Outcome.CRITICAL]
+    assert {v.measurement.column_name for v in failed} == {"noise"}
+    found = values(store, monitor, metric="psi", column="x", cadence="1d", start=START + 7 * DAY)
+    assert found["psi"] < 0.5
+
+
+def test_segments_and_versions_are_measured_apart(model: Any, store: Store) -> None:
+    predictions, labels = logs(rows=300)
+    monitor = model(predictions, labels, segments=["group"], windows=["1d", "3d"])
+    watch(monitor, store, 6, 7)
+    rows = truth(predictions, labels, START + 7 * DAY, 3)
+    with store.read() as connection:
+        found = {
+            (row["segment"], row["model_version"]): row["value"]
+            for row in measurements.current(
+                connection, "model", metric="accuracy", cadence="3d", start=START + 4 * DAY
+            )
+        }
+    expected = {("", ""): rows}
+    expected |= {(f"group={g}", ""): rows[rows["group"] == g] for g in ("north", "south")}
+    expected |= {("", v): rows[rows["version"] == v] for v in ("1", "2")}
+    assert found == {
+        key: pytest.approx(sk.accuracy_score(part["y"], part["score"] >= 0.5))
+        for key, part in expected.items()
+    }
+
+
+@pytest.mark.parametrize("reference", ["previous", "query"])
+def test_references_that_slide_or_stand_apart(model: Any, store: Store, reference: str) -> None:
+    given = {
+        "previous": {"previous": "4d"},
+        "query": {"query": "SELECT x, noise, \"group\", score FROM 'predictions/*.parquet'"},
+    }[reference]
+    if reference == "query":
+        given = {"parquet": "predictions/*.parquet"}
+    monitor = model(*logs(drift_on=7), reference=given, rules=[DRIFT])
+    conclusions = watch(monitor, store, 6, 10)
+    assert all(conclusion.errors == () for conclusion in conclusions)
+    with store.read() as connection:
+        rows = measurements.current(
+            connection, "model", metric="psi", column="x", cadence="1d", start=START + 6 * DAY
+        )
+    assert len({row["reference_id"] for row in rows}) == (4 if reference == "previous" else 1)
+    assert rows[1]["value"] > rows[0]["value"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_kill_leaves_the_store_before_or_after_and_a_rerun_makes_it_whole(
+    model: Any, store: Store, tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    monitor = model(*logs(days=30, rows=60, drift_on=20), rules=[DRIFT])
+    watch(monitor, store, 10, 26)
+    whole = contents(store)
+    url = _other(kind, tmp_path, request)
+    upgrade(url)
+    address = url.render_as_string(hide_password=False)
+    with monitor.path.open("a", encoding="utf-8") as file:
+        file.write(f"store: {address}\n")
+    command = [sys.executable, "-m", "driftline.cli", "run", str(monitor.path)]
+    command += ["--from", "2024-01-11", "--to", "2024-01-27"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with Store.open(url) as other:
+        try:
+            _until_some_are_done(other, child)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+        for name in ("measurements", "verdicts", "windows"):
+            assert set(contents(other)[name]) < set(whole[name])
+        with other.read() as connection:
+            done = ledger.of(connection, "model")
+        days = {entry.as_of for entry in done}
+        per_day = {day: sum(entry.as_of == day for entry in done) for day in days}
+        assert set(per_day.values()) == {7}, "a day is there whole or not at all"
+        watch(monitor, other, 10, 26)
+        assert contents(other) == whole
+
+
+def _other(kind: str, folder: Path, request: pytest.FixtureRequest) -> URL:
+    if kind == "sqlite":
+        return make_url(f"sqlite:///{folder / 'killed.db'}")
+    return make_url(request.getfixturevalue("postgres_database"))
+
+
+def _until_some_are_done(store: Store, child: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and child.poll() is None:
+        with store.read() as connection:
+            if len({entry.as_of for entry in ledger.of(connection, "model")}) >= 3:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"the run ended too early or did nothing: {child.poll()}")
+
+
+def test_everything_is_isolated_from_the_environment() -> None:
+    assert "AIRFLOW_CONN_DRIFTLINE_STORE" not in os.environ
+    assert timedelta(days=1) == DAY

@@ -10,8 +10,10 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from sqlalchemy import TextClause, event
+from sqlalchemy import URL, TextClause, create_engine, event
+from sqlalchemy import Engine as Connectable
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from driftline.config import Expectation
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
@@ -133,12 +135,10 @@ def _in_sql(
     scope: Scope, logs: Logs, columns: Mapping[str, ColumnKind], built: Mapping[int, Any], rows: int
 ) -> tuple[dict[int, Any], int]:
     # Its data sources compile the text of a query twice, which turns `%` and `:` in names and
-    # values into something else. Its engine takes our connection, with the functions that our
-    # SQL calls, and compiles once.
+    # values into something else. Its engine compiles once, and takes our connection.
     gx = _import()
     query = logs.sql(scope.window.start, scope.window.end, columns).replace(":", "\\:")
-    engine = dialect_of(logs.url).engine(logs.url)
-    event.listen(engine, "before_execute", _streamed, retval=True)
+    engine = _engine(logs.url)
     try:
         with _mapped():
             executor = gx.execution_engine.SqlAlchemyExecutionEngine(
@@ -156,6 +156,22 @@ def _in_sql(
             return _by_place(validator.graph_validate(configurations)), rows
     finally:
         engine.dispose()
+
+
+def _engine(url: URL) -> Connectable:
+    """Open the warehouse for statements with parameters; the warehouse room's have none."""
+    if url.get_backend_name() == "sqlite":
+        return dialect_of(url).engine(url)
+    read_only = {"postgresql_readonly": True}
+    engine = create_engine(url, poolclass=NullPool, execution_options=read_only)
+    event.listen(engine, "connect", _in_utc)
+    event.listen(engine, "before_execute", _streamed, retval=True)
+    return engine
+
+
+def _in_utc(connection: Any, _: Any) -> None:
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 def _streamed(_: Any, statement: Any, many: Any, single: Any, __: Any) -> tuple[Any, Any, Any]:

@@ -320,9 +320,10 @@ class Logs:
         seed: int = 0,
     ) -> tuple[Select[Any], list[Output]]:
         """Return the SELECT of a draw and its outputs, the label last."""
-        project, table, join, lot = self._projection, self._label_table, None, None
+        project, join, lot = self._projection, None, None
+        table = self._label_table if labels else None
         outputs, label = list(outputs), None
-        if labels and table:
+        if table:
             join = Join(table=table, ids=self._ids, as_of=as_of)
             label = table.label
         elif labels:

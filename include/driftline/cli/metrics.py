@@ -48,7 +48,7 @@ def metrics(
     it has the table's columns, times in UTC, and null where a value is missing. The table form
     shows the newest 40 rows unless --limit says otherwise.
     """
-    from driftline.store import measurements
+    from driftline.store import measurements, tables
 
     loaded = monitor_file.find(monitor)
     read = measurements.history if history else measurements.current
@@ -70,7 +70,7 @@ def metrics(
     elif form == "json":
         click.echo(json.dumps(rows, default=_plain, indent=1))
     else:
-        columns = list(rows[0]) if rows else []
+        columns = (tables.measurements if history else tables.current_measurements).c.keys()
         writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)

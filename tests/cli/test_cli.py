@@ -1,0 +1,267 @@
+"""The commands as a person types them: what they print, and how they end."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from driftline.cli import main
+from driftline.config import Monitor
+from tests.models import logs
+from tests.warehouses import Warehouse
+
+TABLE = [
+    "monitor",
+    "model_version",
+    "segment",
+    "cadence",
+    "window_start",
+    "window_end",
+    "suite",
+    "metric",
+    "column_name",
+    "detail",
+    "baseline",
+    "engine",
+    "value",
+    "lower",
+    "upper",
+    "row_count",
+    "coverage",
+    "reason",
+    "as_of",
+    "reference_id",
+    "config_hash",
+    "run_id",
+    "recorded_at",
+]
+
+
+def driftline(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def logs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("logs")
+    place = Warehouse(kind="parquet", folder=folder)
+    predictions, labels = logs(drift_on=8)
+    place.load("predictions", predictions)
+    place.load("labels", labels)
+    return folder
+
+
+@pytest.fixture
+def file(logs_folder: Path, tmp_path: Path) -> Path:
+    """A monitor file whose drift rule fires on 2024-01-10."""
+    written = {
+        "monitor": "model",
+        "task": "binary",
+        "store": f"sqlite:///{tmp_path}/results.db",
+        "artifacts": str(tmp_path / "artifacts"),
+        "predictions": {
+            "parquet": f"{logs_folder}/predictions/*.parquet",
+            "id": "id",
+            "timestamp": "ts",
+            "score": "score",
+            "version": "version",
+        },
+        "labels": {
+            "parquet": f"{logs_folder}/labels/*.parquet",
+            "id": "id",
+            "timestamp": "labelled_at",
+            "label": "y",
+        },
+        "reference": {"window": ["2024-01-01", "2024-01-05"]},
+        "windows": ["1d"],
+        "rules": [{"metric": "psi", "columns": "x", "window": "1d", "max": 0.5}],
+    }
+    path = tmp_path / "model.yaml"
+    path.write_text(yaml.safe_dump(written), encoding="utf-8")
+    return path
+
+
+def test_a_run_says_what_it_found_and_ends_as_asked(file: Path) -> None:
+    calm = driftline("run", file, "--from", "2024-01-05", "--to", "2024-01-06")
+    assert calm.exit_code == 0, calm.output
+    assert "Nothing is wrong" in calm.output
+    days = ("--from", "2024-01-09", "--to", "2024-01-10")
+    fired = driftline("run", file, *days)
+    assert fired.exit_code == 0
+    assert "psi-x-1d" in fired.output
+    assert "report.html" in fired.output
+    assert driftline("run", file, *days, "--fail-on", "warn").exit_code == 3
+    assert driftline("run", file, *days, "--fail-on", "critical").exit_code == 0
+
+
+def test_a_backfill_goes_on_where_it_was(file: Path) -> None:
+    days = ("--from", "2024-01-05", "--to", "2024-01-07")
+    assert "2 run(s)" in driftline("backfill", file, *days).output
+    assert "all is done" in driftline("backfill", file, *days).output
+    assert "2 run(s)" in driftline("backfill", file, *days, "--redo").output
+
+
+def test_metrics_have_the_tables_columns(file: Path) -> None:
+    driftline("run", file, "--from", "2024-01-05", "--to", "2024-01-06")
+    shown = driftline("metrics", file, "--format", "json", "--metric", "psi")
+    rows = json.loads(shown.stdout)
+    assert {row["column_name"] for row in rows} == {"x", "noise", "group", "score"}
+    for row in rows:
+        assert [name for name in row if name != "verdict"] == TABLE
+        assert row["window_start"] == "2024-01-05T00:00:00Z"
+        assert row["window_end"] == row["as_of"] == "2024-01-06T00:00:00Z"
+        assert row["lower"] is None
+    text = driftline("metrics", file, "--format", "csv", "--metric", "psi").stdout
+    again = list(csv.DictReader(io.StringIO(text)))
+    assert [float(row["value"]) for row in again] == [row["value"] for row in rows]
+    assert "psi" in driftline("metrics", file).output
+
+
+def test_metrics_of_nothing(file: Path) -> None:
+    assert json.loads(driftline("metrics", file, "--format", "json").stdout) == []
+    header = driftline("metrics", file, "--format", "csv").stdout.strip()
+    assert header == ",".join([*TABLE, "verdict"])
+    assert "driftline run model" in driftline("metrics", file).output
+
+
+def test_a_report_is_made_on_demand(file: Path) -> None:
+    refused = driftline("report", file)
+    assert refused.exit_code == 2
+    assert "name its --end" in refused.output
+    made = driftline("report", file, "--end", "2024-01-07")
+    assert made.exit_code == 0, made.output
+    assert Path(made.stdout.strip()).read_text(encoding="utf-8").startswith("<")
+
+
+def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
+    fine = driftline("lint", file, "--connect")
+    assert fine.exit_code == 0, fine.output
+    assert fine.output.startswith("ok ")
+    with file.open("a", encoding="utf-8") as text:
+        text.write("retraining: {train: 'a:b'}\n")
+    assert "nothing is retrained yet" in driftline("lint", file).output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("score: score", "score: scor", "did you mean 'score'"),
+        ("label: y", "label: yy", "yy"),
+        ("timestamp: ts", "timestamp: when", "when"),
+        ("/labels/", "/nowhere/", "nowhere"),
+    ],
+)
+def test_lint_connect_compares_with_the_warehouse(
+    file: Path, old: str, new: str, said: str
+) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    assert driftline("lint", file).exit_code == 0
+    wrong = driftline("lint", file, "--connect")
+    assert wrong.exit_code == 2
+    assert said in wrong.output
+
+
+def test_lint_knows_great_expectations_names(file: Path) -> None:
+    with file.open("a", encoding="utf-8") as text:
+        text.write("quality: [{expect_column_values_to_not_be_nul: {column: x}}]\n")
+    wrong = driftline("lint", file)
+    assert wrong.exit_code == 2
+    assert "expect_column_values_to_not_be_null" in wrong.output
+    run = driftline("run", file, "--from", "2024-01-05", "--to", "2024-01-06")
+    assert run.exit_code != 0
+    assert "expect_column_values_to_not_be_nul" in run.output
+
+
+def test_a_bad_file_is_exit_code_2_everywhere(file: Path) -> None:
+    file.write_text(file.read_text(encoding="utf-8").replace("task:", "taks:"), encoding="utf-8")
+    for command in ("lint", "run", "backfill", "metrics", "report"):
+        ended = driftline(command, file)
+        assert ended.exit_code == 2, command
+        assert "Did you mean 'task'?" in ended.output
+        assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "nobody"),
+        ("run", "{file}", "--from", "2024-01-06", "--to", "2024-01-05"),
+        ("run", "{file}", "--from", "yesterday"),
+        ("report", "{file}", "--window", "2h", "--end", "2024-01-05"),
+        ("report", "{file}", "--end", "2024-01-05T06:00"),
+        ("metrics", "{file}", "--suite", "nothing"),
+    ],
+)
+def test_wrong_arguments_are_exit_code_2(file: Path, arguments: tuple[str, ...]) -> None:
+    ended = driftline(*(argument.format(file=file) for argument in arguments))
+    assert ended.exit_code == 2, ended.output
+    assert "Traceback" not in ended.output
+
+
+def test_a_reference_without_rows_is_an_input_error(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("2024-01-0", "1999-01-0"), encoding="utf-8")
+    ended = driftline("run", file, "--from", "2024-01-05", "--to", "2024-01-06")
+    assert ended.exit_code == 2
+    assert "spans 2024-01-01 to 2024-01-12" in ended.output
+
+
+def test_the_store_is_made_by_its_command(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a/b/store.db"
+    refused = driftline("store", "status", "--url", url)
+    assert refused.exit_code == 1
+    assert "driftline store upgrade" in refused.output
+    assert "upgraded to 0001" in driftline("store", "upgrade", "--url", url).output
+    assert "is up to date" in driftline("store", "upgrade", "--url", url).output
+    assert (
+        "CREATE TABLE measurements" in driftline("store", "upgrade", "--sql", "--url", url).output
+    )
+    assert "outbox:   0 message(s)" in driftline("store", "status", "--url", url).output
+    assert driftline("store", "deliver", "--url", url).exit_code == 0
+
+
+def test_init_drafts_a_file_that_runs(
+    logs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drafted.yaml"
+    predictions, labels = (f"{logs_folder}/{name}/*.parquet" for name in ("predictions", "labels"))
+    made = driftline("init", "--predictions", predictions, "--labels", labels, "-o", path)
+    assert made.exit_code == 0, made.output
+    assert "1,800 predictions from 2024-01-01 to 2024-01-12" in made.output
+    assert "of the predictions find a label" in made.output
+    file: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert file["task"] == "binary"
+    assert file["predictions"]["timestamp"] == "ts"
+    assert file["labels"]["label"] == "y"
+    assert Monitor.model_validate(file).predictions.version == "version"
+    assert driftline("init", "--predictions", predictions, "-o", path).exit_code == 2
+    ran = driftline("run", path, "--from", "2024-01-10", "--to", "2024-01-11")
+    assert ran.exit_code == 0, ran.output
+
+
+def test_every_command_has_help_that_teaches() -> None:
+    for words in (
+        [],
+        ["run"],
+        ["backfill"],
+        ["lint"],
+        ["init"],
+        ["metrics"],
+        ["report"],
+        ["store"],
+    ):
+        shown = driftline(*words, "--help")
+        assert shown.exit_code == 0
+        assert len(shown.output.splitlines()) > 8
+
+
+def test_the_schema_is_json() -> None:
+    schema = json.loads(driftline("schema").stdout)
+    assert {"monitor", "task", "predictions", "reference"} <= set(schema["required"])

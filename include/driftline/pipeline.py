@@ -8,7 +8,6 @@
 import logging
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -352,8 +351,7 @@ def write_report(watch: Watch, reference: Reference, step: Step) -> Path:
     path = artifact(watch.monitor, step.window, REPORT)
     html = watch.report(step, reference)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(html)
-    Path(name).replace(path)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_text(html, encoding="utf-8")
+    partial.replace(path)  # a reader sees the whole page or none of it
     return path

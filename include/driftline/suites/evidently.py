@@ -122,8 +122,6 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
             Suite.PERFORMANCE,
             metric,
             value,
-            # Evidently gives the percentage error in per cent, scikit-learn as a share.
-            factor=0.01 if metric == "mape" else 1.0,
             remark=outcomes.remark,
             detail=detail,
             row_count=len(outcomes),
@@ -160,7 +158,6 @@ _METRICS: Mapping[str, _Metric] = {
     "log_loss": _Metric("LogLoss", _CLASSES, True),
     "mae": _Metric("MAE", (Task.REGRESSION,), False, {"error_distr": False}),
     "rmse": _Metric("RMSE", (Task.REGRESSION,), False, {"error_distr": False}),
-    "mape": _Metric("MAPE", (Task.REGRESSION,), False, {"perc_error_plot": False}),
     "r2": _Metric("R2Score", (Task.REGRESSION,), False, {"error_distr": False}),
 }
 

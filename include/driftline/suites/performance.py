@@ -15,7 +15,7 @@ def measure(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
     """Return every performance metric of the labelled rows, a reason where one is undefined."""
     own = _METRICS[outcomes.task]
     if outcomes.scores is None:
-        own = {name: metric for name, metric in own.items() if name == "balanced_accuracy"}
+        own = {name: metric for name, metric in own.items() if name in _WITHOUT_SCORES}
     return evidently.performance(scope, outcomes) + [
         _measured(scope, name, metric, outcomes) for name, metric in own.items()
     ]
@@ -55,6 +55,13 @@ def _log_loss_ratio(outcomes: Outcomes) -> float:
     return log_loss_ratio(outcomes.y_true, float(loss))
 
 
+def _mape(outcomes: Outcomes) -> float:
+    # Evidently's divides by the label and not by its size: one label below 0 makes it absurd.
+    from sklearn.metrics import mean_absolute_percentage_error
+
+    return float(mean_absolute_percentage_error(outcomes.y_true, outcomes.y_pred))
+
+
 def _of_scores(
     statistic: Callable[..., float],
 ) -> Callable[[Outcomes], float]:
@@ -74,5 +81,6 @@ _METRICS: Mapping[Task, Mapping[str, Callable[[Outcomes], float]]] = {
         "observed_predicted_ratio": _of_scores(observed_predicted_ratio),
     },
     Task.MULTICLASS: _ANY_CLASSES,
-    Task.REGRESSION: {},
+    Task.REGRESSION: {"mape": _mape},
 }
+_WITHOUT_SCORES = {"balanced_accuracy", "mape"}

@@ -78,6 +78,8 @@ def engine(url: URL) -> Engine:
         max_overflow=0,
         paramstyle="named",
     )
+    # duckdb-engine never asks, as PostgreSQL's dialect would: here a backslash is only itself.
+    made.dialect._backslash_escapes = False  # type: ignore[attr-defined]
     event.listen(made, "connect", _start)
     return made
 

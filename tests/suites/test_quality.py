@@ -115,6 +115,25 @@ def test_one_that_fails_to_run_does_not_spoil_the_others(filled, scope):
     assert (rows.value, nulls.value) == (1.0, 1.0)
 
 
+def test_paths_into_documents_are_columns(warehouse, scope):
+    documents = [f'{{"age": {row}, "plan": "basic"}}' for row in range(200)]
+    warehouse.load("predictions", log().append_column("inputs", [documents]), json=["inputs"])
+    columns = {"inputs.age": ColumnKind.NUMERIC}
+    expectations = [
+        expect(BETWEEN, column="inputs.age", min_value=0, max_value=99),
+        expect(IN_SET, column="inputs.plan", value_set=["basic"]),
+        expect(NOT_NULL, column="inputs.height"),
+        expect(NOT_NULL, column="outputs.score"),
+    ]
+    features = {"numeric": ["inputs.age"]}
+    with open_logs(warehouse.monitor(features=features)) as logs:
+        age, plan, height, score = quality.validate(scope, expectations, logs, columns, 200)
+    assert [age.value, plan.value, height.value, score.value] == [0.0, 1.0, 0.0, 0.0]
+    assert age.reason.startswith("50% of 200 values unexpected")
+    assert height.reason.startswith("100% of 200 values unexpected")
+    assert score.reason == "outputs.score is not in the log"
+
+
 def test_hostile_names_and_values_are_data(filled, scope):
     found = validated(
         filled,

@@ -3,7 +3,6 @@
 import difflib
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -27,7 +26,6 @@ __all__ = ["default_expectations", "measure", "unknown_types", "validate"]
 
 _IN_SQL = ("postgresql", "sqlite")
 _EXAMPLES, _LONGEST = 3, 40
-_NUMERIC = re.compile(r"int|num|dec|float|double|real", re.IGNORECASE)
 _sources = count()
 
 
@@ -80,7 +78,7 @@ def validate(
     distinct = {(each.type, each.column, each.detail): each for each in reversed(expectations)}
     asked = list(reversed(distinct.values()))
     built = [_built(each) for each in asked]
-    there = _known_columns(logs, columns)
+    there = _kinds(logs, {name for each in asked for name in _columns_of(each)}, columns)
     found: dict[int, tuple[float | None, str]] = {}
     runnable = {}
     for place, each in enumerate(asked):
@@ -116,12 +114,16 @@ def validate(
     ]
 
 
-def _known_columns(logs: Logs, columns: Mapping[str, ColumnKind]) -> dict[str, ColumnKind]:
-    """Return the log's columns; those that are no features by what their SQL type looks like."""
+def _kinds(
+    logs: Logs, names: Iterable[str], columns: Mapping[str, ColumnKind]
+) -> dict[str, ColumnKind]:
+    """Return how those of the names are compared that the log has: columns, and paths into them."""
+    fields = {name: logs.predictions.find(name) for name in names}
     return {
         name: columns.get(name)
-        or (ColumnKind.NUMERIC if _NUMERIC.search(kind) else ColumnKind.CATEGORICAL)
-        for name, kind in logs.column_types().items()
+        or (ColumnKind.NUMERIC if field.family.is_number else ColumnKind.CATEGORICAL)
+        for name, field in fields.items()
+        if field
     }
 
 

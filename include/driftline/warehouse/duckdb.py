@@ -123,6 +123,7 @@ def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return case(
         (words == "true", literal(1.0)),
         (words == "false", literal(0.0)),
+        (func.contains(words, "_"), None),  # DuckDB alone reads 1_000 as a thousand
         else_=try_cast(words, sql.Double()),
     )
 

@@ -60,7 +60,7 @@ class Source:
         """Return the error for a column that is not there, with those that are."""
         known = [known for known, _ in self.leaves()]
         near = get_close_matches(name, known, n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else ";"
+        guess = f"; did you mean {near[0]!r}?" if near else "."
         return MissingColumn(
             f"{key}: no column {name!r} in {self.name}{guess} It has {', '.join(known)}"
         )

@@ -19,7 +19,7 @@ from driftline.warehouse import (
     open_reference,
     score_of,
 )
-from tests.warehouses import KINDS, Warehouse, make_warehouse
+from tests.warehouses import KINDS, Warehouse, make_warehouse, quoted
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -109,6 +109,18 @@ def test_hostile_names_are_only_names(warehouse: Warehouse):
     for name in HOSTILE:
         assert sorted(rows.table[name].to_pylist(), key=str) == [1.5, None]
         assert (statistics.columns[name].nulls, statistics.columns[name].maximum) == (1, 1.5)
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgresql", "sqlite"])
+def test_hostile_tables_are_only_tables(request: pytest.FixtureRequest, tmp_path, kind: str):
+    warehouse = make_warehouse(request, kind, tmp_path)
+    schema = {"postgresql": "public"}.get(kind, "main")
+    for name in ("select", 'a "b" %s :c', "dots.in.it", "drop table x; --"):
+        warehouse.load(name, log(3))
+        for written in (quoted(name), f"{schema}.{quoted(name)}"):
+            with open_logs(warehouse.monitor(predictions={"table": written})) as logs:
+                assert logs.counts(START, END).rows == 3
+                assert logs.column_types()["score"] in ("DOUBLE", "double precision", "REAL")
 
 
 def test_values_are_only_values(warehouse: Warehouse):

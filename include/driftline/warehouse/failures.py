@@ -7,6 +7,7 @@ import pyarrow as pa
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from driftline.connections import shown, without_secrets
 from driftline.errors import WarehouseError
 from driftline.warehouse.dialect import Dialect
 
@@ -19,13 +20,10 @@ def mapped(dialect: Dialect, url: URL) -> Iterator[None]:
     except (SQLAlchemyError, pa.ArrowException, *dialect.errors()) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         kind = dialect.missing(cause) or WarehouseError
-        where = url.render_as_string(hide_password=True)
-        raise kind(f"{where}: {_words(cause, url)}") from error
+        raise kind(f"{shown(url)}: {without_secrets(_words(cause), url)}") from error
 
 
-def _words(cause: BaseException, url: URL) -> str:
+def _words(cause: BaseException) -> str:
     """Return the first line that says something; the rest is the statement and a caret."""
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    words = lines[0] if lines else type(cause).__name__
-    password = str(url.password or "")
-    return words.replace(password, "***") if password else words
+    return lines[0] if lines else type(cause).__name__

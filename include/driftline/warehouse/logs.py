@@ -47,10 +47,7 @@ def open_logs(monitor: Monitor, connections: Connections = from_environment) -> 
 
     Raises UnknownConnection, MissingTable and WarehouseError.
     """
-    url = MEMORY
-    if monitor.warehouse is not None:
-        url = resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
-    with Reader(url) as reader:
+    with Reader(_address(monitor, connections)) as reader:
         yield Logs(monitor, reader)
 
 
@@ -68,9 +65,14 @@ def open_reference(
     log = monitor.predictions.model_copy(update={**place, "where": None, "partition": None})
     label = Labels(label=monitor.labels.label) if monitor.labels else None
     frozen = monitor.model_copy(update={"predictions": log, "labels": label})
-    with open_logs(frozen, connections) as logs:
-        logs.partial = True
-        yield logs
+    with Reader(_address(frozen, connections)) as reader:
+        yield Logs(frozen, reader, partial=True)
+
+
+def _address(monitor: Monitor, connections: Connections) -> URL:
+    if monitor.warehouse is None:
+        return MEMORY
+    return resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
 
 
 class Logs:
@@ -272,9 +274,10 @@ class Logs:
         sample: list[Any] = []
         if field.family is Family.TEXT or field.family.is_number:
             there = select(field.value).select_from(source.relation).where(field.value.is_not(None))
-            ends = select(func.min(field.value), func.max(field.value)).select_from(source.relation)
             sample = [row[0] for row in self._reader.all(there.limit(_CLOCK_SAMPLE))]
-            sample += [value for value in self._reader.one(ends) if value is not None]
+            for end in (func.min, func.max):  # one by one: SQLite finds either in an index
+                (value,) = self._reader.one(select(end(field.value)).select_from(source.relation))
+                sample += [] if value is None else [value]
         zone = self.monitor.predictions.timezone
         return Clock.of(field, zone, sample, source.dialect, key)
 

@@ -53,6 +53,18 @@ def resolve(where: str, *, folder: Path, connections: Connections = from_environ
     return url
 
 
+def shown(url: URL) -> str:
+    """Return an address as anybody may read it: no password, and no options, which may be one."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def without_secrets(words: str, url: URL) -> str:
+    """Return words about an address, such as a driver's, with its passwords blotted out."""
+    for secret in (url.password, url.query.get("password")):
+        words = words.replace(str(secret), "***") if secret else words
+    return words
+
+
 def _variable(match: re.Match[str]) -> str:
     value = os.environ.get(match[1])
     if value is None:
@@ -63,17 +75,18 @@ def _variable(match: re.Match[str]) -> str:
 def _uri_of_json(connection_id: str, text: str) -> str:
     try:
         parts = json.loads(text)
-    except json.JSONDecodeError:
-        parts = None
-    if not isinstance(parts, Mapping) or not parts.get("conn_type"):
-        raise InputError(f"the connection {connection_id!r} is no valid JSON connection")
+        extra = parts.get("extra") or {}
+        options = json.loads(extra) if isinstance(extra, str) else extra
+        valid = parts.get("conn_type") and isinstance(options, Mapping)
+    except (json.JSONDecodeError, AttributeError):
+        valid = False
+    if not valid:
+        raise InputError(f"the connection {connection_id!r} is no valid JSON connection") from None
     login = quote(str(parts.get("login") or ""), safe="")
     if parts.get("password"):
         login += ":" + quote(str(parts["password"]), safe="")
     host = str(parts.get("host") or "")
     port = f":{parts['port']}" if parts.get("port") else ""
-    extra = parts.get("extra") or {}
-    options = extra if isinstance(extra, Mapping) else json.loads(extra)
     query = "?" + urlencode(options) if options else ""
     at = "@" if login else ""
     return f"{parts['conn_type']}://{login}{at}{host}{port}/{parts.get('schema') or ''}{query}"

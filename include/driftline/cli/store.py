@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from driftline import monitor_file
 from driftline.cli.console import FAILED, err, out
-from driftline.connections import from_environment
+from driftline.connections import from_environment, shown
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -40,9 +40,8 @@ def upgrade(url: str | None, monitor: str | None, sql: bool) -> None:
         click.echo(stores.upgrade_sql(where))
         return
     applied = stores.upgrade(where)
-    shown = escape(where.render_as_string(hide_password=True))
     done = f"upgraded to {applied[-1]}" if applied else "is up to date"
-    out.print(f"{shown} {done}", soft_wrap=True, highlight=False)
+    out.print(f"{escape(shown(where))} {done}", soft_wrap=True, highlight=False)
 
 
 @store.command()
@@ -54,7 +53,7 @@ def status(url: str | None, monitor: str | None) -> None:
     from driftline.store import monitors, outbox
 
     where = _store_url(url, monitor)
-    out.print(f"store:    {escape(where.render_as_string(hide_password=True))}", soft_wrap=True)
+    out.print(f"store:    {escape(shown(where))}", soft_wrap=True)
     with stores.Store.open(where) as opened, opened.read() as connection:
         names, waiting = monitors.names(connection), outbox.pending(connection)
     out.print(f"revision: {stores.revision(where)}")

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from driftline.connections import Connections, resolve
+from driftline.connections import Connections, resolve, shown, without_secrets
 from driftline.errors import InputError, MissingExtra, StoreError, StoreNotReady, UnknownConnection
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Store:
     def open(cls, url: URL) -> Self:
         """Open a store whose tables are there; raises StoreNotReady when they are not."""
         found = revision(url)
-        where = _shown(url)
+        where = shown(url)
         if found is None:
             raise StoreNotReady(f"the store {where} has no tables yet; {_UPGRADE}")
         if found != HEAD:
@@ -145,7 +145,7 @@ def upgrade(url: URL) -> list[str]:
         known = [step.revision for step in script.walk_revisions()]
         if found is not None and found not in known:
             raise StoreNotReady(
-                f"the store {_shown(url)} is at revision {found}, which this driftline does not "
+                f"the store {shown(url)} is at revision {found}, which this driftline does not "
                 "know; upgrade driftline"
             )
         command.upgrade(config, "head")
@@ -208,7 +208,7 @@ def _checked(url: URL) -> URL:
     """Return the URL with the driver that driftline uses."""
     backend = url.get_backend_name()
     if backend not in DRIVERS:
-        raise InputError(f"a store is SQLite or PostgreSQL, not {backend}; {_shown(url)}")
+        raise InputError(f"a store is SQLite or PostgreSQL, not {backend}; {shown(url)}")
     if backend == "sqlite" and url.database in (None, "", ":memory:"):
         raise InputError("a store in memory ends with its process: name a file, sqlite:///PATH")
     return url.set(drivername=DRIVERS[backend])
@@ -251,10 +251,5 @@ def _mapped(url: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said = " ".join(str(cause).split())
-        for secret in (url.password, url.query.get("password")):
-            said = said.replace(str(secret), "***") if secret else said
-        raise StoreError(f"the store {_shown(url)} failed: {said}") from error
-
-
-def _shown(url: URL) -> str:
-    return url.set(query={}).render_as_string(hide_password=True)
+        said = without_secrets(said, url)
+        raise StoreError(f"the store {shown(url)} failed: {said}") from error

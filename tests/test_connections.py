@@ -1,0 +1,55 @@
+"""From a connection id or a URL to an address, and what of it may be shown."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from driftline.connections import from_environment, resolve, shown, without_secrets
+from driftline.errors import InputError, UnknownConnection
+
+HARD = "s3cr%t@/:#?&pw"
+
+
+@pytest.mark.parametrize("extra", [{"sslmode": "prefer"}, '{"sslmode": "prefer"}'])
+def test_a_json_connection_is_read_as_airflow_reads_it(
+    monkeypatch: pytest.MonkeyPatch, extra: object
+) -> None:
+    parts = {"conn_type": "postgres", "host": "db", "port": 5433, "schema": "logs"}
+    written = json.dumps({**parts, "login": "reader", "password": HARD, "extra": extra})
+    monkeypatch.setenv("AIRFLOW_CONN_LOGS", written)
+    url = resolve("logs", folder=Path(), connections=from_environment)
+    assert (url.drivername, url.host, url.port) == ("postgresql+psycopg", "db", 5433)
+    assert (url.username, url.password, url.database) == ("reader", HARD, "logs")
+    assert url.query == {"sslmode": "prefer"}
+
+
+@pytest.mark.parametrize(
+    "written", ["{", '{"host": "db"}', '{"conn_type": "postgres", "extra": "secret"}']
+)
+def test_a_broken_json_connection_is_one_error_without_its_text(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LOGS", written)
+    with pytest.raises(InputError, match="'logs' is no valid JSON connection") as caught:
+        resolve("logs", folder=Path(), connections=from_environment)
+    assert "secret" not in str(caught.value)
+
+
+def test_what_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_LOGS", raising=False)
+    with pytest.raises(UnknownConnection, match="AIRFLOW_CONN_LOGS"):
+        resolve("logs", folder=Path(), connections=from_environment)
+    with pytest.raises(UnknownConnection, match="NOT_SET"):
+        resolve("postgresql://me:${NOT_SET}@db/logs", folder=Path(), connections=from_environment)
+
+
+@pytest.mark.parametrize(
+    "text", ["postgresql://me:hunter2@db/logs", "postgresql://db/logs?user=me&password=hunter2"]
+)
+def test_a_password_is_never_shown_wherever_it_stands(text: str) -> None:
+    url = make_url(text)
+    assert "hunter2" not in shown(url)
+    assert shown(url).endswith("db/logs")
+    assert without_secrets("no hunter2 here", url) == "no *** here"

@@ -140,6 +140,12 @@ def test_the_long_form_is_read(tmp_path: Path) -> None:
     assert [route.channel for route in monitor.routes["critical"]] == ["slack", "pagerduty"]
 
 
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "Y"])
+def test_a_bare_yes_is_the_word(tmp_path: Path, word: str) -> None:
+    text = SHORT.replace("score: probability", f"score: probability\n  positive: {word}")
+    assert monitor_file.load(write(tmp_path, text)).predictions.positive == word
+
+
 @pytest.mark.parametrize("text", [SHORT, LONG])
 def test_a_monitor_that_is_written_out_reads_the_same(tmp_path: Path, text: str) -> None:
     monitor = monitor_file.load(write(tmp_path, text))

@@ -125,6 +125,7 @@ def document(
         own = {"id": found.label_id, "timestamp": found.label_timestamp} if labels else {}
         file["labels"] = _written({**(labels or {}), **own, "label": found.label})
     file["reference"] = {"window": [moment.date() for moment in reference]}
+    file["windows"] = ["1d", "7d"]
     return file
 
 

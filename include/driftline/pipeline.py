@@ -346,10 +346,13 @@ def places(monitor: Monitor, found: Iterable[Verdict]) -> list[str]:
 REPORT = "report.html"
 
 
-def write_report(watch: Watch, reference: Reference, step: Step) -> Path:
+def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -> Path:
     """Build the HTML report of a window, put it among the artifacts and return its path."""
     path = artifact(watch.monitor, step.window, REPORT)
-    html = watch.report(step, reference)
+    monitor = watch.monitor
+    with store.read() as connection:
+        said = verdicts.of_window(connection, monitor.monitor, step.window, monitor.config_hash)
+    html = watch.report(step, reference, [v for v in said if not v.measurement.segment])
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_text(html, encoding="utf-8")

@@ -1,6 +1,8 @@
 """Runs a monitor in process over a stretch of time, as its DAGs would, interval by interval."""
 
 import logging
+import os
+import threading
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from multiprocessing import get_context, util
+from multiprocessing import get_context, parent_process, util
+from multiprocessing.connection import wait
 
 from driftline import pipeline
 from driftline.alerts.delivery import deliver
@@ -78,7 +81,7 @@ def run(
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page:
                 last = interval == todo[-1]
-                errors += _reports(watch, compared, results, conclusion, day=last)
+                errors += _reports(store, watch, compared, results, conclusion, day=last)
                 errors += deliver(store)
             yield replace(conclusion, errors=tuple(errors))
 
@@ -130,9 +133,18 @@ _worker: Watch
 
 
 def _open(monitor: Monitor, connections: Connections) -> None:
+    """Make this worker's watch; it ends with the run, however that ends."""
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Watch(monitor, connections)
     util.Finalize(None, _worker.close, exitpriority=1)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _measure(steps: Sequence[Step], compared: Compared) -> list[Result]:
@@ -140,6 +152,7 @@ def _measure(steps: Sequence[Step], compared: Compared) -> list[Result]:
 
 
 def _reports(
+    store: Store,
     watch: Watch,
     compared: Compared,
     results: Sequence[Result],
@@ -156,7 +169,7 @@ def _reports(
         step = result.step
         if step.suite is Suite.DRIFT and step.window in owed and result.rows:
             try:
-                pipeline.write_report(watch, compared[step.window], step)
+                pipeline.write_report(store, watch, compared[step.window], step)
             except (DriftlineError, OSError) as error:
                 errors.append(f"report of {step.window}: {error}")
     return errors

@@ -1,6 +1,6 @@
 """A monitor with its logs open: freezes its reference and measures its windows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,7 +9,16 @@ from typing import Self
 
 from driftline.config import Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
-from driftline.domain import ColumnKind, Measurement, Reference, Scope, Suite, Window, digest
+from driftline.domain import (
+    ColumnKind,
+    Measurement,
+    Reference,
+    Scope,
+    Suite,
+    Verdict,
+    Window,
+    digest,
+)
 from driftline.errors import DriftlineError, LogError
 from driftline.suites import drift, performance, quality, report
 from driftline.suites.expectations import default_expectations
@@ -273,14 +282,14 @@ class Watch:
 
     # The report
 
-    def report(self, step: Step, reference: Reference) -> str:
-        """Return the HTML report of a window: drift, and performance as far as labels are known."""
+    def report(self, step: Step, reference: Reference, said: Sequence[Verdict] = ()) -> str:
+        """Return the HTML report of a window: what the rules said, drift, and performance."""
         columns = self.columns(reference)
         labelled = self.monitor.labels is not None
         rows = self._rows(step, columns, labels=labelled)
         known = outcomes(self.monitor, rows) if labelled else None
         return report.html(
-            self.monitor, step.window, rows, self._compared(reference), columns, known
+            self.monitor, step.window, rows, self._compared(reference), columns, known, said
         )
 
 

@@ -27,7 +27,9 @@ WATCHED = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 5, 1, tzinfo=UTC)
 TOKEN = "xoxb-the-demo's-own"  # noqa: S105 (of the receiver on this machine, no secret)
 
 
-def tell(home: Path, console: Console) -> list[Conclusion]:
+def tell(
+    home: Path, console: Console, watched: tuple[datetime, datetime] = WATCHED
+) -> list[Conclusion]:
     """Prepare the logs below `home`, watch them, show what is found; return what each day said."""
     shutil.rmtree(home, ignore_errors=True)
     with console.status("Training on January and February, writing the logs of three months"):
@@ -37,7 +39,7 @@ def tell(home: Path, console: Console) -> list[Conclusion]:
     where = store.store_url(monitor.store, folder=monitor.folder, connections=from_environment)
     store.upgrade(where)
     with store.Store.open(where) as opened, _slack(home, console):
-        conclusions = _watch(monitor, opened, console)
+        conclusions = _watch(monitor, opened, console, watched)
     _summary(monitor, conclusions, home, console)
     return conclusions
 
@@ -59,8 +61,13 @@ def _slack(home: Path, console: Console) -> Iterator[None]:
             del os.environ["SLACK_BOT_TOKEN"], os.environ["SLACK_API_URL"]
 
 
-def _watch(monitor: Monitor, opened: store.Store, console: Console) -> list[Conclusion]:
-    todo = planned(monitor, *WATCHED)
+def _watch(
+    monitor: Monitor,
+    opened: store.Store,
+    console: Console,
+    watched: tuple[datetime, datetime],
+) -> list[Conclusion]:
+    todo = planned(monitor, *watched)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -69,7 +76,7 @@ def _watch(monitor: Monitor, opened: store.Store, console: Console) -> list[Conc
     )
     conclusions = []
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("2013-03-01", total=len(todo))
+        task = progress.add_task(f"{watched[0]:%F}", total=len(todo))
         for conclusion in run(monitor, todo, opened, jobs=min(4, os.cpu_count() or 1)):
             conclusions.append(conclusion)
             progress.update(task, advance=1, description=f"{conclusion.interval.end:%F}")

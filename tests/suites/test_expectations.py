@@ -48,6 +48,13 @@ def test_an_hour_allows_for_bursts_and_newcomers(monitor):
     assert set(found) == {(NOT_NULL, "temp"), (BETWEEN, "temp"), (NOT_NULL, "carrier")}
 
 
+def test_a_column_with_gaps_is_judged_by_the_day_only(monitor):
+    gaps = reference(early=numeric(nulls=100), rare=numeric(nulls=10))
+    assert (NOT_NULL, "early") in expected(monitor(), gaps, "1d")
+    assert (NOT_NULL, "early") not in expected(monitor(), gaps, "1h")
+    assert (NOT_NULL, "rare") in expected(monitor(), gaps, "1h")
+
+
 def test_nothing_is_asked_of_a_column_that_was_always_null(monitor):
     nothing = ColumnStatistics(kind=ColumnKind.NUMERIC, nulls=1000)
     assert set(expected(monitor(), reference(x=nothing))) == {(COUNT, "")}

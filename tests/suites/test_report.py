@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from driftline.domain import ColumnKind
+from driftline.domain import ColumnKind, Engine, Outcome, Suite, Verdict
 from driftline.errors import SuiteError
 from driftline.suites import evidently, page, report
 from driftline.suites.frame import Frame
@@ -219,3 +219,26 @@ def test_plain_takes_the_sting_out():
 def test_names_that_read_alike_stay_apart():
     names = ["<a", "‹a", "‹a′", ""]  # noqa: RUF001 (lookalikes are the point)
     assert len(set(report._display_names(names).values())) == len(names)
+
+
+def test_it_begins_with_what_the_rules_say(scope, monitor):
+    def verdict(rule, outcome, column=""):
+        measurement = scope.measurement(
+            Suite.DRIFT, "psi", 1.0, engine=Engine.EVIDENTLY, column_name=column
+        )
+        return Verdict(rule=rule, measurement=measurement, outcome=outcome, reason=IMAGE)
+
+    said = [
+        verdict("fine", Outcome.OK),
+        verdict("mild", Outcome.WARN),
+        verdict("bad", Outcome.CRITICAL),
+        verdict("secret", Outcome.WARN, column="postcode"),
+    ]
+    frame = rows(temp=np.arange(50.0), postcode=np.arange(50.0))
+    secretive = monitor(features={"sensitive": ["postcode"]})
+    kinds = {"temp": NUMERIC, "postcode": NUMERIC}
+    page_ = report.html(secretive, scope.window, frame, frame, kinds, None, said)
+    listed = re.findall(r'<li><b class="(\w*)">[^<]*</b>([^<]*)</li>', page_)
+    assert [outcome for outcome, _ in listed] == ["critical", "warn", "ok"]
+    assert listed[0][1].startswith("bad: &lt;img")
+    assert "secret:" not in page_

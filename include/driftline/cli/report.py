@@ -41,5 +41,5 @@ def report(monitor: str, window: str, end: datetime | None, as_of: datetime | No
             raise InputError(str(error)) from None
         step = Step(suite=Suite.DRIFT, window=chosen, as_of=as_of or end)
         compared = pipeline.references_of(store, watch, [step])
-        path = pipeline.write_report(watch, compared[chosen], step)
+        path = pipeline.write_report(store, watch, compared[chosen], step)
     click.echo(path)

@@ -16,9 +16,11 @@ BETWEEN = "expect_column_values_to_be_between"
 IN_SET = "expect_column_values_to_be_in_set"
 ROW_COUNT = "expect_table_row_count_to_be_between"
 
-_MORE_NULLS = {"1h": 0.5}
-"""An hour may hold few rows, and gaps come in bursts."""
-_MORE_NULLS_IN_DAYS = 0.1
+_MORE_NULLS = 0.1
+_MORE_NULLS_IN_AN_HOUR = 0.5
+_FULL = 0.01
+"""A column with more nulls in the reference than this share has hours of its own for them (before
+the first flight no flight was late): only its days are judged."""
 _OUTSIDE = 0.01
 _UNKNOWN = 0.05
 _FEWER, _MORE = 0.5, 2.0
@@ -44,8 +46,9 @@ def _defaults(monitor: Monitor, reference: Reference, cadence: str) -> Iterator[
     rows = reference.statistics.rows
     for name, column in reference.statistics.columns.items():
         nulls = column.nulls / rows if rows else 0.0
-        allowed = nulls + (1 - nulls) * _MORE_NULLS.get(cadence, _MORE_NULLS_IN_DAYS)
-        if nulls < 1:
+        hourly = cadence == "1h"
+        allowed = nulls + (1 - nulls) * (_MORE_NULLS_IN_AN_HOUR if hourly else _MORE_NULLS)
+        if nulls < 1 and not (hourly and nulls > _FULL):
             yield _expect(NOT_NULL, "critical", column=name, mostly=_share(1 - allowed))
         if name in monitor.features.sensitive:
             continue
@@ -54,7 +57,7 @@ def _defaults(monitor: Monitor, reference: Reference, cadence: str) -> Iterator[
             mostly = _share(1 - _OUTSIDE)
             yield _expect(BETWEEN, column=name, min_value=low, max_value=high, mostly=mostly)
         # Of the handful of rows in an hour a single newcomer would be too large a share.
-        if column.categories and cadence != "1h":
+        if column.categories and not hourly:
             mostly = _share(1 - _unknown(column))
             yield _expect(IN_SET, column=name, value_set=sorted(column.categories), mostly=mostly)
     if cadence != "1h" and (bounds := _volume(reference.daily_rows, cadence)):
@@ -62,9 +65,10 @@ def _defaults(monitor: Monitor, reference: Reference, cadence: str) -> Iterator[
 
 
 def _range(monitor: Monitor, name: str, low: float, high: float) -> tuple[float, float]:
-    """Return the reference's range, with as much room again on both sides; 0 to 1 for a score."""
+    """Return the reference's range, with as much room again on both sides; 0 to 1 for shares."""
     if monitor.task is not Task.REGRESSION and name in monitor.prediction_columns:
-        return 0.0, 1.0
+        if low >= 0 and high <= 1:
+            return 0.0, 1.0
     room = (high - low) or abs(high) or 1.0
     return low - room, high + room
 

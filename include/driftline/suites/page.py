@@ -34,6 +34,13 @@ header p { margin: 0 0 16px; color: #5b6875; }
 header dl { display: flex; flex-wrap: wrap; gap: 14px 36px; margin: 0; }
 header dt { font-size: 12px; color: #5b6875; }
 header dd { margin: 2px 0 0; font-size: 15px; }
+header ol { margin: 18px 0 0; padding: 0; list-style: none; font-size: 14px; }
+header ol li { padding: 5px 0; }
+header b { display: inline-block; min-width: 96px; padding: 2px 8px; margin-right: 10px; border-radius: 4px;
+  font-size: 12px; font-weight: 600; text-align: center; background: #e6ebf0; }
+header b.critical { background: #c62828; color: #fff; }
+header b.warn { background: #ffc46b; }
+header b.ok { background: #cdebd3; }
 header ul { margin: 16px 0 0; padding-left: 18px; color: #8a4b00; font-size: 14px; }
 .material-icons { font-family: "Material Icons"; font-size: 24px; line-height: 1; display: inline-block;
   white-space: nowrap; direction: ltr; -webkit-font-smoothing: antialiased; }
@@ -47,14 +54,22 @@ class Header:
     title: str
     subtitle: str
     facts: tuple[tuple[str, str], ...] = ()
+    said: tuple[tuple[str, str], ...] = ()
+    """What rules say of the window: (outcome, words)."""
     remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        said = "".join(
+            f'<li><b class="{_safe(outcome)}">{_safe(outcome.replace("_", " "))}</b>'
+            f"{_safe(words)}</li>"
+            for outcome, words in self.said
+        )
         facts = "".join(f"<div><dt>{_safe(k)}</dt><dd>{_safe(v)}</dd></div>" for k, v in self.facts)
         remarks = "".join(f"<li>{_safe(remark)}</li>" for remark in self.remarks)
         return (
             f"<header><h1>{_safe(self.title)}</h1><p>{_safe(self.subtitle)}</p>"
-            f"<dl>{facts}</dl>{f'<ul>{remarks}</ul>' if remarks else ''}</header>"
+            f"<dl>{facts}</dl>{f'<ol>{said}</ol>' if said else ''}"
+            f"{f'<ul>{remarks}</ul>' if remarks else ''}</header>"
         )
 
 

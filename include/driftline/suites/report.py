@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from driftline.config import DriftMethod, Monitor, Task
-from driftline.domain import ColumnKind, Window
+from driftline.domain import ColumnKind, Outcome, Verdict, Window
 from driftline.errors import SuiteError
 from driftline.suites import evidently, page
 from driftline.suites.drift import BOUNDS
@@ -25,12 +25,13 @@ def html(
     reference: Rows | Frame,
     columns: Mapping[str, ColumnKind],
     outcomes: Outcomes | None = None,
+    verdicts: Sequence[Verdict] = (),
 ) -> str:
     """Return the window's report as one HTML page that needs nothing else and runs no data.
 
-    It shows drift by the first method of each column that Evidently draws, a summary of the
-    columns, and performance where there are outcomes. Sensitive columns are not in it. Raises
-    SuiteError when nothing can be drawn.
+    It begins with what the rules say of the window, the worst first; then come drift by the first
+    method of each column that Evidently draws, performance where there are outcomes, and a summary
+    of the columns. Sensitive columns are not in it. Raises SuiteError when nothing can be drawn.
     """
     sensitive = set(monitor.features.sensitive) & set(columns)
     columns = {name: kind for name, kind in columns.items() if name not in sensitive}
@@ -66,9 +67,24 @@ def html(
         title=monitor.monitor,
         subtitle=str(window),
         facts=_facts(monitor, current, reference, outcomes),
+        said=_said([v for v in verdicts if v.measurement.column_name not in sensitive]),
         remarks=tuple(remarks),
     )
     return _page(header, widgets)
+
+
+_WORST_FIRST = (Outcome.CRITICAL, Outcome.WARN, Outcome.NOT_EVALUATED, Outcome.OK)
+_MOST_SAID = 8
+
+
+def _said(verdicts: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:
+    """Return the verdicts that are not ok, the worst first, and how many are."""
+    ranked = sorted(verdicts, key=lambda v: (_WORST_FIRST.index(v.outcome), v.rule))
+    open_ = [(str(v.outcome), f"{v.rule}: {v.reason}") for v in ranked if v.outcome != Outcome.OK]
+    more = [("", f"and {len(open_) - _MOST_SAID} more")] if len(open_) > _MOST_SAID else []
+    kept = len(verdicts) - len(open_)
+    fine = [(str(Outcome.OK), f"{kept} other verdict{'s' * (kept != 1)}")] if kept else []
+    return (*open_[:_MOST_SAID], *more, *fine)
 
 
 def _facts(

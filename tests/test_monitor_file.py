@@ -140,7 +140,7 @@ def test_the_long_form_is_read(tmp_path: Path) -> None:
     assert [route.channel for route in monitor.routes["critical"]] == ["slack", "pagerduty"]
 
 
-@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "Y"])
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "Y", "true_label", "False?"])
 def test_a_bare_yes_is_the_word(tmp_path: Path, word: str) -> None:
     text = SHORT.replace("score: probability", f"score: probability\n  positive: {word}")
     assert monitor_file.load(write(tmp_path, text)).predictions.positive == word

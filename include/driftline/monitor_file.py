@@ -51,7 +51,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in known if tag != _BOOLEAN]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(_BOOLEAN, re.compile("true|True|TRUE|false|False|FALSE"), [*"tTfF"])
+_Loader.add_implicit_resolver(
+    _BOOLEAN, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), [*"tTfF"]
+)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 

@@ -32,7 +32,7 @@ from driftline.domain import (
     digest,
 )
 from driftline.home import artifact
-from driftline.judge import Baselines, Broken, Evidence, broken, judge
+from driftline.judge import Baselines, Broken, Evidence, Past, broken, judge, selects
 from driftline.rules import rules_of
 from driftline.store import Store, ledger, measurements, monitors, outbox, references, verdicts
 from driftline.store import incidents as incident_table
@@ -45,25 +45,22 @@ log = logging.getLogger(__name__)
 def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> list[Step]:
     """Return what the run of this interval (an hour or a day) measures, in order.
 
-    A daily run measures the windows that end with it, and again the performance of those whose
-    labels have come of age by now. `as_of` overrides what is known of labels.
+    A daily run measures the windows that end with it, and first, again, the performance of those
+    whose labels have come of age by now. `as_of` overrides what is known of labels.
     """
     end = interval.end
     if interval.cadence == "1h":
         return [Step(suite=Suite.QUALITY, window=interval, as_of=end)]
     ending = [Window.ending(cadence, end) for cadence in monitor.windows if cadence != "1h"]
-    found = [Step(suite=Suite.QUALITY, window=window, as_of=end) for window in ending[:1]]
-    found += [Step(suite=Suite.DRIFT, window=window, as_of=end) for window in ending]
-    if monitor.labels is None:
-        return found
-    ripe = [
-        Window.ending(window.cadence, end - age)
-        for window in ending
-        if (age := _days_to_ripen(monitor))
-    ]
     known = as_of or end
-    return found + [
-        Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in [*ripe, *ending]
+    age = _days_to_ripen(monitor)
+    ripe = [Window.ending(window.cadence, end - age) for window in ending] if age else []
+    labelled = ending if monitor.labels else []
+    return [
+        *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in ripe),
+        *(Step(suite=Suite.QUALITY, window=window, as_of=end) for window in ending[:1]),
+        *(Step(suite=Suite.DRIFT, window=window, as_of=end) for window in ending),
+        *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in labelled),
     ]
 
 
@@ -167,10 +164,9 @@ def conclude(
 ) -> Conclusion:
     """Judge what the run of this interval recorded; write verdicts, incidents and the message.
 
-    `compared` is the reference of each of its windows.
-
-    All of it belongs to the caller's transaction. With `page` off (a backfill) incidents are
-    recorded and nobody is told; the next live run that still fails tells it.
+    `compared` is the reference of each of its windows. All of it belongs to the caller's
+    transaction. With `page` off (a backfill) incidents are recorded and nobody is told; the next
+    live run that still fails tells it.
     """
     monitor = watch.monitor
     planned = steps(monitor, interval, as_of)
@@ -189,22 +185,25 @@ def conclude(
         maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
     )
     found: list[Verdict] = []
+    past: dict[Window, Past] = {}
     for step in planned:
         known = measurements.of_window(
             connection, monitor.monitor, step.window, monitor.config_hash
         )
         measured = [m for m in known if m.suite is step.suite and m.as_of == step.as_of]
-        past = verdicts.outcomes(
-            connection,
-            monitor.monitor,
-            {rule.name for rule in rules},
-            cadence=step.window.cadence,
-            before=step.window.start,
-            config_hash=monitor.config_hash,
-            limit=max(rule.in_a_row for rule in rules),
-        )
+        if step.window not in past:
+            past[step.window] = verdicts.outcomes(
+                connection,
+                monitor.monitor,
+                {rule.name for rule in rules},
+                cadence=step.window.cadence,
+                before=step.window.start,
+                config_hash=monitor.config_hash,
+                limit=max(rule.in_a_row for rule in rules),
+            )
         baselines = _baselines(compared[step.window])
-        judged = judge(rules, measured, replace(evidence, past=past, baselines=baselines))
+        known_before = replace(evidence, past=past[step.window], baselines=baselines)
+        judged = judge(rules, measured, known_before)
         evidence = replace(evidence, broken=(*evidence.broken, *broken(judged)))
         verdicts.replace(connection, judged, judged=measured, run_id=run_id, recorded_at=now)
         found += judged
@@ -249,7 +248,6 @@ def _keep_incidents(
 
     Returns those that stay open, each with the newest verdict of this run that keeps it so.
     """
-    by_name = {(rule.name, rule.metric): rule for rule in rules}
     newest: dict[tuple[str, Series], Verdict] = {}
     for verdict in sorted(found, key=lambda verdict: verdict.measurement.window.end):
         newest[verdict.rule, verdict.measurement.series] = verdict
@@ -271,7 +269,8 @@ def _keep_incidents(
             config_hash=monitor.config_hash,
         )
         for (name, series), verdict in touched.items():
-            rule, said = by_name[name, series.metric], history.get((name, series), [])
+            rule = next(rule for rule in rules if rule.name == name and selects(rule, series))
+            said = history.get((name, series), [])
             current = incidents(monitor.monitor, rule, series, said)
             earlier = before.get((name, series))
             if earlier and earlier.id not in {incident.id for incident in current}:

@@ -68,11 +68,13 @@ def test_every_expectation_is_a_rule_with_its_severity() -> None:
         quality=[{"expect_column_values_to_not_be_null": {"column": "a", "severity": "critical"}}],
     )
     derived = Expectation(type="expect_table_row_count_to_be_between", kwargs={"min_value": 1})
-    written, default = rules_of(own, [derived])
+    of_column = Expectation(type="expect_column_values_to_not_be_null", kwargs={"column": "b"})
+    written, default, volume = rules_of(own, [of_column, derived])
     assert (written.columns, written.severity, written.min_rows) == (("a",), "critical", 0)
     assert (default.columns, default.severity, default.min_rows) == (
-        ("",),
+        ("b",),
         "warn",
         MIN_QUALITY_ROWS,
     )
-    assert default.detail == derived.detail != ""
+    assert (volume.columns, volume.min_rows) == (("",), 0)
+    assert volume.detail == derived.detail != ""

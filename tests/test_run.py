@@ -306,6 +306,8 @@ def test_an_empty_day_is_a_result(model: Any, store: Store) -> None:
     assert all(conclusion.errors == () for conclusion in conclusions)
     last = conclusions[-1]
     assert not any(v.firing for v in last.verdicts if v.measurement.suite is not Suite.QUALITY)
+    volume = [v for v in last.verdicts if v.measurement.metric.startswith("expect_table_row_count")]
+    assert [v.outcome for v in volume] == [Outcome.WARN]
     counted = values(store, monitor, metric="row_count", start=START + 10 * DAY)
     assert counted == {"row_count": 0}
     with store.read() as connection:

@@ -10,7 +10,7 @@ MIN_ROWS = 200
 """A default drift or performance rule looks at no window with fewer rows: noise alone breaks it."""
 
 MIN_QUALITY_ROWS = 30
-"""A default expectation is not judged on fewer rows: there one odd value is a large share."""
+"""A default expectation of a column is judged on so many rows: one odd value is no large share."""
 
 _SCORE_DRIFT = {"psi": 0.25, "wasserstein": 0.25, "jensen_shannon": 0.2, "ks": 0.2, "kl": 0.25}
 
@@ -24,7 +24,8 @@ def rules_of(monitor: Monitor, defaults: Iterable[Expectation]) -> tuple[Rule, .
     return (
         *written,
         *(_expected(expectation, 0) for expectation in monitor.quality),
-        *(_expected(expectation, MIN_QUALITY_ROWS) for expectation in defaults),
+        # Too few rows to judge a column by are no excuse for the volume, and none at all least so.
+        *(_expected(each, MIN_QUALITY_ROWS if each.column else 0) for each in defaults),
     )
 
 

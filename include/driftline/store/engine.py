@@ -30,7 +30,7 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 PATIENCE = 30
 """Seconds that SQLite waits for another writer, and PostgreSQL for a connection."""
 
-_UPGRADE = "run: driftline store upgrade"
+_UPGRADE = "run: driftline store upgrade --monitor NAME (or --url URL)"
 
 
 def store_url(store: str | None, *, folder: Path, connections: Connections) -> URL:

@@ -342,8 +342,11 @@ def _context() -> Any:
 def _import() -> Any:
     """Return Great Expectations, which takes seconds to import: quiet, and telling nobody."""
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
-    # It logs what it registers, and whole tracebacks of what its results hold anyway.
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    # It logs what it registers, and whole tracebacks of what its results hold anyway; some of its
+    # modules set a level of their own, so its words must not reach our handlers.
+    noisy = logging.getLogger("great_expectations")
+    noisy.addHandler(logging.NullHandler())
+    noisy.propagate = False
     try:
         import great_expectations as gx
         import great_expectations.core.batch

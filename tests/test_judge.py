@@ -222,3 +222,11 @@ def test_the_reason_says_what_how_much_and_against_what() -> None:
     judged = rule(max=0.2, columns="temp", **{"for": 3})
     (verdict,) = judge([judged], [measured(0.33611, column_name="temp", reason="")], Evidence())
     assert verdict.reason == "psi of temp (7d) is 0.3361, above 0.2, window 1 in a row of 3"
+
+
+def test_the_reason_shows_the_references_own_value() -> None:
+    measurement = measured(1.04, metric="log_loss_ratio", suite=Suite.PERFORMANCE, reason="")
+    judged = rule(metric="log_loss_ratio", max=1)
+    evidence = Evidence(baselines={("log_loss_ratio", "", ""): 0.8857})
+    (verdict,) = judge([judged], [measurement], evidence)
+    assert verdict.reason == "log_loss_ratio (7d) is 1.04, above 1 (in the reference 0.8857)"

@@ -165,14 +165,14 @@ def _fault(rule: Rule, measurement: Measurement, baselines: Baselines) -> str | 
     """Return which bound the value breaks, in words; None when it keeps them all."""
     value = measurement.value
     assert value is not None
-    if rule.max is not None and value > rule.max:
-        return f"above {rule.max:g}"
-    if rule.min is not None and value < rule.min:
-        return f"below {rule.min:g}"
-    if rule.worse_by is None:
-        return None
     baseline = _baseline(measurement, baselines)
-    assert baseline is not None
+    own = "" if baseline is None else f" (in the reference {baseline:.4g})"
+    if rule.max is not None and value > rule.max:
+        return f"above {rule.max:g}{own}"
+    if rule.min is not None and value < rule.min:
+        return f"below {rule.min:g}{own}"
+    if rule.worse_by is None or baseline is None:
+        return None
     allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)
     if worsening(measurement.metric, value, baseline) <= allowed:
         return None

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from driftline.cli import main
 from driftline.config import Monitor
+from tests.conftest import PASSWORD, run
 from tests.models import logs
 from tests.warehouses import Warehouse
 
@@ -244,6 +245,21 @@ def test_init_drafts_a_file_that_runs(
     assert driftline("init", "--predictions", predictions, "-o", path).exit_code == 2
     ran = driftline("run", path, "--from", "2024-01-10", "--to", "2024-01-11")
     assert ran.exit_code == 0, ran.output
+
+
+def test_init_writes_no_password_down(
+    postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = "generate_series(timestamptz '2024-01-01Z', '2024-01-08Z', '1 hour')"
+    run(postgres_database, f"CREATE TABLE scores AS SELECT ts, random() AS p FROM {hours} AS ts")
+    path = tmp_path / "drafted.yaml"
+    args = ("--warehouse", postgres_database, "--predictions", "scores", "-o", path)
+    made = driftline("init", *args)
+    assert made.exit_code == 0, made.output
+    assert "set WAREHOUSE_PASSWORD" in made.output
+    assert PASSWORD not in made.output + path.read_text(encoding="utf-8")
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", PASSWORD)
+    assert driftline("lint", path, "--connect").exit_code == 0
 
 
 def test_every_command_has_help_that_teaches() -> None:

@@ -117,6 +117,12 @@ FEATURES = {
 }
 
 
+def test_a_log_of_roles_alone_has_no_features(warehouse: Warehouse):
+    warehouse.load("predictions", log().select(["ts", "score"]))
+    with open_logs(warehouse.monitor()) as logs:
+        assert logs.features(None, None) == {}
+
+
 @pytest.mark.parametrize("form", ["json", "text", "struct"])
 def test_nested_logs_of_a_serving_layer(warehouse: Warehouse, form: str):
     served = [{**row["inputs"], "broken": str(row["inputs"]["broken"])} for row in SERVED]

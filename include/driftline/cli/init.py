@@ -1,5 +1,6 @@
 """`driftline init`: a monitor file from the tables that are there."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from driftline.cli.console import err
 from driftline.config import Monitor, Task, slug
 from driftline.domain import DAY
 from driftline.errors import InputError
+
+_VARIABLE = "WAREHOUSE_PASSWORD"
+_PASSWORD = re.compile(
+    r"(?P<before>^[\w+]+://[^:@/]*:|[?&]password=)(?!\$\{)[^&]+?(?P<after>@(?!.*@)|&|$)"
+)
+"""A password in a URL, unless it comes from the environment already."""
 
 
 @click.command()
@@ -72,6 +79,10 @@ def init(
         said.append(f"{counts.coverage or 0:.1%} of the predictions find a label")
     for line in said:
         err.print(escape(line), highlight=False, soft_wrap=True)
+    if warehouse and (unsaid := _PASSWORD.sub(rf"\g<before>${{{_VARIABLE}}}\g<after>", warehouse)):
+        file["warehouse"] = unsaid
+        if unsaid != warehouse:
+            err.print(f"the password is not written down: set {_VARIABLE} to it, URL-encoded")
     text = draft.to_yaml(file)
     if output is None:
         click.echo(text, nl=False)

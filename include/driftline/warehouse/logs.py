@@ -156,6 +156,8 @@ class Logs:
         if listed is not None:
             return listed
         families = features.candidates(self.monitor, self.predictions)
+        if not families:
+            return {}
         undecided = [self._projection.undecided(*pair) for pair in families.items()]
         sample = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)

@@ -31,7 +31,7 @@ def html(
 
     It begins with what the rules say of the window, the worst first; then come drift by the first
     method of each column that Evidently draws, performance where there are outcomes, and a summary
-    of the columns. Sensitive columns are not in it. Raises SuiteError when nothing can be drawn.
+    of the columns. Sensitive columns are not in it; what cannot be drawn is named with its reason.
     """
     sensitive = set(monitor.features.sensitive) & set(columns)
     columns = {name: kind for name, kind in columns.items() if name not in sensitive}
@@ -61,8 +61,6 @@ def html(
                 widgets += draw()
         except Exception as error:  # noqa: BLE001 (Evidently raises whatever a column provokes)
             remarks.append(f"{name} could not be drawn: {evidently.words(error)}")
-    if not widgets:
-        raise SuiteError(f"nothing of {window} can be drawn: {'; '.join(remarks)}")
     header = page.Header(
         title=monitor.monitor,
         subtitle=str(window),

@@ -290,3 +290,30 @@ def test_a_line_that_is_lost_is_a_fault_or_a_monitor(tmp_path: Path, line: int) 
     except ConfigError as error:
         found = error.faults
     assert all(fault.file == path and fault.problem for fault in found)
+
+
+def test_an_expectation_that_is_written_twice_is_a_fault(tmp_path: Path) -> None:
+    nulls = "  - expect_column_values_to_not_be_null: {column: x, severity: %s}\n"
+    text = LONG.replace("quality:\n", "quality:\n" + nulls % "warn" + nulls % "critical")
+    (fault,) = faults(write(tmp_path, text))
+    assert (fault.key, fault.problem) == ("quality.1", "the same as quality.0")
+
+
+def test_an_expectation_of_hashed_values_is_a_fault(tmp_path: Path) -> None:
+    values = "  - expect_column_values_to_be_in_set: {column: postcode, value_set: [N1]}\n"
+    nulls = "  - expect_column_values_to_not_be_null: {column: postcode}\n"
+    text = LONG.replace("quality:\n", "quality:\n" + nulls + values)
+    (fault,) = faults(write(tmp_path, text))
+    assert fault.key == "quality.1"
+    assert "postcode is sensitive" in fault.problem
+
+
+def test_a_monitor_is_called_by_its_name_where_that_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, LONG)
+    monitor = monitor_file.load(path)
+    for folders, called in ((tmp_path, monitor.monitor), (tmp_path / "other", str(path))):
+        monkeypatch.setenv("DRIFTLINE_MONITORS", str(folders))
+        assert monitor_file.called(monitor) == called
+        assert monitor_file.find(called).monitor == monitor.monitor

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from driftline.config import Expectation, Monitor
-from driftline.domain import cadence_length
+from driftline.domain import Series, cadence_length
+from driftline.judge import selects
 from driftline.rules import MIN_QUALITY_ROWS, default_rules, rules_of
 
 FILE: dict[str, Any] = {
@@ -78,3 +79,11 @@ def test_every_expectation_is_a_rule_with_its_severity() -> None:
     )
     assert (volume.columns, volume.min_rows) == (("",), 0)
     assert volume.detail == derived.detail != ""
+
+
+def test_the_rule_of_an_expectation_takes_a_columns_name_as_it_is() -> None:
+    expected = Expectation.model_validate({"expect_column_to_exist": {"column": "a*"}})
+    (rule,) = rules_of(monitor(rules=[]), [expected])
+    series = dict.fromkeys(Series._fields, "") | {"suite": "quality", "metric": rule.metric}
+    named = [Series(**series | {"column_name": name}) for name in ("a*", "ab")]
+    assert [selects(rule, each) for each in named] == [True, False]

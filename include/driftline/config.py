@@ -453,6 +453,17 @@ class Defaults(Section):
         return tuple(sorted(set(value), key=cadence_length))
 
 
+_OF_HASHES = (
+    "expect_column_to_exist",
+    "expect_column_values_to_not_be_null",
+    "expect_column_values_to_be_null",
+    "expect_column_values_to_be_unique",
+    "expect_column_unique_value_count_to_be_between",
+    "expect_column_proportion_of_unique_values_to_be_between",
+)
+"""What can be expected of a column whose values are hashed."""
+
+
 class Monitor(Defaults):
     """One model under watch."""
 
@@ -561,6 +572,16 @@ class Monitor(Defaults):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise _fault("rules", f"each needs a name of its own; twice: {', '.join(twice)}")
+        asked = [(each.type, each.column, each.detail) for each in self.quality]
+        for number, one in enumerate(asked):
+            if one in asked[:number]:
+                raise _fault(f"quality.{number}", f"the same as quality.{asked.index(one)}")
+            if one[1] in self.features.sensitive and one[0] not in _OF_HASHES:
+                raise _fault(
+                    f"quality.{number}",
+                    f"{one[1]} is sensitive: its values are hashed and can only be asked for "
+                    + ", ".join(_OF_HASHES),
+                )
         for number, rule in enumerate(self.rules or ()):
             self._can_be_judged(f"rules.{number}", rule)
         return self

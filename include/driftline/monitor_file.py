@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
@@ -156,6 +157,13 @@ def find(name: str, folders: Sequence[Path] | None = None) -> Monitor:
     raise UnknownMonitor(
         f"no monitor {name!r} in {looked}; there {_listing(names)}. {_nearest(name, names)}".strip()
     )
+
+
+def called(monitor: Monitor) -> str:
+    """Return what a command finds this monitor by: its name from here, else its file's path."""
+    path = monitor.path.resolve()
+    by_name = any(file.resolve() == path for file in monitor_files())
+    return monitor.monitor if by_name else shlex.quote(str(path))
 
 
 def search_path() -> tuple[Path, ...]:

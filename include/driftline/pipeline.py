@@ -33,6 +33,7 @@ from driftline.domain import (
 )
 from driftline.home import artifact
 from driftline.judge import Baselines, Broken, Evidence, Past, broken, judge, selects
+from driftline.monitor_file import called
 from driftline.rules import rules_of
 from driftline.store import Store, ledger, measurements, monitors, outbox, references, verdicts
 from driftline.store import incidents as incident_table
@@ -335,11 +336,8 @@ def places(monitor: Monitor, found: Iterable[Verdict]) -> list[str]:
     windows = sorted({verdict.measurement.window for verdict in found}, key=lambda w: w.start)
     daily = [window for window in windows if window.cadence != "1h"]
     reports = [str(artifact(monitor, window, REPORT)) for window in daily]
-    name = monitor.monitor
-    return [
-        *reports,
-        f"driftline metrics {name} --from {windows[0].start:%F} --to {windows[-1].end:%F}",
-    ]
+    period = f"--from {windows[0].start:%F} --to {windows[-1].end:%F}"
+    return [*reports, f"driftline metrics {called(monitor)} {period}"]
 
 
 REPORT = "report.html"

@@ -1,6 +1,7 @@
 """The rules that hold where a monitor file writes none, and those that expectations bring along."""
 
 from collections.abc import Iterable
+from glob import escape
 from typing import Any
 
 from driftline.config import Expectation, Monitor, Rule, Task
@@ -68,7 +69,7 @@ def _expected(expectation: Expectation, min_rows: int) -> Rule:
         {
             "name": name,
             "metric": expectation.type,
-            "columns": (expectation.column,),
+            "columns": (escape(expectation.column),),
             "detail": expectation.detail,
             "min": 1,
             "min_rows": min_rows,

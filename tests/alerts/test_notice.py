@@ -67,6 +67,20 @@ def test_broken_data_is_named_as_the_probable_cause() -> None:
     assert told(loss, nulls, quality=(nulls,)).causes == ()
 
 
+def test_a_broken_column_is_no_cause_of_another_broken_column() -> None:
+    nulls = verdict("not-null", "null_share", 0.9, suite=Suite.QUALITY, column_name="temp")
+    known = verdict("in-set", "expect_in_set", 0.0, suite=Suite.QUALITY, column_name="carrier")
+    assert told(nulls, quality=(nulls, known)).causes == ()
+
+
+def test_the_worst_accuracy_is_the_lowest() -> None:
+    found = [
+        verdict("accuracy", "accuracy", value / 10, column_name=f"s={value}") for value in (5, 3, 9)
+    ]
+    (finding,) = told(*found).findings
+    assert [line.split("s=")[1][0] for line in finding.lines] == ["3", "5", "9"]
+
+
 def test_the_outbox_keeps_it_whole() -> None:
     written = told(verdict("a", "psi", 1.0), verdict("b", "psi", 2.0, column_name="é<&>"))
     assert Notice.from_json(written.to_json()) == written

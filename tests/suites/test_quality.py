@@ -88,7 +88,7 @@ def test_each_expectation_is_answered_in_order(filled, scope):
     assert [each.value for each in found] == [0, 1, 0, 0, 1, 0, 0, 1, 1]
     assert {each.engine for each in found} == {Engine.GREAT_EXPECTATIONS}
     assert {each.row_count for each in found} == {200}
-    assert found[0].reason == "10% of 200 values unexpected, 5% allowed"
+    assert found[0].reason == "10% of 200 values null, 5% allowed"
     assert re.fullmatch(
         r"10% of 200 values unexpected \(such as 1\d\d, 1\d\d, 1\d\d\), 5% allowed", found[2].reason
     )
@@ -130,7 +130,7 @@ def test_paths_into_documents_are_columns(warehouse, scope):
         age, plan, height, score = quality.validate(scope, expectations, logs, columns, 200)
     assert [age.value, plan.value, height.value, score.value] == [0.0, 1.0, 0.0, 0.0]
     assert age.reason.startswith("50% of 200 values unexpected")
-    assert height.reason.startswith("100% of 200 values unexpected")
+    assert height.reason.startswith("100% of 200 values null")
     assert score.reason == "outputs.score is not in the log"
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from driftline.domain import Incident, Outcome, Suite, Verdict, Window
+from driftline.domain import Incident, Measurement, Outcome, Suite, Verdict, Window
+from driftline.metrics import worsening
 
 MOST_LINES = 5
 """So many series of one rule are listed; the rest are counted."""
@@ -81,10 +82,12 @@ def notice(
     run's failed quality verdicts, named as probable causes where they are not incidents themselves.
     """
     told = {verdict.rule for verdict in firing.values()}
+    # A broken column explains a number, not another broken column.
+    to_explain = any(each.measurement.suite is not Suite.QUALITY for each in firing.values())
     causes = [
         verdict.reason
         for verdict in quality
-        if verdict.measurement.suite is Suite.QUALITY and verdict.rule not in told
+        if to_explain and verdict.measurement.suite is Suite.QUALITY and verdict.rule not in told
     ]
     findings = sorted(
         (
@@ -107,13 +110,17 @@ def notice(
 
 
 def _finding(rule: str, pairs: Sequence[tuple[Incident, Verdict]]) -> Finding:
-    worst = sorted(pairs, key=lambda pair: abs(pair[1].measurement.value or 0.0), reverse=True)
+    worst = sorted(pairs, key=lambda pair: _badness(pair[1].measurement), reverse=True)
     return Finding(
         rule=rule,
         severity=_severity(incident for incident, _ in pairs),
         lines=_first([_line(verdict) for _, verdict in worst]),
         since=_moment(min(incident.began for incident, _ in pairs)),
     )
+
+
+def _badness(measurement: Measurement) -> float:
+    return worsening(measurement.metric, measurement.value or 0.0, 0.0)
 
 
 def _severity(incidents: Iterable[Incident]) -> str:

@@ -66,7 +66,8 @@ def metrics(
             limit=limit or (40 if form == "table" else None),
         )
     if form == "table":
-        out.print(_metrics_table(loaded, rows))
+        shown = _metrics_table(loaded, rows)
+        out.print(shown, soft_wrap=isinstance(shown, str))
     elif form == "json":
         click.echo(json.dumps(rows, default=_plain, indent=1))
     else:
@@ -82,7 +83,8 @@ def _plain(value: object) -> object:
 
 def _metrics_table(monitor: Monitor, rows: Sequence[dict[str, Any]]) -> Table | str:
     if not rows:
-        return f"No measurements yet; next: driftline run {escape(monitor.monitor)}"
+        called = escape(monitor_file.called(monitor))
+        return f"No such measurements; to measure: driftline run {called}"
     table = Table()
     for heading in ("window", "metric", "of", "value", "rows", "verdict", "reason"):
         numeric = heading in ("value", "rows")

@@ -161,8 +161,11 @@ def _summary(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
         f"{len(conclusions)} run(s), {len(verdicts)} verdicts: "
         + ", ".join(f"[{COLORS[o]}]{n} {o.replace('_', ' ')}[/]" for o, n in counts.items())
     )
-    out.print(table if last.open else f"Nothing is wrong at {last.interval.end:%F %H:%M} UTC.")
+    failed = sum(verdict.outcome.failed for verdict in last.verdicts)
+    calm = f"{failed} verdict(s) failed, none long enough," if failed else "Nothing is wrong"
+    out.print(table if last.open else f"{calm} at {last.interval.end:%F %H:%M} UTC.")
     reports = [artifact(monitor, c.interval, REPORT) for c in conclusions]
     for path in [path for path in reports if path.exists()][-1:]:
         out.print(f"report: {escape(str(path))}", soft_wrap=True, highlight=False)
-    out.print(f"next:   driftline metrics {escape(monitor.monitor)}", highlight=False)
+    called = escape(monitor_file.called(monitor))
+    out.print(f"next:   driftline metrics {called}", soft_wrap=True, highlight=False)

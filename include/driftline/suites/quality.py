@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from driftline.config import Expectation
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
 from driftline.errors import MissingExtra, SuiteError, WarehouseError
-from driftline.suites.expectations import default_expectations
+from driftline.suites.expectations import NOT_NULL, default_expectations
 from driftline.suites.page import plain
 from driftline.warehouse import Logs
 from driftline.warehouse.dialect import dialect_of
@@ -242,11 +242,14 @@ def _told(result: Any, expectation: Expectation, *, secret: bool) -> tuple[float
     if (percent := found.get("unexpected_percent")) is not None:
         measured = found.get("element_count", 0) - (found.get("missing_count") or 0)
         allowed = 1 - float(expectation.kwargs.get("mostly", 1.0))
-        told = f"{percent:.3g}% of {measured:,} values unexpected"
-        if not secret and (examples := _examples(found.get("partial_unexpected_list") or ())):
+        of_nulls = expectation.type == NOT_NULL
+        kind = "null" if of_nulls else "unexpected"
+        told = f"{percent:.3g}% of {measured:,} values {kind}"
+        examples = _examples(found.get("partial_unexpected_list") or ())
+        if examples and not (secret or of_nulls):
             told += f" (such as {examples})"
         return 0.0, f"{told}, {allowed * 100:.3g}% allowed"
-    if "observed_value" in found and not secret:
+    if found.get("observed_value") is not None and not secret:
         wanted = ", ".join(
             f"{key} {_short(value)}"
             for key, value in expectation.kwargs.items()

@@ -224,7 +224,7 @@ def test_a_drift_fires_once_and_is_told_once(model: Any, store: Store, caplog: A
     fired = {c.interval.end: [i.rule for i in c.opened] for c in conclusions if c.opened}
     assert fired == {START + 9 * DAY: ["psi-x-1d"]}
     assert [c.told for c in conclusions] == [False, False, False, True, False]
-    assert caplog.text.count("psi-x-1d (warn), since 2024-01-09") == 1
+    assert caplog.text.count("psi-x-1d (warn), since the window of 2024-01-08 to 2024-01-09") == 1
     with store.read() as connection:
         assert outbox.pending(connection) == []
         (incident,) = incidents.firing(connection, "model")
@@ -297,6 +297,40 @@ def test_a_step_that_fails_is_kept_in_the_ledger_and_can_be_rerun(model: Any, st
     (again,) = watch(monitor, store, 6, 7)
     assert again.errors == ()
     assert planned(monitor, START + 5 * DAY, START + 7 * DAY, store) == []
+
+
+def test_a_warehouse_that_fails_before_the_reference_is_kept_in_the_ledger_too(
+    model: Any, store: Store
+) -> None:
+    monitor = model(*logs())
+    file = model.warehouse.folder / "predictions" / "rows.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(b"PAR1 torn PAR1")
+    conclusions = watch(monitor, store, 5, 7)
+    assert all(conclusion.errors for conclusion in conclusions)
+    with store.read() as connection:
+        assert {e.state for e in ledger.of(connection, "model")} == {ledger.State.FAILED}
+    assert len(planned(monitor, START + 5 * DAY, START + 7 * DAY, store)) == 2
+    file.write_bytes(whole)
+    assert all(conclusion.errors == () for conclusion in watch(monitor, store, 5, 7))
+    assert planned(monitor, START + 5 * DAY, START + 7 * DAY, store) == []
+
+
+def test_a_sample_is_named_wherever_it_was_measured(model: Any, store: Store) -> None:
+    predictions, labels = logs(rows=400)
+    monitor = model(predictions, labels, drift={"rows": 200, "method": ["psi", "ks", "chi_square"]})
+    watch(monitor, store, 6, 7)
+    with store.read() as connection:
+        rows = measurements.current(
+            connection, "model", segment="", cadence="1d", start=START + 6 * DAY
+        )
+    sampled = [row for row in rows if row["metric"] in ("psi", "roc_auc", "ks")]
+    day = predictions["ts"].to_pandas().between(START + 6 * DAY, START + 7 * DAY, "left").sum()
+    words = f"a sample: 200 of {day} rows ({200 / day:.1%})"
+    assert {row["reason"] for row in sampled} == {words}
+    methods = {(row["column_name"], row["metric"]) for row in rows if row["suite"] == "drift"}
+    assert {("x", "ks"), ("group", "chi_square")} <= methods
+    assert not {("x", "chi_square"), ("group", "ks")} & methods
 
 
 def test_an_empty_day_is_a_result(model: Any, store: Store) -> None:

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from driftline import metrics
-from driftline.domain import Outcome, cadence_length, digest
+from driftline.domain import ColumnKind, Outcome, cadence_length, digest
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
@@ -279,6 +279,19 @@ class DriftMethod(StrEnum):
     CHI_SQUARE = "chi_square"
     WASSERSTEIN = "wasserstein"
 
+    @property
+    def only(self) -> ColumnKind | None:
+        """The one kind of column that it compares; None when it compares any."""
+        return _ONLY.get(self)
+
+
+_ONLY = {
+    DriftMethod.KS: ColumnKind.NUMERIC,
+    DriftMethod.WASSERSTEIN: ColumnKind.NUMERIC,
+    DriftMethod.CHI_SQUARE: ColumnKind.CATEGORICAL,
+    DriftMethod.TOTAL_VARIATION: ColumnKind.CATEGORICAL,
+}
+
 
 def _methods(value: object) -> object:
     return () if value == "auto" else _listed(value)
@@ -518,16 +531,22 @@ class Monitor(Defaults):
         }
         return tuple(note for note, written in asked.items() if written)
 
-    def drift_methods(self, column: str) -> tuple[DriftMethod, ...]:
-        """Return how drift of a column is measured; `auto` is PSI and what the rules speak of."""
+    def drift_methods(self, column: str, kind: ColumnKind | None = None) -> tuple[DriftMethod, ...]:
+        """Return how drift of a column is measured; `auto` is PSI and what the rules speak of.
+
+        What is written for all columns holds where it compares this kind, else PSI does.
+        """
         own = self.drift.columns.get(column)
-        written = (own.method if own else ()) or self.drift.method
+        if own and own.method:
+            return own.method
         asked = {rule.metric for rule in self.rules or ()}
-        return written or tuple(
+        general = self.drift.method or tuple(
             method
             for method in DriftMethod
             if method is DriftMethod.PSI or asked & set(metrics.DRIFT[method])
         )
+        fitting = (m for m in general if kind is None or m.only in (None, kind))
+        return tuple(fitting) or (DriftMethod.PSI,)
 
     @property
     def config_hash(self) -> str:

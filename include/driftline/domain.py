@@ -71,9 +71,14 @@ class Window:
             return 0.0
         return min(1.0, max(0.0, (self.end - moment) / (self.end - self.start)))
 
-    def __str__(self) -> str:
+    @property
+    def span(self) -> str:
+        """Its two ends, as a person reads them."""
         form = "%Y-%m-%dT%H:%M" if self.cadence == "1h" else "%Y-%m-%d"
-        return f"{self.cadence} {self.start:{form}} to {self.end:{form}}"
+        return f"{self.start:{form}} to {self.end:{form}}"
+
+    def __str__(self) -> str:
+        return f"{self.cadence} {self.span}"
 
 
 def floor(moment: datetime, step: timedelta) -> datetime:
@@ -273,6 +278,11 @@ class Incident:
     """End of the window at which the run was long enough."""
     last_failed: datetime
     resolved: datetime | None = None
+
+    @property
+    def first(self) -> Window:
+        """The first window that failed."""
+        return Window.ending(self.series.cadence, self.began)
 
     @property
     def id(self) -> str:

@@ -73,7 +73,11 @@ def _days_to_ripen(monitor: Monitor) -> timedelta:
 
 
 def references_of(store: Store, watch: Watch, planned: Iterable[Step]) -> dict[Window, Reference]:
-    """Return the reference of each window; the first time, count it and keep it."""
+    """Return the reference of each window; the first time, count it and keep it.
+
+    Raises WarehouseError, so that no later step has to read the warehouse inside a transaction.
+    """
+    _ = watch.log_start
     return {step.window: _reference(store, watch, step.window) for step in planned}
 
 
@@ -179,8 +183,9 @@ def conclude(
         for expectation in watch.default_expectations(compared[step.window], step.window)
     ]
     rules = rules_of(monitor, expected)
+    before = _broken_before(connection, monitor, interval)
     evidence = Evidence(
-        broken=_broken_before(connection, monitor, interval),
+        broken=before,
         log_start=watch.log_start,
         min_coverage=monitor.labels.min_coverage if monitor.labels else 0.0,
         maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
@@ -209,7 +214,7 @@ def conclude(
         verdicts.replace(connection, judged, judged=measured, run_id=run_id, recorded_at=now)
         found += judged
     alive = _keep_incidents(connection, monitor, rules, interval, found)
-    told = page and _tell(connection, monitor, interval, rules, alive, found, now)
+    told = page and _tell(connection, monitor, interval, rules, alive, found, before, now)
     return Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told)
 
 
@@ -294,6 +299,7 @@ def _tell(
     rules: Sequence[Rule],
     alive: Mapping[Incident, Verdict],
     found: Sequence[Verdict],
+    before: Sequence[Broken],
     now: datetime,
 ) -> bool:
     """Put one grouped message a channel into the outbox, about what nobody has been told yet."""
@@ -311,10 +317,11 @@ def _tell(
         for verdict in found
         if verdict.measurement.suite is Suite.QUALITY and verdict.outcome.failed
     ]
+    earlier = [f"{b.rule} failed on {b.column or 'the table'} in {b.window}" for b in before]
     messages = []
     for channel, target, part in delivery.routed(monitor.routes, fresh):
         look = places(monitor, part.values())
-        body = notice(monitor.monitor, interval, part, failed_quality, look).to_json()
+        said = notice(monitor.monitor, interval, part, failed_quality, look, earlier)
         told = sorted(incident.id for incident in part)
         messages.append(
             outbox.Message(
@@ -322,7 +329,7 @@ def _tell(
                 monitor=monitor.monitor,
                 channel=channel,
                 target=target,
-                body=body,
+                body=said.to_json(),
                 created=now,
             )
         )

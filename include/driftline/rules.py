@@ -10,6 +10,9 @@ from driftline.domain import cadence_length
 MIN_ROWS = 200
 """A default drift or performance rule looks at no window with fewer rows: noise alone breaks it."""
 
+MIN_LABELLED_ROWS = 1_000
+"""The default performance rule wants so many: on 350 rows a loss is uncertain by 15% of itself."""
+
 MIN_QUALITY_ROWS = 30
 """A default expectation of a column is judged on so many rows: one odd value is no large share."""
 
@@ -49,9 +52,10 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
         bound = {"max": _SCORE_DRIFT[method], "severity": "warn"}
         rules.append({"name": "score-drift", "metric": method, "columns": said} | bound)
     if monitor.labels:
-        rules.append({"name": "performance", "severity": "critical"} | _performance(monitor))
+        rare = {"severity": "critical", "min_rows": MIN_LABELLED_ROWS}
+        rules.append({"name": "performance"} | rare | _performance(monitor))
     shared = {"window": weekly[-1], "for": 3, "min_rows": MIN_ROWS}
-    return tuple(Rule.model_validate(rule | shared) for rule in rules)
+    return tuple(Rule.model_validate(shared | rule) for rule in rules)
 
 
 def _performance(monitor: Monitor) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from driftline.alerts.delivery import deliver
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Reference, Suite, Window, intervals
-from driftline.errors import DriftlineError, SuiteError
+from driftline.errors import DriftlineError, SuiteError, WarehouseError
 from driftline.pipeline import Conclusion
 from driftline.store import Store, ledger
 from driftline.watch import Result, Step, Watch
@@ -75,9 +75,11 @@ def run(
             run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
             with store.begin(monitor.monitor) as connection:
                 pipeline.record(connection, monitor, results, run_id)
-                conclusion = pipeline.conclude(
-                    connection, watch, compared, interval, as_of=as_of, run_id=run_id, page=page
-                )
+                conclusion = Conclusion(interval=interval, verdicts=(), open={})
+                if compared:
+                    conclusion = pipeline.conclude(
+                        connection, watch, compared, interval, as_of=as_of, run_id=run_id, page=page
+                    )
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page:
                 last = interval == todo[-1]
@@ -96,25 +98,36 @@ def _measured(
     opened: ExitStack,
 ) -> Iterator[tuple[Window, Compared, list[Result]]]:
     """Yield each interval's measurements, made here or ahead of time in worker processes."""
-    if jobs == 1 or len(todo) < 2 * jobs:
-        for interval in todo:
-            steps = pipeline.steps(watch.monitor, interval, as_of)
-            compared = pipeline.references_of(store, watch, steps)
-            yield interval, compared, [watch.measure(s, compared[s.window]) for s in steps]
-        return
-    workers = ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=_open, initargs=(watch.monitor, connections)
-    )
-    opened.callback(workers.shutdown, cancel_futures=True)
+    alone = jobs == 1 or len(todo) < 2 * jobs
+    if not alone:
+        workers = ProcessPoolExecutor(
+            jobs, get_context("spawn"), initializer=_open, initargs=(watch.monitor, connections)
+        )
+        opened.callback(workers.shutdown, cancel_futures=True)
     ahead: deque[tuple[Window, Compared, Future[list[Result]]]] = deque()
     for interval in todo:
         steps = pipeline.steps(watch.monitor, interval, as_of)
-        compared = pipeline.references_of(store, watch, steps)
-        ahead.append((interval, compared, workers.submit(_measure, steps, compared)))
-        if len(ahead) > 3 * jobs:
+        compared: Compared = {}
+        try:
+            compared = pipeline.references_of(store, watch, steps)
+        except WarehouseError as error:
+            future = _done([Result(step=s, reference_id="", error=str(error)) for s in steps])
+        else:
+            if alone:
+                future = _done([watch.measure(s, compared[s.window]) for s in steps])
+            else:
+                future = workers.submit(_measure, steps, compared)
+        ahead.append((interval, compared, future))
+        if alone or len(ahead) > 3 * jobs:
             yield _awaited(*ahead.popleft())
     while ahead:
         yield _awaited(*ahead.popleft())
+
+
+def _done(results: list[Result]) -> Future[list[Result]]:
+    future: Future[list[Result]] = Future()
+    future.set_result(results)
+    return future
 
 
 def _awaited(

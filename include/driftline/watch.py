@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Self
 
-from driftline.config import Expectation, Monitor, Task
+from driftline.config import DriftMethod, Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
 from driftline.domain import (
     ColumnKind,
@@ -201,20 +201,22 @@ class Watch:
 
     def _drift(self, step: Step, reference: Reference) -> Result:
         columns = self.columns(reference)
+
+        def methods(column: str) -> tuple[DriftMethod, ...]:
+            return self.monitor.drift_methods(column, columns[column])
+
         rows = self._rows(step, columns, labels=False)
         measured: list[Measurement] = []
         for scope, part in self._parts(step, reference, rows):
             base = self._compared(reference, scope.segment)
-            found = drift.measure(scope, part, base, columns, self.monitor.drift_methods)
+            found = drift.measure(scope, part, base, columns, methods)
             measured += [*found, drift.drift_share(scope, found, self.features(reference))]
         whole = [m for m in measured if not m.segment and m.column_name in self._said()]
         for scope, part in self._versions(step, reference, rows):
             measured += (
                 _as_version(scope, whole)
                 if part is rows
-                else drift.measure(
-                    scope, part, self._compared(reference), self._said(), self.monitor.drift_methods
-                )
+                else drift.measure(scope, part, self._compared(reference), self._said(), methods)
             )
         return Result(
             step=step, reference_id=reference.id, measurements=tuple(measured), rows=rows.total

@@ -91,7 +91,7 @@ def _show_message(conclusion: Conclusion, console: Console) -> None:
         color = "red" if incident.severity == "critical" else "yellow"
         reason = conclusion.open[incident].reason
         console.print(
-            f"   [{color}]{incident.rule}[/] since {incident.began:%F}: {escape(reason)}",
+            f"   [{color}]{incident.rule}[/]: {escape(reason)}",
             highlight=False,
         )
 

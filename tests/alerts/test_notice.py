@@ -44,7 +44,7 @@ def test_it_says_what_how_much_since_when_and_where_to_look() -> None:
     text = told(loss).text
     for part in (
         "flights: worse-than-a-constant (critical, 1d 2013-04-11 to 2013-04-12)",
-        "since 2013-04-10 00:00 UTC",
+        "since the window of 2013-04-03 to 2013-04-10",
         "log_loss_ratio (7d) is 1.03, above 1 (6,812 rows, 96% labelled)",
         "look: report.html",
     ):
@@ -79,6 +79,13 @@ def test_the_worst_accuracy_is_the_lowest() -> None:
     ]
     (finding,) = told(*found).findings
     assert [line.split("s=")[1][0] for line in finding.lines] == ["3", "5", "9"]
+
+
+def test_broken_data_of_an_earlier_day_is_named_too() -> None:
+    loss = verdict("worse", "log_loss_ratio", 1.03)
+    earlier = ["not-null failed on temp in 1d 2013-04-09 to 2013-04-10"]
+    said = notice("flights", DAY_WINDOW, {incident(loss): loss}, (), [], earlier)
+    assert said.causes == tuple(earlier)
 
 
 def test_the_outbox_keeps_it_whole() -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -75,11 +74,13 @@ def notice(
     firing: Mapping[Incident, Verdict],
     quality: Iterable[Verdict],
     look: Sequence[str],
+    earlier: Sequence[str] = (),
 ) -> Notice:
     """Return the message about these incidents, the worst first.
 
     `firing` maps an incident to the verdict of this run that keeps it alive; `quality` holds the
-    run's failed quality verdicts, named as probable causes where they are not incidents themselves.
+    run's failed quality verdicts, named as probable causes where they are not incidents themselves,
+    as are the critical ones of `earlier` days that the windows still hold.
     """
     told = {verdict.rule for verdict in firing.values()}
     # A broken column explains a number, not another broken column.
@@ -89,6 +90,7 @@ def notice(
         for verdict in quality
         if to_explain and verdict.measurement.suite is Suite.QUALITY and verdict.rule not in told
     ]
+    causes += earlier if to_explain else ()
     findings = sorted(
         (
             _finding(rule, list(pairs))
@@ -115,7 +117,7 @@ def _finding(rule: str, pairs: Sequence[tuple[Incident, Verdict]]) -> Finding:
         rule=rule,
         severity=_severity(incident for incident, _ in pairs),
         lines=_first([_line(verdict) for _, verdict in worst]),
-        since=_moment(min(incident.began for incident, _ in pairs)),
+        since=f"the window of {min(pairs, key=lambda pair: pair[0].began)[0].first.span}",
     )
 
 
@@ -139,7 +141,3 @@ def _line(verdict: Verdict) -> str:
 def _first(lines: Sequence[str]) -> tuple[str, ...]:
     more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     return (*lines[:MOST_LINES], *more)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

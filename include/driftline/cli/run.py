@@ -155,7 +155,7 @@ def _summary(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
             escape(incident.rule),
             f"[{color}]{incident.severity}[/]",
             escape(verdict.reason),
-            f"{incident.began:%F %H:%M}",
+            incident.first.span,
         )
     out.print(
         f"{len(conclusions)} run(s), {len(verdicts)} verdicts: "

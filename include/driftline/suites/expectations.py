@@ -66,9 +66,9 @@ def _defaults(monitor: Monitor, reference: Reference, cadence: str) -> Iterator[
 
 def _range(monitor: Monitor, name: str, low: float, high: float) -> tuple[float, float]:
     """Return the reference's range, with as much room again on both sides; 0 to 1 for shares."""
-    if monitor.task is not Task.REGRESSION and name in monitor.prediction_columns:
-        if low >= 0 and high <= 1:
-            return 0.0, 1.0
+    score = monitor.task is not Task.REGRESSION and name in monitor.prediction_columns
+    if score and low >= 0 and high <= 1:
+        return 0.0, 1.0
     room = (high - low) or abs(high) or 1.0
     return low - room, high + room
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from driftline.config import DriftMethod
 from driftline.domain import ColumnKind
-from driftline.warehouse.rows import Rows
+from driftline.warehouse.rows import Rows, sample_of
 
 _FEWEST = 2
 """Values below which a column has no distribution."""
@@ -59,26 +59,15 @@ class Frame:
     @property
     def sample(self) -> str:
         """That only a sample was measured, in words; '' when every row was."""
-        if self.total <= self.rows:
-            return ""
-        return f"a sample: {self.rows:,} of {self.total:,} rows ({self.rows / self.total:.1%})"
-
-
-_ONLY = {
-    DriftMethod.KS: ColumnKind.NUMERIC,
-    DriftMethod.WASSERSTEIN: ColumnKind.NUMERIC,
-    DriftMethod.CHI_SQUARE: ColumnKind.CATEGORICAL,
-    DriftMethod.TOTAL_VARIATION: ColumnKind.CATEGORICAL,
-}
-"""The kind of column that a method needs; the other methods take both."""
+        return sample_of(self.rows, self.total)
 
 
 def obstacle(name: str, method: DriftMethod, current: Frame, reference: Frame) -> str:
     """Return why a column's drift cannot be measured by this method; '' when it can."""
     ours, theirs = current.columns[name], reference.columns[name]
-    if method in _ONLY and _ONLY[method] is not ours.kind:
-        others = ", ".join(m for m in DriftMethod if _ONLY.get(m, ours.kind) is ours.kind)
-        return f"{method} compares {_ONLY[method]} columns and {name} is {ours.kind}: use {others}"
+    if method.only not in (None, ours.kind):
+        others = ", ".join(m for m in DriftMethod if m.only in (None, ours.kind))
+        return f"{method} compares {method.only} columns and {name} is {ours.kind}: use {others}"
     if ours.problem:
         return f"{name} {ours.problem} in the window"
     if theirs.problem:

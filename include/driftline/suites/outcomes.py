@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from driftline.config import Monitor, Task
 from driftline.errors import LogError
-from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, score_of
+from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of
 
 _INTEGRAL = re.compile(r"([+-]?\d+)\.0*")
 _MOST_CLASSES = 1000
@@ -43,6 +43,8 @@ class Outcomes:
     unscored: tuple[str, ...] = ()
     """Classes for which the log has no score."""
     dropped: Mapping[str, int] = field(default_factory=dict)
+    sample: str = ""
+    """That the rows are a sample, in words; '' when they are all."""
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -59,9 +61,9 @@ class Outcomes:
 
     @property
     def remark(self) -> str:
-        """What was dropped, in words; '' when nothing was."""
+        """What was sampled or dropped, in words; '' when nothing was."""
         parts = [f"{number:,} rows left out: {why}" for why, number in self.dropped.items()]
-        return "; ".join(parts)
+        return "; ".join(filter(None, [self.sample, *parts]))
 
     @property
     def empty(self) -> str:
@@ -162,6 +164,7 @@ def outcomes(monitor: Monitor, rows: Rows) -> Outcomes:
         classes=columns.classes,
         unscored=columns.unscored,
         dropped=dropped,
+        sample=sample_of(table.num_rows, rows.total),
     )
 
 

@@ -38,8 +38,9 @@ def html(
     current, reference = Frame.of(current, columns), Frame.of(reference, columns)
     remarks = [f"not shown, being sensitive: {', '.join(sorted(sensitive))}"] if sensitive else []
     methods = {}
-    for name in columns:
-        drawn = [m for m in (*monitor.drift_methods(name), DriftMethod.PSI) if m in evidently.TESTS]
+    for name, kind in columns.items():
+        written = monitor.drift_methods(name, kind)
+        drawn = [m for m in (*written, DriftMethod.PSI) if m in evidently.TESTS]
         reasons = [obstacle(name, method, current, reference) for method in drawn]
         if not all(reasons):
             methods[name] = drawn[reasons.index("")]

@@ -1,9 +1,9 @@
 """Which columns of a log are features, where its monitor file does not say.
 
-Left out: columns that the file gives a role, times, ids (by name, or because nearly every value
-of a text or integer column is its own) and free text. Numbers are numeric, whole numbers too,
-however few values a quiet week holds: a kind must not change with the stretch that was looked
-at. Text and booleans are categorical. JSON documents are taken apart into their leaves.
+Left out: columns that the file gives a role, times, a model's version, ids (by name, or because
+nearly every value of a text or integer column is its own) and free text. Numbers are numeric,
+whole numbers too, however few values a quiet week holds: a kind must not change with the stretch
+that was looked at. Text and booleans are categorical. JSON documents are taken apart into their leaves.
 """
 
 import json
@@ -25,6 +25,7 @@ _NEARLY_ALL = 0.99
 _FREE_TEXT = 0.5
 _MOST_VALUES = 200
 _ID_NAME = re.compile(r"(?:^|[._\s-])(?:id|uuid|guid)$", re.IGNORECASE)
+_VERSION_NAME = re.compile(r"(?:^|[._\s-])(?:model_)?version$", re.IGNORECASE)
 _ID_CAMEL = re.compile(r"[a-z]I[dD]$")
 _NO_CATEGORY = (
     r"^\d{4}-\d\d-\d\d([T ].*)?$",
@@ -88,7 +89,7 @@ def infer(
 
 def kind_of(name: str, family: Family, values: pa.ChunkedArray) -> ColumnKind | None:
     """Return how the values of a sample are to be compared; None when they are no feature."""
-    if _ID_NAME.search(name) or _ID_CAMEL.search(name):
+    if any(pattern.search(name) for pattern in (_ID_NAME, _ID_CAMEL, _VERSION_NAME)):
         return None
     present = values.drop_null()
     distinct = pc.count_distinct(present).as_py()

@@ -20,6 +20,11 @@ def score_of(class_name: str) -> str:
     return f"{SCORE}:{class_name}"
 
 
+def sample_of(rows: int, total: int) -> str:
+    """Say that so many rows are a sample of the total; '' when they are all."""
+    return f"a sample: {rows:,} of {total:,} rows ({rows / total:.1%})" if rows < total else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """How many predictions a stretch holds, and how many of them have a known label."""

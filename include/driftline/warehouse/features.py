@@ -3,7 +3,8 @@
 Left out: columns that the file gives a role, times, a model's version, ids (by name, or because
 nearly every value of a text or integer column is its own) and free text. Numbers are numeric,
 whole numbers too, however few values a quiet week holds: a kind must not change with the stretch
-that was looked at. Text and booleans are categorical. JSON documents are taken apart into their leaves.
+that was looked at. Text and booleans are categorical. JSON documents are taken apart into their
+leaves.
 """
 
 import json

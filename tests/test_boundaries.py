@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 LEVELS = [
     {"errors"},
     {"metrics", "domain"},
-    {"stats", "config", "connections"},
+    {"stats", "fields", "connections"},
+    {"config"},
     {"judge", "rules", "monitor_file", "home", "draft"},
     {"warehouse", "store"},
     {"suites"},

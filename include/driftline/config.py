@@ -1,20 +1,16 @@
 """What a person writes: the monitor file as pydantic models. Reading it is `monitor_file`'s job."""
 
 import difflib
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     PrivateAttr,
     field_validator,
     model_serializer,
@@ -24,82 +20,25 @@ from pydantic_core import PydanticCustomError
 
 from driftline import metrics
 from driftline.domain import ColumnKind, Outcome, cadence_length, digest
-
-SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_DURATION = re.compile(r"(\d+)\s*([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def slug(text: str) -> str:
-    """Return text as a name made of letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9_.]+", "-", text.lower()).strip("-")
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError("write a number and a unit (s, m, h, d, w), such as 10m, 24h or 3d")
-
-
-def _moment(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError("write a date or a time, such as 2013-03-01") from None
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise ValueError("write a date or a time, such as 2013-03-01")
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("write a time zone's name, such as UTC or America/New_York") from None
-    return value
-
-
-def _name(value: str) -> str:
-    if not SLUG.fullmatch(value):
-        raise ValueError("use letters, digits, dots, dashes and underscores")
-    return value
-
-
-def _cadence(value: str) -> str:
-    try:
-        cadence_length(value)
-    except ValueError:
-        raise ValueError("write 1h, or a number of days such as 1d, 7d, 30d") from None
-    return value
-
-
-def _listed(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
+from driftline.fields import (
+    Cadence,
+    Column,
+    Columns,
+    Duration,
+    Moment,
+    Name,
+    Pattern,
+    Scalar,
+    Share,
+    Zone,
+    listed,
+    slug,
+)
 
 
 def _fault(key: str, problem: str) -> PydanticCustomError:
     """Return an error about this key, for faults that only the whole file shows."""
     return PydanticCustomError("inconsistent", "{problem}", {"key": key, "problem": problem})
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(lambda length: f"{length // timedelta(seconds=1)}s", when_used="json"),
-]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Name = Annotated[str, AfterValidator(_name)]
-Cadence = Annotated[str, AfterValidator(_cadence)]
-Column = Annotated[str, Field(min_length=1)]
-Pattern = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
-Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1)]
-Scalar = bool | int | float | str
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Task(StrEnum):
@@ -164,7 +103,7 @@ class Predictions(Table):
     positive: Scalar | None = None
     threshold: float = 0.5
     partition: Partition | None = None
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Zone = "UTC"
     settle: Duration = timedelta(minutes=10)
     lookback: Duration = timedelta(days=3)
 
@@ -294,7 +233,7 @@ _ONLY = {
 
 
 def _methods(value: object) -> object:
-    return () if value == "auto" else _listed(value)
+    return () if value == "auto" else listed(value)
 
 
 Methods = Annotated[tuple[DriftMethod, ...], BeforeValidator(_methods)]
@@ -362,7 +301,7 @@ class Rule(Section):
     @classmethod
     def _named(cls, value: object) -> object:
         if isinstance(value, dict) and not value.get("name") and value.get("metric"):
-            columns = _listed(value.get("columns", ()))
+            columns = listed(value.get("columns", ()))
             words = [str(value["metric"]), *(str(c) for c in columns if c != "*")]
             return {**value, "name": slug(" ".join([*words, str(value.get("window") or "")]))}
         return value

@@ -7,8 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from driftline.config import SLUG
 from driftline.errors import InputError
+from driftline.fields import SLUG
 
 POINTER = "champion.json"
 

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from driftline.config import Moment, Monitor
+from driftline.config import Monitor
 from driftline.connections import from_environment
+from driftline.fields import Moment
 
 if TYPE_CHECKING:
     from driftline.store import Store

@@ -9,9 +9,10 @@ from rich.markup import escape
 
 from driftline import draft
 from driftline.cli.console import err
-from driftline.config import Monitor, Task, slug
+from driftline.config import Monitor, Task
 from driftline.domain import DAY
 from driftline.errors import InputError
+from driftline.fields import slug
 
 _VARIABLE = "WAREHOUSE_PASSWORD"
 _PASSWORD = re.compile(

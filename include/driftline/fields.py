@@ -1,0 +1,83 @@
+"""What a single value of a monitor file may be: durations, moments, names, and their messages."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from driftline.domain import cadence_length
+
+SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def slug(text: str) -> str:
+    """Return text as a name made of letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9_.]+", "-", text.lower()).strip("-")
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("write a number and a unit (s, m, h, d, w), such as 10m, 24h or 3d")
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("write a date or a time, such as 2013-03-01") from None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError("write a date or a time, such as 2013-03-01")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("write a time zone's name, such as UTC or America/New_York") from None
+    return value
+
+
+def _name(value: str) -> str:
+    if not SLUG.fullmatch(value):
+        raise ValueError("use letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _cadence(value: str) -> str:
+    try:
+        cadence_length(value)
+    except ValueError:
+        raise ValueError("write 1h, or a number of days such as 1d, 7d, 30d") from None
+    return value
+
+
+def listed(value: Any) -> tuple[Any, ...]:
+    """Return a value as a tuple: a list is one already, anything else becomes the only member."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda length: f"{length // timedelta(seconds=1)}s", when_used="json"),
+]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Name = Annotated[str, AfterValidator(_name)]
+Cadence = Annotated[str, AfterValidator(_cadence)]
+Column = Annotated[str, Field(min_length=1)]
+Pattern = Annotated[tuple[str, ...], BeforeValidator(listed), Field(min_length=1)]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(listed), Field(min_length=1)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Scalar = bool | int | float | str
+Share = Annotated[float, Field(ge=0, le=1)]

@@ -404,6 +404,17 @@ def test_references_that_slide_or_stand_apart(model: Any, store: Store, referenc
     assert rows[1]["value"] > rows[0]["value"]
 
 
+def test_a_sliding_reference_that_has_not_begun_is_no_end(model: Any, store: Store) -> None:
+    monitor = model(*logs(), reference={"previous": "4d"}, windows=["1d"])
+    assert all(conclusion.errors == () for conclusion in watch(monitor, store, 0, 3))
+    with store.read() as connection:
+        entries = ledger.of(connection, "model")
+    open_ = {e.window.start for e in entries if e.state is ledger.State.NOT_EVALUATED}
+    assert open_ == {START - DAY, START}
+    assert {e.window.start for e in entries} - open_ == {START + DAY, START + 2 * DAY}
+    assert "no rows from 2023-12-28 to 2024-01-01" in str([entry.error for entry in entries])
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_kill_leaves_the_store_before_or_after_and_a_rerun_makes_it_whole(
     model: Any, store: Store, tmp_path: Path, request: pytest.FixtureRequest, kind: str

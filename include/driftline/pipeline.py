@@ -107,7 +107,7 @@ def record(
     entries = []
     for result in results:
         step = result.step
-        if not result.error:
+        if result.state is State.DONE:
             measurements.replace(
                 connection,
                 result.measurements,
@@ -124,12 +124,12 @@ def record(
                 monitor=name,
                 window=step.window,
                 suite=step.suite,
-                state=State.FAILED if result.error else State.DONE,
+                state=result.state,
                 as_of=step.as_of,
                 config_hash=config_hash,
                 rows=result.rows,
                 coverage=result.coverage,
-                error=result.error,
+                error=result.error or result.not_evaluated,
             )
         )
     ledger.mark(connection, entries, run_id=run_id, recorded_at=now)
@@ -169,12 +169,12 @@ def conclude(
 ) -> Conclusion:
     """Judge what the run of this interval recorded; write verdicts, incidents and the message.
 
-    `compared` is the reference of each of its windows. All of it belongs to the caller's
-    transaction. With `page` off (a backfill) incidents are recorded and nobody is told; the next
-    live run that still fails tells it.
+    `compared` is the reference of each of its windows that has one. All of it belongs to the
+    caller's transaction. With `page` off (a backfill) incidents are recorded and nobody is told;
+    the next live run that still fails tells it.
     """
     monitor = watch.monitor
-    planned = steps(monitor, interval, as_of)
+    planned = [step for step in steps(monitor, interval, as_of) if step.window in compared]
     now = datetime.now(UTC)
     expected = [
         expectation

@@ -19,7 +19,7 @@ from driftline.alerts.delivery import deliver
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Reference, Suite, Window, intervals
-from driftline.errors import DriftlineError, SuiteError, WarehouseError
+from driftline.errors import DriftlineError, LogError, SuiteError, WarehouseError
 from driftline.pipeline import Conclusion
 from driftline.store import Store, ledger
 from driftline.watch import Result, Step, Watch
@@ -104,24 +104,38 @@ def _measured(
             jobs, get_context("spawn"), initializer=_open, initargs=(watch.monitor, connections)
         )
         opened.callback(workers.shutdown, cancel_futures=True)
-    ahead: deque[tuple[Window, Compared, Future[list[Result]]]] = deque()
+    ahead: deque[tuple[Window, Compared, list[Result], Future[list[Result]]]] = deque()
     for interval in todo:
         steps = pipeline.steps(watch.monitor, interval, as_of)
-        compared: Compared = {}
-        try:
-            compared = pipeline.references_of(store, watch, steps)
-        except WarehouseError as error:
-            future = _done([Result(step=s, reference_id="", error=str(error)) for s in steps])
+        compared, missed = _references(store, watch, steps)
+        ready = [step for step in steps if step.window in compared]
+        if alone:
+            future = _done([watch.measure(step, compared[step.window]) for step in ready])
         else:
-            if alone:
-                future = _done([watch.measure(s, compared[s.window]) for s in steps])
-            else:
-                future = workers.submit(_measure, steps, compared)
-        ahead.append((interval, compared, future))
+            future = workers.submit(_measure, ready, compared)
+        ahead.append((interval, compared, missed, future))
         if alone or len(ahead) > 3 * jobs:
             yield _awaited(*ahead.popleft())
     while ahead:
         yield _awaited(*ahead.popleft())
+
+
+def _references(store: Store, watch: Watch, steps: Sequence[Step]) -> tuple[Compared, list[Result]]:
+    """Return the references of the steps' windows, and what came of the steps without one."""
+    compared: dict[Window, Reference] = {}
+    missed: list[Result] = []
+    for step in steps:
+        if step.window in compared:
+            continue
+        try:
+            compared |= pipeline.references_of(store, watch, [step])
+        except WarehouseError as error:
+            missed.append(Result(step=step, reference_id="", error=str(error)))
+        except LogError as error:
+            if watch.monitor.reference.previous is None:
+                raise  # the file is wrong; a sliding past may only not have begun yet
+            missed.append(Result(step=step, reference_id="", not_evaluated=str(error)))
+    return compared, missed
 
 
 def _done(results: list[Result]) -> Future[list[Result]]:
@@ -131,10 +145,10 @@ def _done(results: list[Result]) -> Future[list[Result]]:
 
 
 def _awaited(
-    interval: Window, compared: Compared, future: Future[list[Result]]
+    interval: Window, compared: Compared, missed: list[Result], future: Future[list[Result]]
 ) -> tuple[Window, Compared, list[Result]]:
     try:
-        return interval, compared, future.result()
+        return interval, compared, [*missed, *future.result()]
     except BrokenProcessPool:
         raise SuiteError(
             f"a measuring process died at {interval} (out of memory?); what came before is kept: "

@@ -20,6 +20,7 @@ from driftline.domain import (
     digest,
 )
 from driftline.errors import DriftlineError, LogError
+from driftline.store.ledger import State
 from driftline.suites import drift, performance, quality, report
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
@@ -43,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a step measured, or the error that kept it from it."""
+    """What a step measured, or what kept it from it: an error, or nothing to compare with yet."""
 
     step: Step
     reference_id: str
@@ -51,6 +52,14 @@ class Result:
     rows: int | None = None
     coverage: float | None = None
     error: str = ""
+    not_evaluated: str = ""
+
+    @property
+    def state(self) -> State:
+        """How the ledger calls it."""
+        if self.error:
+            return State.FAILED
+        return State.NOT_EVALUATED if self.not_evaluated else State.DONE
 
 
 class Watch:

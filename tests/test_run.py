@@ -218,6 +218,20 @@ def test_labels_count_as_they_were_known(model: Any, store: Store) -> None:
     assert early["row_count"] < late["row_count"]
 
 
+def test_a_rerun_of_an_older_day_judges_what_that_day_knew(model: Any, store: Store) -> None:
+    monitor = model(*logs(), rules=[{"metric": "roc_auc", "window": "1d", "min": 0.99}])
+    watch(monitor, store, 6, 9)
+    before = contents(store)
+    (again,) = watch(monitor, store, 7, 8)
+    own = Window.ending("1d", START + 8 * DAY)
+    (verdict,) = (
+        v for v in again.verdicts if v.measurement.window == own and v.rule == "roc_auc-1d"
+    )
+    assert verdict.measurement.as_of == START + 8 * DAY
+    assert verdict.outcome is Outcome.NOT_EVALUATED  # too few labels by then
+    assert contents(store) == before
+
+
 def test_a_drift_fires_once_and_is_told_once(model: Any, store: Store, caplog: Any) -> None:
     monitor = model(*logs(drift_on=7), rules=[DRIFT])
     conclusions = watch(monitor, store, 5, 10)

@@ -193,10 +193,14 @@ def conclude(
     found: list[Verdict] = []
     past: dict[Window, Past] = {}
     for step in planned:
-        known = measurements.of_window(
-            connection, monitor.monitor, step.window, monitor.config_hash
+        measured = measurements.recorded(
+            connection,
+            monitor.monitor,
+            step.window,
+            step.suite,
+            step.as_of,
+            monitor.config_hash,
         )
-        measured = [m for m in known if m.suite is step.suite and m.as_of == step.as_of]
         if step.window not in past:
             past[step.window] = verdicts.outcomes(
                 connection,

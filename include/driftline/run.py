@@ -80,6 +80,10 @@ def run(
                     conclusion = pipeline.conclude(
                         connection, watch, compared, interval, as_of=as_of, run_id=run_id, page=page
                     )
+            for result in results:
+                trouble = result.error or result.not_evaluated
+                found = trouble or f"{len(result.measurements)} numbers"
+                log.info("%s of %s: %s", result.step.suite, result.step.window, found)
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page:
                 last = interval == todo[-1]

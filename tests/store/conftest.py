@@ -41,6 +41,13 @@ def measured(**changes: Any) -> Measurement:
     return Measurement(**given | changes)
 
 
+def read_back(connection: Connection, one: Measurement) -> list[Measurement]:
+    """Return the recording that a measurement belongs to."""
+    return measurements.recorded(
+        connection, one.monitor, one.window, one.suite, one.as_of, one.config_hash
+    )
+
+
 def record(connection: Connection, *found: Measurement, **changes: Any) -> None:
     """Replace the recording that the first measurement belongs to."""
     first = found[0]

@@ -16,7 +16,7 @@ from driftline.domain import Measurement, Outcome, Suite, Verdict, Window
 from driftline.errors import StoreError
 from driftline.store import Store, measurements, monitors, verdicts
 from driftline.store.tables import metadata
-from tests.store.conftest import MONDAY, NOON, RUN, contents, measured, record
+from tests.store.conftest import MONDAY, NOON, RUN, contents, measured, read_back, record
 
 RERUN = ("run_id", "recorded_at")  # "not part of 'a rerun changes nothing'"
 TUESDAY = Window.ending("1d", MONDAY.end + timedelta(days=1))
@@ -187,7 +187,7 @@ def test_numbers_come_back_as_they_were(store: Store) -> None:
     found = [measured(column_name=str(n), value=number) for n, number in enumerate(numbers)]
     put(store, *found)
     with store.read() as connection:
-        assert measurements.of_window(connection, "flights", MONDAY, "config-1") == found
+        assert read_back(connection, found[0]) == found
 
 
 def test_a_hundred_thousand_rows_are_few_statements(store: Store) -> None:
@@ -262,8 +262,6 @@ def test_the_view_shows_the_newest_as_of_of_each_number(store: Store) -> None:
     assert shown(store) == [("temp", 0.3, None), ("wind", 0.7, None)]
     with store.read() as connection:
         assert len(measurements.history(connection, "flights")) == 3
-        known = measurements.of_window(connection, "flights", MONDAY, "config-1")
-    assert {(m.column_name, m.value) for m in known} == {("temp", 0.3), ("wind", 0.7)}
 
 
 def test_a_verdict_on_what_was_known_before_is_not_shown(store: Store) -> None:
@@ -395,3 +393,12 @@ def test_monitors_are_known_by_their_last_run(store: Store) -> None:
     with store.read() as connection:
         assert monitors.current(connection, "flights") == "config-2"
         assert monitors.names(connection) == ["flights"]
+
+
+def test_a_recording_is_read_back_as_it_was_made(store):
+    early, late = measured(value=0.4), measured(value=0.5, as_of=MONDAY.end + LATER)
+    put(store, early)
+    put(store, late)
+    with store.read() as connection:
+        assert [read_back(connection, one) for one in (early, late)] == [[early], [late]]
+        assert read_back(connection, measured(config_hash="another")) == []

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 from driftline.errors import StoreError
 from driftline.store import Store, measurements
 from driftline.store.types import LONGEST, Utc, label, storable
-from tests.store.conftest import MONDAY, measured, record
+from tests.store.conftest import MONDAY, measured, read_back, record
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
 MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=ZONES)
@@ -85,7 +85,7 @@ def test_hostile_text_is_kept_in_both_databases(store: Store) -> None:
         record(connection, found, measured(column_name=hostile + "!"))
         record(connection, found, measured(column_name=hostile + "!"))
         rows = measurements.history(connection, "flights")
-        again = measurements.of_window(connection, "flights", MONDAY, "config-1")
+        again = read_back(connection, found)
         selected = measurements.history(connection, "flights", segment=f"origin={hostile}")
     assert len(rows) == len(again) == 2
     assert len(selected) == 1

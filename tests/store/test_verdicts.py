@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from driftline.domain import Measurement, Outcome, Suite, Verdict, Window
-from driftline.store import Store, measurements, verdicts
+from driftline.store import Store, verdicts
 from driftline.store.verdicts import REACH
-from tests.store.conftest import MONDAY, RUN, contents, measured, record
+from tests.store.conftest import MONDAY, RUN, contents, measured, read_back, record
 
 LATER = timedelta(days=1)
 
@@ -33,8 +33,8 @@ def say(store: Store, number: int, outcome: str, **changes: Any) -> None:
     """Record a measurement of this day, and what was said of it."""
     found = measured(**{"window": day(number), "as_of": day(number).end} | changes)
     with store.begin() as connection:
-        known = measurements.of_window(connection, "flights", found.window, found.config_hash)
-        others = [m for m in known if m.as_of == found.as_of and m.series != found.series]
+        known = read_back(connection, found)
+        others = [m for m in known if m.series != found.series]
         record(connection, found, *others)
     judge(store, verdict(found, outcome))
 

@@ -53,7 +53,8 @@ def main(verbose: bool) -> None:
     3 a verdict at or above --fail-on.
     """
     level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("driftline").setLevel(level)
 
 
 for _command in (init, lint, run, backfill, metrics, report, store, schema):

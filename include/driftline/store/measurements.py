@@ -27,7 +27,7 @@ _ORDER = ("window_start", "cadence", "suite", "metric", "column_name", "segment"
 
 def replace(
     connection: Connection,
-    recorded: Iterable[Measurement],
+    found: Iterable[Measurement],
     *,
     monitor: str,
     window: Window,
@@ -43,7 +43,7 @@ def replace(
     a verdict on a number that is still the same stays. Raises ValueError for a measurement of
     anything else, StoreError when two speak of the same number.
     """
-    found = list(recorded)
+    found = list(found)
     recording = (monitor, window, suite, utc(as_of), config_hash)
     for m in found:
         if (m.monitor, m.window, m.suite, m.as_of, m.config_hash) != recording:
@@ -60,12 +60,18 @@ def replace(
     connection.execute(delete(verdicts).where(_recording(verdicts, *recording), ~unchanged))
 
 
-def of_window(
-    connection: Connection, monitor: str, window: Window, config_hash: str
+def recorded(
+    connection: Connection,
+    monitor: str,
+    window: Window,
+    suite: Suite,
+    as_of: datetime,
+    config_hash: str,
 ) -> list[Measurement]:
-    """Return what is known by now of a window: the newest as_of of each number."""
-    rows = newest(monitor, window, config_hash).subquery()
-    asked = select(rows).order_by(*(rows.c[name] for name in MEASUREMENT))
+    """Return what `replace` wrote: one recording, even where more has become known since."""
+    own = measurements.c
+    recording = _recording(measurements, monitor, window, suite, utc(as_of), config_hash)
+    asked = select(measurements).where(recording).order_by(*(own[name] for name in MEASUREMENT))
     return [measurement_of(row) for row in connection.execute(asked).mappings()]
 
 

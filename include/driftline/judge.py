@@ -60,11 +60,16 @@ def selects(rule: Rule, series: Series) -> bool:
         and rule.window in (None, series.cadence)
         and rule.engine in (None, series.engine)
         and rule.baseline in (None, series.baseline)
-        and any(_matches(series.column_name, pattern) for pattern in rule.columns)
+        and is_about(rule, series.column_name)
         and _matches(series.segment, rule.segment)
         and _matches(series.model_version, rule.version)
         and _matches(series.detail, any_detail if rule.detail is None else rule.detail)
     )
+
+
+def is_about(rule: Rule, column: str) -> bool:
+    """Whether one of the rule's patterns fits a column's name."""
+    return any(_matches(column, pattern) for pattern in rule.columns)
 
 
 def broken(verdicts: Iterable[Verdict]) -> list[Broken]:

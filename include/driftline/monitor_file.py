@@ -144,6 +144,19 @@ def load(path: Path | str) -> Monitor:
     return monitor
 
 
+def placed(path: Path, said: str) -> Fault:
+    """Return a fault of words that begin with a key: `predictions.score: no column 'scor'`.
+
+    Words that begin with no key of the file are about all of it.
+    """
+    key, _, problem = said.partition(": ")
+    keys = [int(word) if word.isdigit() else word for word in key.split(".")]
+    source = _Source(path)
+    if keys[0] not in source.values:
+        return Fault(file=path, line=None, key="", problem=said)
+    return source.fault(keys, problem)
+
+
 def find(name: str, folders: Sequence[Path] | None = None) -> Monitor:
     """Read the monitor of this name, or the file at this path."""
     if name.endswith((".yaml", ".yml")) or os.sep in name:
@@ -198,6 +211,8 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | No
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
         child = node.value[key]
         return child.start_mark.line + 1, child
+    if isinstance(node, yaml.SequenceNode):
+        return next(filter(None, (_child(child, key) for child in node.value)), None)
     return None
 
 

@@ -5,8 +5,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import Self
 
+from driftline import metrics
 from driftline.config import DriftMethod, Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
 from driftline.domain import (
@@ -20,6 +22,7 @@ from driftline.domain import (
     digest,
 )
 from driftline.errors import DriftlineError, LogError
+from driftline.judge import is_about
 from driftline.store.ledger import State
 from driftline.suites import drift, performance, quality, report
 from driftline.suites.expectations import default_expectations
@@ -171,6 +174,18 @@ class Watch:
                 limit=self.monitor.drift.rows,
             )
         return self._reference_rows[key]
+
+    def idle_rules(self) -> list[str]:
+        """Return, in words, each rule of the file that is about columns that are not watched."""
+        logs = self.reference_logs
+        watched = [*logs.features(*(self.monitor.reference.window or (None, None))), *self._said()]
+        of_columns = {"null_share", *chain.from_iterable(metrics.DRIFT.values())}
+        return [
+            f"rules.{number}.columns: no column that is watched is like {', '.join(rule.columns)}; "
+            f"there are: {', '.join(watched)}"
+            for number, rule in enumerate(self.monitor.rules or ())
+            if rule.metric in of_columns and not any(is_about(rule, name) for name in watched)
+        ]
 
     # The measuring
 

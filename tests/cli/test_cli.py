@@ -149,16 +149,17 @@ def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "said", "where"),
     [
-        ("score: score", "score: scor", "did you mean 'score'"),
-        ("label: y", "label: yy", "yy"),
-        ("timestamp: ts", "timestamp: when", "when"),
-        ("/labels/", "/nowhere/", "nowhere"),
+        ("score: score", "score: scor", "predictions.score: no column 'scor'", "  score:"),
+        ("label: y", "label: yy", "labels.label: no column 'yy'", "  label:"),
+        ("timestamp: ts", "timestamp: when", "no column 'when'", "  timestamp: when"),
+        ("/labels/", "/nowhere/", "labels: ", "labels:"),
+        ("columns: x", "columns: xx", "no column that is watched is like xx", "- columns:"),
     ],
 )
 def test_lint_connect_compares_with_the_warehouse(
-    file: Path, old: str, new: str, said: str
+    file: Path, old: str, new: str, said: str, where: str
 ) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
@@ -167,6 +168,9 @@ def test_lint_connect_compares_with_the_warehouse(
     wrong = driftline("lint", file, "--connect")
     assert wrong.exit_code == 2
     assert said in wrong.output
+    lines = file.read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.startswith(where))
+    assert f"{file}:{line}: " in wrong.output
 
 
 def test_lint_knows_great_expectations_names(file: Path) -> None:

@@ -43,17 +43,17 @@ def lint(monitors: Sequence[str], connect: bool) -> None:
 
 
 def _problems(monitor: Monitor, connect: bool) -> list[str]:
-    problems: list[str] = []
+    said: list[str] = []
     if monitor.quality:
         from driftline.suites.quality import unknown_types
 
-        problems += [f"{monitor.path}: {problem}" for problem in unknown_types(monitor.quality)]
+        said += unknown_types(monitor.quality)
     if connect:
-        from driftline.warehouse import open_logs
+        from driftline.watch import Watch
 
-        with open_logs(monitor) as logs:
-            problems += [f"{monitor.path}: {fault}" for fault in logs.check()]
-    return problems
+        with Watch(monitor) as watch:
+            said += [str(fault) for fault in watch.logs.check()] or watch.idle_rules()
+    return [str(monitor_file.placed(monitor.path, words)) for words in said]
 
 
 @click.command()

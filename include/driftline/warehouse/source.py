@@ -110,7 +110,10 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
         name, bare = f"the query of {default}", where.query
     else:
         name, bare = f"{where.parquet}", _parquet(reader, str(where.parquet), folder)
-    columns = reader.columns(_relation(bare, {}, default))
+    try:
+        columns = reader.columns(_relation(bare, {}, default))
+    except LogError as error:
+        raise type(error)(f"{default}: {name}: {error}") from None
     return Source(
         name=name,
         relation=_relation(bare, columns, default),

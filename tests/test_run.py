@@ -264,6 +264,15 @@ def test_an_incident_is_resolved_when_the_data_are_mended(model: Any, store: Sto
         assert incidents.firing(connection, "model") == []
 
 
+def test_an_incident_ends_with_its_rule(model: Any, store: Store) -> None:
+    data = logs(drift_on=7)
+    watch(model(*data, rules=[DRIFT, {**DRIFT, "name": "other"}]), store, 6, 9)
+    (conclusion,) = watch(model(*data, rules=[DRIFT]), store, 9, 10)
+    assert [incident.rule for incident in conclusion.open] == ["psi-x-1d"]
+    with store.read() as connection:
+        assert [one.rule for one in incidents.firing(connection, "model")] == ["psi-x-1d"]
+
+
 def test_a_broken_column_inhibits_its_own_drift_only(model: Any, store: Store) -> None:
     predictions, labels = logs(drift_on=7)
     day = (predictions["ts"].to_numpy() - np.datetime64("2024-01-01")) // np.timedelta64(1, "D")

@@ -8,7 +8,7 @@
 import logging
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -217,6 +217,8 @@ def conclude(
         evidence = replace(evidence, broken=(*evidence.broken, *broken(judged)))
         verdicts.replace(connection, judged, judged=measured, run_id=run_id, recorded_at=now)
         found += judged
+    covered = {(str(step.suite), step.window.cadence) for step in planned}
+    _close_orphans(connection, monitor, rules, interval, covered)
     alive = _keep_incidents(connection, monitor, rules, interval, found)
     told = page and _tell(connection, monitor, interval, rules, alive, found, before, now)
     return Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told)
@@ -245,6 +247,23 @@ def _baselines(reference: Reference) -> Baselines:
     nulls = {("null_share", c, ""): statistics.null_share(c) for c in statistics.columns}
     performance = {(metric, "", detail): v for (metric, detail), v in reference.performance.items()}
     return {key: value for key, value in nulls.items() if value is not None} | performance
+
+
+def _close_orphans(
+    connection: Connection,
+    monitor: Monitor,
+    rules: Sequence[Rule],
+    interval: Window,
+    covered: Collection[tuple[str, str]],
+) -> None:
+    """Resolve the open incidents of rules that are gone, as far as this run covers their series."""
+    orphans = [
+        replace(incident, resolved=interval.end)
+        for incident in incident_table.firing(connection, monitor.monitor)
+        if (incident.series.suite, incident.series.cadence) in covered
+        and not any(r.name == incident.rule and selects(r, incident.series) for r in rules)
+    ]
+    incident_table.save(connection, orphans)
 
 
 def _keep_incidents(

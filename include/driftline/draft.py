@@ -20,6 +20,7 @@ _TIMES = (
 _LABEL_TIMES = (r"labell?ed_at|label_time(stamp)?|observed_at|arrived_at", *_TIMES)
 _IDS = (r"(request|prediction|inference|event)_id", r"id|uuid", r".*_id")
 _SCORES = (r"score|prob(ability)?|proba|y_score", r".*_(score|prob|proba|probability)", r"p(_\w+)?")
+_CLASS_SCORE = re.compile(r"(?:p|prob|proba|probability|score)_(\w+)", re.IGNORECASE)
 _PREDICTIONS = (r"prediction|predicted|pred|y_pred|y_hat|yhat", r"predicted_\w+|.*_pred(iction)?")
 _LABELS = (r"label|target|y|y_true|outcome|actual|(ground_)?truth", r"is_\w+")
 _VERSIONS = (r"model_version", r"version")
@@ -38,7 +39,8 @@ class Guess:
     task: str
     timestamp: str
     id: str | None
-    score: str | None
+    score: str | Mapping[str, str] | None
+    """The column of P(positive), or of each class; None where no score is logged."""
     prediction: str | None
     version: str | None
     latency_ms: str | None
@@ -61,6 +63,7 @@ def guess(
         raise InputError(f"no column looks like the prediction's time: {', '.join(columns)}")
     rest = [name for name in columns if name != timestamp]
     score, prediction = _like(_SCORES, rest), _like(_PREDICTIONS, rest)
+    classes = {m[1]: name for name in rest if (m := _CLASS_SCORE.fullmatch(_last(name)))}
     if score is None and prediction is None:
         raise InputError(
             "no column looks like a score or a prediction, such as probability or prediction: "
@@ -68,7 +71,9 @@ def guess(
         )
     if task is None:
         numeric = prediction is not None and _FLOAT.search(columns[prediction])
-        task = "binary" if score else "regression" if numeric else "multiclass"
+        several = len(classes) > 1 and not numeric
+        task = "multiclass" if several else "binary" if score else ""
+        task = task or ("regression" if numeric else "multiclass")
     id_column = _like(_IDS, rest)
     label_id = id_column if id_column in label_columns else _like(_IDS, label_columns)
     label_timestamp = _like(_LABEL_TIMES, label_columns)
@@ -78,7 +83,7 @@ def guess(
         task=task,
         timestamp=timestamp,
         id=id_column,
-        score=None if task == "regression" else score,
+        score={"binary": score, "multiclass": classes or None}.get(task),
         prediction=prediction or (score if task == "regression" else None),
         version=_like(_VERSIONS, rest),
         latency_ms=_like(_LATENCIES, rest),
@@ -140,9 +145,13 @@ def _like(patterns: Iterable[str], names: Iterable[str]) -> str | None:
         name
         for pattern in patterns
         for name in names
-        if re.fullmatch(pattern, name.rpartition(".")[2], re.IGNORECASE)
+        if re.fullmatch(pattern, _last(name), re.IGNORECASE)
     )
     return next(found, None)
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _written(values: Mapping[str, Any]) -> dict[str, Any]:

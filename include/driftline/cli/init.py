@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 from rich.markup import escape
 
 from driftline import draft
@@ -117,6 +118,10 @@ def _outline(
 
 
 def _monitor(file: dict[str, object], folder: Path) -> Monitor:
-    monitor = Monitor.model_validate(file)
+    try:
+        monitor = Monitor.model_validate(file)
+    except ValidationError as error:
+        said = "; ".join(details["msg"] for details in error.errors())
+        raise InputError(f"what the columns seem to be makes no monitor file: {said}") from None
     monitor._path = folder / "monitor.yaml"
     return monitor

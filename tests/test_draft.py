@@ -1,0 +1,65 @@
+"""What is guessed from the names and types of columns, on tables as people name them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from driftline.draft import guess, reference_window
+from driftline.errors import InputError
+
+TIME, TEXT, REAL, WHOLE = "TIMESTAMP", "VARCHAR", "DOUBLE", "BIGINT"
+
+
+def test_a_binary_log_with_a_table_of_labels() -> None:
+    log = {"request_id": TEXT, "predicted_at": TIME, "probability": REAL, "model_version": TEXT}
+    labels = {"request_id": TEXT, "labelled_at": TIME, "churned": WHOLE}
+    found = guess(log, labels)
+    assert (found.task, found.timestamp, found.id) == ("binary", "predicted_at", "request_id")
+    assert (found.score, found.version) == ("probability", "model_version")
+    assert (found.label, found.label_timestamp) == ("churned", "labelled_at")
+
+
+def test_a_label_in_the_predictions_row() -> None:
+    found = guess({"id": WHOLE, "ts": TIME, "y_score": REAL, "y_true": WHOLE}, {})
+    assert (found.label, found.label_id) == ("y_true", None)
+
+
+def test_a_score_for_each_class() -> None:
+    log = {"ts": TIME, "p_stay": REAL, "p_leave": REAL, "p_pause": REAL, "pred": TEXT}
+    found = guess(log, {})
+    assert (found.task, found.prediction) == ("multiclass", "pred")
+    assert found.score == {"stay": "p_stay", "leave": "p_leave", "pause": "p_pause"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"), [(REAL, "regression"), ("NUMERIC(10, 2)", "regression"), (TEXT, "multiclass")]
+)
+def test_a_prediction_without_a_score(kind: str, task: str) -> None:
+    found = guess({"event_time": TIME, "predicted": kind}, {})
+    assert (found.task, found.score, found.prediction) == (task, None, "predicted")
+
+
+def test_a_task_that_is_given_decides() -> None:
+    found = guess({"ts": TIME, "score": REAL}, {}, "regression")
+    assert (found.score, found.prediction) == (None, "score")
+
+
+def test_structs_are_looked_into() -> None:
+    found = guess({"meta.id": TEXT, "meta.ts": TIME, "outputs.probability": REAL}, {})
+    assert (found.timestamp, found.score) == ("meta.ts", "outputs.probability")
+
+
+@pytest.mark.parametrize("columns", [{"a": REAL}, {"ts": TIME, "a": REAL}])
+def test_without_a_time_or_a_score_there_is_no_guess(columns: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="no column looks like"):
+        guess(columns, {})
+
+
+@pytest.mark.parametrize(("days", "taken"), [(1, 1), (10, 5), (300, 28)])
+def test_the_reference_is_the_first_half_or_four_weeks(days: int, taken: int) -> None:
+    first = datetime(2024, 1, 1, 5, tzinfo=UTC)
+    start, end = reference_window(
+        first, datetime.fromtimestamp(first.timestamp() + days * 86400, UTC)
+    )
+    assert start == datetime(2024, 1, 1, tzinfo=UTC)
+    assert (end - start).days == taken

@@ -1,6 +1,6 @@
 """What is guessed from the names and types of columns, on tables as people name them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 

@@ -151,11 +151,6 @@ class Conclusion:
         """The incidents that fired at the end of this interval."""
         return tuple(incident for incident in self.open if incident.fired == self.interval.end)
 
-    @property
-    def firing(self) -> tuple[Verdict, ...]:
-        """The verdicts of rules that have failed long enough."""
-        return tuple(verdict for verdict in self.verdicts if verdict.firing)
-
 
 def conclude(
     connection: Connection,
@@ -209,7 +204,7 @@ def conclude(
                 cadence=step.window.cadence,
                 before=step.window.start,
                 config_hash=monitor.config_hash,
-                limit=max(rule.in_a_row for rule in rules),
+                limit=max((rule.in_a_row for rule in rules), default=1),
             )
         baselines = _baselines(compared[step.window])
         known_before = replace(evidence, past=past[step.window], baselines=baselines)
@@ -290,6 +285,8 @@ def _keep_incidents(
             if verdict.measurement.window.cadence == cadence
             and (verdict.outcome.failed or subject in before)
         }
+        if not touched:
+            continue
         history = verdicts.history(
             connection,
             monitor.monitor,

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from driftline.connections import Connections, resolve, shown, without_secrets
 from driftline.errors import InputError, MissingExtra, StoreError, StoreNotReady, UnknownConnection
+from driftline.home import home
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -44,8 +44,7 @@ def store_url(store: str | None, *, folder: Path, connections: Connections) -> U
     except UnknownConnection:
         if store:
             raise
-        home = Path(os.environ.get("DRIFTLINE_HOME") or "~/.driftline").expanduser()
-        return URL.create("sqlite", database=str(home / "driftline.db"))
+        return URL.create("sqlite", database=str(home() / "driftline.db"))
     return _checked(url)
 
 

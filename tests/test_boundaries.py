@@ -19,8 +19,9 @@ LEVELS = [
     {"warehouse", "store"},
     {"suites"},
     {"alerts", "retraining", "watch"},
-    {"pipeline"},
-    {"run"},
+    {"pipeline", "reports"},
+    {"conclusion"},
+    {"run", "tasks"},
     {"cli", "orchestration"},
 ]
 """A room imports from rooms above it, and from itself."""

@@ -17,9 +17,9 @@ from sklearn import metrics as sk
 from sqlalchemy import URL, make_url, select
 
 from driftline import monitor_file
+from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.domain import Outcome, Suite, Window
-from driftline.pipeline import Conclusion
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
 from tests.models import DAY, START, logs, parts

@@ -340,4 +340,6 @@ class Reference:
     end: datetime | None
     statistics: WindowStatistics
     daily_rows: tuple[int, ...] = ()
+    model_version: str = ""
+    """The champion with whose promotion it came; '' for the reference of the file."""
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)

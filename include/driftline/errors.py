@@ -12,6 +12,8 @@ DriftlineError
 ├── WarehouseError            the warehouse failed to answer; a retry may help
 ├── StoreError                the store failed to answer; a retry may help
 │   └── StoreNotReady         its tables are missing or old; names the command that helps
+├── WindowClaimed             another run is measuring this window; a retry will help
+├── StepFailed                steps of a run failed; the ledger holds each with its error
 ├── SuiteError                an engine (Great Expectations, Evidently) failed on a window
 └── DeliveryError             a channel did not take a message; a retry may help
 """
@@ -101,6 +103,14 @@ class StoreError(DriftlineError):
 
 class StoreNotReady(StoreError):
     """The store's tables are missing or old."""
+
+
+class WindowClaimed(DriftlineError):
+    """Another run is measuring this window just now."""
+
+
+class StepFailed(DriftlineError):
+    """Steps of a run failed; what each met stands in the ledger."""
 
 
 class SuiteError(DriftlineError):

@@ -5,7 +5,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -14,19 +14,18 @@ from datetime import datetime
 from multiprocessing import get_context, parent_process, util
 from multiprocessing.connection import wait
 
-from driftline import pipeline
+from driftline import pipeline, reports
 from driftline.alerts.delivery import deliver
+from driftline.conclusion import Conclusion, conclude
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
-from driftline.domain import Reference, Suite, Window, intervals
-from driftline.errors import DriftlineError, LogError, SuiteError, WarehouseError
-from driftline.pipeline import Conclusion
+from driftline.domain import Suite, Window, intervals
+from driftline.errors import DriftlineError, SuiteError
+from driftline.pipeline import Compared
 from driftline.store import Store, ledger
 from driftline.watch import Result, Step, Watch
 
 log = logging.getLogger(__name__)
-
-Compared = Mapping[Window, Reference]
 
 
 def planned(
@@ -71,14 +70,23 @@ def run(
     with ExitStack() as opened:
         watch = opened.enter_context(Watch(monitor, connections))
         measured = _measured(watch, todo, store, connections, as_of, jobs, opened)
+        coming = set(todo)
         for interval, compared, results in measured:
+            coming.discard(interval)
             run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
             with store.begin(monitor.monitor) as connection:
                 pipeline.record(connection, monitor, results, run_id)
                 conclusion = Conclusion(interval=interval, verdicts=(), open={})
                 if compared:
-                    conclusion = pipeline.conclude(
-                        connection, watch, compared, interval, as_of=as_of, run_id=run_id, page=page
+                    conclusion = conclude(
+                        connection,
+                        watch,
+                        compared,
+                        interval,
+                        as_of=as_of,
+                        run_id=run_id,
+                        page=page,
+                        coming=coming,
                     )
             for result in results:
                 trouble = result.error or result.not_evaluated
@@ -87,7 +95,7 @@ def run(
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page:
                 last = interval == todo[-1]
-                errors += _reports(store, watch, compared, results, conclusion, day=last)
+                errors += _reports(store, watch, compared, results, interval, day=last)
                 errors += deliver(store)
             yield replace(conclusion, errors=tuple(errors))
 
@@ -111,7 +119,7 @@ def _measured(
     ahead: deque[tuple[Window, Compared, list[Result], Future[list[Result]]]] = deque()
     for interval in todo:
         steps = pipeline.steps(watch.monitor, interval, as_of)
-        compared, missed = _references(store, watch, steps)
+        compared, missed = pipeline.references_of(store, watch, steps)
         ready = [step for step in steps if step.window in compared]
         if alone:
             future = _done([watch.measure(step, compared[step.window]) for step in ready])
@@ -122,24 +130,6 @@ def _measured(
             yield _awaited(*ahead.popleft())
     while ahead:
         yield _awaited(*ahead.popleft())
-
-
-def _references(store: Store, watch: Watch, steps: Sequence[Step]) -> tuple[Compared, list[Result]]:
-    """Return the references of the steps' windows, and what came of the steps without one."""
-    compared: dict[Window, Reference] = {}
-    missed: list[Result] = []
-    for step in steps:
-        if step.window in compared:
-            continue
-        try:
-            compared |= pipeline.references_of(store, watch, [step])
-        except WarehouseError as error:
-            missed.append(Result(step=step, reference_id="", error=str(error)))
-        except LogError as error:
-            if watch.monitor.reference.previous is None:
-                raise  # the file is wrong; a sliding past may only not have begun yet
-            missed.append(Result(step=step, reference_id="", not_evaluated=str(error)))
-    return compared, missed
 
 
 def _done(results: list[Result]) -> Future[list[Result]]:
@@ -187,20 +177,18 @@ def _reports(
     watch: Watch,
     compared: Compared,
     results: Sequence[Result],
-    conclusion: Conclusion,
+    interval: Window,
     *,
     day: bool,
 ) -> list[str]:
     """Make the HTML reports that this run owes; return what went wrong."""
-    owed = {conclusion.open[incident].measurement.window for incident in conclusion.opened}
-    if day:
-        owed.add(conclusion.interval)
+    owed = reports.owed(store, watch.monitor, interval.end) | ({interval} if day else set())
     errors = []
     for result in results:
         step = result.step
         if step.suite is Suite.DRIFT and step.window in owed and result.rows:
             try:
-                pipeline.write_report(store, watch, compared[step.window], step)
+                reports.write_report(store, watch, compared[step.window], step)
             except (DriftlineError, OSError) as error:
                 errors.append(f"report of {step.window}: {error}")
     return errors

@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from driftline import monitor_file, store
+from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.connections import from_environment
 from driftline.domain import Window
 from driftline.home import artifact
-from driftline.pipeline import REPORT, Conclusion
+from driftline.reports import REPORT
 from driftline.run import planned, run
 from flights.demo import prepare
 from flights.slack import SlackReceiver

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
-from rich.markup import escape
 
 from driftline.config import Monitor
 from driftline.connections import from_environment
@@ -79,9 +77,5 @@ def open_store(monitor: Monitor) -> "Iterator[Store]":
     """Open a monitor's store; a SQLite file that is not there yet is made."""
     from driftline import store as stores
 
-    url = stores.store_url(monitor.store, folder=monitor.folder, connections=from_environment)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        stores.upgrade(url)
-        err.print(f"made the store {escape(str(url.database))}", soft_wrap=True, highlight=False)
-    with stores.Store.open(url) as opened:
+    with stores.open_store(monitor, from_environment) as opened:
         yield opened

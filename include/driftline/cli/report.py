@@ -7,7 +7,7 @@ import click
 from driftline import monitor_file
 from driftline.cli.console import Time, as_of_option, open_store
 from driftline.domain import Suite, Window
-from driftline.errors import InputError
+from driftline.errors import InputError, WarehouseError
 
 
 @click.command()
@@ -20,7 +20,7 @@ def report(monitor: str, window: str, end: datetime | None, as_of: datetime | No
 
     It shows drift and performance by Evidently, on the rows that the window's numbers came from.
     """
-    from driftline import pipeline
+    from driftline import pipeline, reports
     from driftline.store import ledger
     from driftline.watch import Step, Watch
 
@@ -40,6 +40,8 @@ def report(monitor: str, window: str, end: datetime | None, as_of: datetime | No
         except ValueError as error:
             raise InputError(str(error)) from None
         step = Step(suite=Suite.DRIFT, window=chosen, as_of=as_of or end)
-        compared = pipeline.references_of(store, watch, [step])
-        path = pipeline.write_report(store, watch, compared[chosen], step)
+        compared, missed = pipeline.references_of(store, watch, [step])
+        for result in missed:
+            raise WarehouseError(result.error or result.not_evaluated)
+        path = reports.write_report(store, watch, compared[chosen], step)
     click.echo(path)

@@ -27,7 +27,7 @@ from driftline.domain import DAY, Outcome, Window, floor
 from driftline.errors import InputError
 
 if TYPE_CHECKING:
-    from driftline.pipeline import Conclusion
+    from driftline.conclusion import Conclusion
 
 
 @click.command()
@@ -141,7 +141,7 @@ def _shown(conclusions: "Iterator[Conclusion]", todo: Sequence[Window]) -> "Iter
 
 def _summary(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
     from driftline.home import artifact
-    from driftline.pipeline import REPORT
+    from driftline.reports import REPORT
 
     last = conclusions[-1]
     verdicts = [verdict for conclusion in conclusions for verdict in conclusion.verdicts]

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from driftline.config import Monitor
 from driftline.connections import Connections, resolve, shown, without_secrets
 from driftline.errors import InputError, MissingExtra, StoreError, StoreNotReady, UnknownConnection
 from driftline.home import home
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+log = logging.getLogger(__name__)
 
 HEAD = "0001"
 """The migration that this code was written for; a test holds it to the newest one."""
@@ -103,6 +107,17 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def open_store(monitor: Monitor, connections: Connections) -> Iterator[Store]:
+    """Open a monitor's store; a SQLite file that is not there yet is made, with a log line."""
+    url = store_url(monitor.store, folder=monitor.folder, connections=connections)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        upgrade(url)
+        log.warning("made the store %s", url.database)
+    with Store.open(url) as opened:
+        yield opened
 
 
 def lock(connection: Connection, monitor: str) -> None:

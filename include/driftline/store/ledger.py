@@ -2,23 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
 from driftline.domain import Suite, Window
+from driftline.errors import WindowClaimed
 from driftline.store.engine import lock
 from driftline.store.rows import upsert, window_of, window_row
 from driftline.store.tables import windows
 
 
 class State(StrEnum):
-    """How the processing of a window ended."""
+    """How the processing of a window ended, or that a run is at it."""
 
     DONE = "done"
     FAILED = "failed"
     NOT_EVALUATED = "not_evaluated"
+    CLAIMED = "claimed"
+
+
+STALE = timedelta(hours=1)
+"""A claim that is older was left by a run that died."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,38 @@ def mark(
     for monitor in sorted({str(row["monitor"]) for row in rows}):
         lock(connection, monitor)
     upsert(connection, windows, rows)
+
+
+def claim(connection: Connection, entries: Iterable[Entry], *, run_id: str, now: datetime) -> None:
+    """Mark entries, which are of state `claimed`, as being processed by this run.
+
+    A run may claim again what it holds (a retry), and what another has held for longer than
+    `STALE`. Raises WindowClaimed when another run holds one of them.
+    """
+    taken = list(entries)
+    own = windows.c
+    for entry in taken:
+        lock(connection, entry.monitor)
+        held = connection.execute(
+            select(own.run_id, own.recorded_at).where(
+                own.monitor == entry.monitor,
+                own.cadence == entry.window.cadence,
+                own.window_start == entry.window.start,
+                own.suite == entry.suite.value,
+                own.as_of == entry.as_of,
+                own.config_hash == entry.config_hash,
+                own.state == State.CLAIMED.value,
+                own.run_id != run_id,
+                own.recorded_at > now - STALE,
+            )
+        ).first()
+        if held:
+            raise WindowClaimed(
+                f"{entry.suite} of {entry.window} is being measured by {held.run_id} since "
+                f"{held.recorded_at:%F %H:%M:%S} UTC; it is free again when that run has ended, or "
+                f"{STALE} after that"
+            )
+    mark(connection, taken, run_id=run_id, recorded_at=now)
 
 
 def of(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select
 
 from driftline.domain import (
     HOUR,
@@ -18,8 +18,9 @@ from driftline.domain import (
 )
 from driftline.store.engine import lock
 from driftline.store.measurements import newest
-from driftline.store.rows import key, measurement_of, row_of, same, series_of, window_of
+from driftline.store.rows import Row, key, measurement_of, row_of, same, series_of, window_of
 from driftline.store.tables import MEASUREMENT, NUMBER, verdicts
+from driftline.store.types import label, storable
 
 History = dict[tuple[str, Series], list[tuple[datetime, Outcome]]]
 """By rule and series: the ends of the judged windows and what was said, oldest first."""
@@ -32,10 +33,11 @@ def replace(
     judged: Sequence[Measurement],
     run_id: str,
     recorded_at: datetime,
-) -> None:
+) -> bool:
     """Make these all verdicts on the measurements that were judged, whichever rules there were.
 
-    Raises ValueError for a verdict on something else.
+    Returns whether that changed anything; verdicts that say what they said stay untouched. Raises
+    ValueError for a verdict on something else.
     """
     rows = [row_of(measurement) for measurement in judged]
     verdict_rows = [_row(verdict, run_id, recorded_at) for verdict in found]
@@ -44,13 +46,76 @@ def replace(
         if tuple(row[name] for name in MEASUREMENT) not in known:
             raise ValueError(f"{row['rule']} speaks of {row['metric']}, which was not judged")
     if not rows:
-        return
+        return False
     for monitor in sorted({row["monitor"] for row in rows}):
         lock(connection, monitor)
+    before = _said(connection, rows)
+    after = {_subject(row): _says(row) for row in verdict_rows}
+    if before == after:
+        return False
     judged_before = delete(verdicts).where(same(verdicts, MEASUREMENT))
     connection.execute(judged_before, [key(row, MEASUREMENT) for row in rows])
     if verdict_rows:
         connection.execute(insert(verdicts), verdict_rows)
+    return True
+
+
+_SAYS = ("verdict", "reason", "streak", "firing")
+
+
+def _subject(row: Row) -> tuple[object, ...]:
+    named = (row[name] for name in ("rule", *MEASUREMENT))
+    return tuple(label(value) if isinstance(value, str) else value for value in named)
+
+
+def _says(row: Row) -> tuple[object, ...]:
+    return tuple(storable(v) if isinstance(v, str) else v for v in (row[name] for name in _SAYS))
+
+
+def _said(connection: Connection, judged: Sequence[Row]) -> dict[tuple[object, ...], object]:
+    """Return by rule and measurement what is said of these measurements by now."""
+    own = verdicts.c
+    shared = ("monitor", "cadence", "window_start", "suite", "as_of", "config_hash")
+    known = {_subject({**row, "rule": ""})[1:] for row in judged}
+    said: dict[tuple[object, ...], object] = {}
+    for one in {tuple(row[name] for name in shared) for row in judged}:
+        asked = select(verdicts).where(
+            *(own[name] == value for name, value in zip(shared, one, strict=True))
+        )
+        said |= {_subject(row): _says(row) for row in connection.execute(asked).mappings()}
+    return {subject: words for subject, words in said.items() if subject[1:] in known}
+
+
+def judged_after(
+    connection: Connection,
+    monitor: str,
+    interval: Window,
+    config_hash: str,
+    *,
+    longest: timedelta,
+) -> list[Window]:
+    """Return the hours and days that end later than this interval and were judged, in order.
+
+    A run judges windows, at most `longest`, that end with its interval; of an hour and a day that
+    end together the hour comes first.
+    """
+    own = verdicts.c
+    later = own.window_end > interval.end
+    if interval.cadence == "1h":
+        later = or_(later, and_(own.window_end == interval.end, own.cadence != "1h"))
+    asked = (
+        select(own.window_end, own.cadence)
+        .distinct()
+        .where(
+            own.monitor == monitor,
+            own.config_hash == config_hash,
+            own.window_start >= interval.end - longest,
+            own.as_of == own.window_end,
+            later,
+        )
+    )
+    ends = {(row.window_end, row.cadence != "1h") for row in connection.execute(asked)}
+    return [Window.ending("1d" if daily else "1h", end) for end, daily in sorted(ends)]
 
 
 def of_window(
@@ -147,19 +212,22 @@ def outcomes(
     before: datetime,
     config_hash: str,
     limit: int,
+    after: datetime | None = None,
 ) -> dict[tuple[str, Series], list[Outcome]]:
     """Return the last `limit` outcomes of each rule and series, oldest first, for counting `for`.
 
-    Of windows that start before the given moment and could be evaluated; see `history`.
+    Of windows that start before the given moment (and at or `after` another) and could be
+    evaluated; see `history`.
     """
     step = min(cadence_length(cadence), 24 * HOUR)  # windows of days end at every midnight
+    start = before - max(limit * REACH * step, timedelta(days=3))
     past = history(
         connection,
         monitor,
         rules,
         cadence=cadence,
         config_hash=config_hash,
-        start=before - max(limit * REACH * step, timedelta(days=3)),
+        start=max(start, after) if after else start,
         before=before,
         limit=limit,
     )

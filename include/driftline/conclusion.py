@@ -1,0 +1,295 @@
+"""The flow's second half, in one transaction: judge, keep incidents, put the message aside."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from driftline.alerts import delivery
+from driftline.alerts.incidents import incidents
+from driftline.alerts.notice import notice
+from driftline.config import Monitor, Rule
+from driftline.domain import (
+    Incident,
+    Outcome,
+    Reference,
+    Series,
+    Suite,
+    Verdict,
+    Window,
+    cadence_length,
+    digest,
+)
+from driftline.judge import Baselines, Broken, Evidence, Past, broken, judge, selects
+from driftline.pipeline import Compared, kept, steps
+from driftline.reports import places
+from driftline.rules import rules_of
+from driftline.store import incidents as incident_table
+from driftline.store import measurements, outbox, verdicts
+from driftline.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What a run came to: its verdicts, the incidents still open, and whether it spoke of them."""
+
+    interval: Window
+    verdicts: tuple[Verdict, ...]
+    open: Mapping[Incident, Verdict]
+    """The incidents that these verdicts keep open, with the newest verdict of each."""
+    errors: tuple[str, ...] = ()
+    told: bool = False
+
+    @property
+    def opened(self) -> tuple[Incident, ...]:
+        """The incidents that fired at the end of this interval."""
+        return tuple(incident for incident in self.open if incident.fired == self.interval.end)
+
+
+def conclude(
+    connection: Connection,
+    watch: Watch,
+    compared: Compared,
+    interval: Window,
+    *,
+    as_of: datetime | None = None,
+    run_id: str,
+    page: bool,
+    coming: Collection[Window] = (),
+) -> Conclusion:
+    """Judge what the run of this interval recorded; write verdicts, incidents and the message.
+
+    `compared` is the reference of each of its windows that has one. All of it belongs to the
+    caller's transaction. With `page` off (a backfill) incidents are recorded and nobody is told;
+    the next live run that still fails tells it.
+
+    Where later intervals were judged before this one, they are judged again as far as this one
+    bears on them: in whatever order runs end, what they say is what they say in the order of time.
+    Those that are `coming` anyway are left to their turn.
+    """
+    own, changed = _conclude(connection, watch, compared, interval, as_of, run_id, page)
+    monitor = watch.monitor
+    longest = max(cadence_length(cadence) for cadence in (*monitor.windows, "1d"))
+    moved = {"1h": False, "1d": False, interval.cadence: changed}
+    for later in verdicts.judged_after(
+        connection, monitor.monitor, interval, monitor.config_hash, longest=longest
+    ):
+        if later in coming:
+            continue
+        if later.end > interval.end + longest and not any(moved.values()):
+            break
+        windows = {step.window for step in steps(monitor, later)}
+        known = {window: kept(connection, watch, window) for window in windows}
+        there = {window: reference for window, reference in known.items() if reference}
+        _, moved[later.cadence] = _conclude(connection, watch, there, later, None, run_id, page)
+    return own
+
+
+def _conclude(
+    connection: Connection,
+    watch: Watch,
+    compared: Compared,
+    interval: Window,
+    as_of: datetime | None,
+    run_id: str,
+    page: bool,
+) -> tuple[Conclusion, bool]:
+    """Conclude one interval; return also whether any verdict is another than it was before."""
+    monitor = watch.monitor
+    planned = [step for step in steps(monitor, interval, as_of) if step.window in compared]
+    now = datetime.now(UTC)
+    expected = [
+        expectation
+        for step in planned
+        if step.suite is Suite.QUALITY
+        for expectation in watch.default_expectations(compared[step.window], step.window)
+    ]
+    rules = rules_of(monitor, expected)
+    before = _broken_before(connection, monitor, interval)
+    evidence = Evidence(
+        broken=before,
+        log_start=watch.log_start,
+        min_coverage=monitor.labels.min_coverage if monitor.labels else 0.0,
+        maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
+    )
+    found: list[Verdict] = []
+    changed = False
+    past: dict[Window, Past] = {}
+    for step in planned:
+        measured = measurements.recorded(
+            connection,
+            monitor.monitor,
+            step.window,
+            step.suite,
+            step.as_of,
+            monitor.config_hash,
+        )
+        if step.window not in past:
+            past[step.window] = verdicts.outcomes(
+                connection,
+                monitor.monitor,
+                {rule.name for rule in rules},
+                cadence=step.window.cadence,
+                after=_begins_anew(compared[step.window]),
+                before=step.window.start,
+                config_hash=monitor.config_hash,
+                limit=max((rule.in_a_row for rule in rules), default=1),
+            )
+        baselines = _baselines(compared[step.window])
+        known_before = replace(evidence, past=past[step.window], baselines=baselines)
+        judged = judge(rules, measured, known_before)
+        evidence = replace(evidence, broken=(*evidence.broken, *broken(judged)))
+        changed |= verdicts.replace(
+            connection, judged, judged=measured, run_id=run_id, recorded_at=now
+        )
+        found += judged
+    covered = {(str(step.suite), step.window.cadence) for step in planned}
+    _close_orphans(connection, monitor, rules, interval, covered)
+    alive = _keep_incidents(connection, monitor, rules, interval, found)
+    told = page and _tell(connection, monitor, interval, rules, alive, found, before, now)
+    return Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told), changed
+
+
+def _begins_anew(reference: Reference) -> datetime | None:
+    """Return since when windows in a row count: the promotion that this reference came with."""
+    return reference.valid_from if reference.model_version else None
+
+
+def _broken_before(connection: Connection, monitor: Monitor, interval: Window) -> list[Broken]:
+    """Return the critical quality failures of earlier windows that longer windows still hold."""
+    horizon = max(cadence_length(cadence) for cadence in monitor.windows)
+    failures = verdicts.failures(
+        connection,
+        monitor.monitor,
+        suite=Suite.QUALITY,
+        outcome=Outcome.CRITICAL,
+        config_hash=monitor.config_hash,
+        start=interval.end - horizon,
+        end=interval.start,
+    )
+    return [
+        Broken(column=series.column_name, window=window, rule=rule)
+        for rule, series, window in failures
+    ]
+
+
+def _baselines(reference: Reference) -> Baselines:
+    statistics = reference.statistics
+    nulls = {("null_share", c, ""): statistics.null_share(c) for c in statistics.columns}
+    performance = {(metric, "", detail): v for (metric, detail), v in reference.performance.items()}
+    return {key: value for key, value in nulls.items() if value is not None} | performance
+
+
+def _close_orphans(
+    connection: Connection,
+    monitor: Monitor,
+    rules: Sequence[Rule],
+    interval: Window,
+    covered: Collection[tuple[str, str]],
+) -> None:
+    """Resolve the open incidents of rules that are gone, as far as this run covers their series."""
+    orphans = [
+        replace(incident, resolved=interval.end)
+        for incident in incident_table.firing(connection, monitor.monitor)
+        if (incident.series.suite, incident.series.cadence) in covered
+        and not any(r.name == incident.rule and selects(r, incident.series) for r in rules)
+    ]
+    incident_table.save(connection, orphans)
+
+
+def _keep_incidents(
+    connection: Connection,
+    monitor: Monitor,
+    rules: Sequence[Rule],
+    interval: Window,
+    found: Sequence[Verdict],
+) -> dict[Incident, Verdict]:
+    """Bring the incidents of every series that fails, or was failing, up to date.
+
+    Returns those that stay open, each with the newest verdict of this run that keeps it so.
+    """
+    newest: dict[tuple[str, Series], Verdict] = {}
+    for verdict in sorted(found, key=lambda verdict: verdict.measurement.window.end):
+        newest[verdict.rule, verdict.measurement.series] = verdict
+    before = {(i.rule, i.series): i for i in incident_table.firing(connection, monitor.monitor)}
+    unpaged = {i.id for i in incident_table.unpaged(connection, monitor.monitor)}
+    alive: dict[Incident, Verdict] = {}
+    for cadence in monitor.windows:
+        touched = {
+            subject: verdict
+            for subject, verdict in newest.items()
+            if verdict.measurement.window.cadence == cadence
+            and (verdict.outcome.failed or subject in before)
+        }
+        if not touched:
+            continue
+        history = verdicts.history(
+            connection,
+            monitor.monitor,
+            {name for name, _ in touched},
+            cadence=cadence,
+            config_hash=monitor.config_hash,
+        )
+        for (name, series), verdict in touched.items():
+            rule = next(rule for rule in rules if rule.name == name and selects(rule, series))
+            said = history.get((name, series), [])
+            current = incidents(monitor.monitor, rule, series, said)
+            earlier = before.get((name, series))
+            if earlier and earlier.id not in {incident.id for incident in current}:
+                # What it was built on has been restated: it goes on under its new beginning.
+                incident_table.save(connection, [replace(earlier, resolved=interval.end)])
+            incident_table.save(connection, current)
+            end = verdict.measurement.window.end
+            for incident in current:
+                if incident.began <= end <= incident.last_failed and verdict.outcome.failed:
+                    alive[incident] = verdict
+                    if earlier and earlier.id not in unpaged and incident.resolved is None:
+                        incident_table.mark_paged(connection, [incident], interval.end)
+    return alive
+
+
+def _tell(
+    connection: Connection,
+    monitor: Monitor,
+    interval: Window,
+    rules: Sequence[Rule],
+    alive: Mapping[Incident, Verdict],
+    found: Sequence[Verdict],
+    before: Sequence[Broken],
+    now: datetime,
+) -> bool:
+    """Put one grouped message a channel into the outbox, about what nobody has been told yet."""
+    silent = {rule.name for rule in rules if "alert" not in rule.then}
+    unpaged = {incident.id for incident in incident_table.unpaged(connection, monitor.monitor)}
+    fresh = {
+        incident: verdict
+        for incident, verdict in alive.items()
+        if incident.id in unpaged and incident.rule not in silent
+    }
+    if not fresh:
+        return False
+    failed_quality = [
+        verdict
+        for verdict in found
+        if verdict.measurement.suite is Suite.QUALITY and verdict.outcome.failed
+    ]
+    earlier = [f"{b.rule} failed on {b.column or 'the table'} in {b.window}" for b in before]
+    messages = []
+    for channel, target, part in delivery.routed(monitor.routes, fresh):
+        look = places(monitor, part.values())
+        said = notice(monitor.monitor, interval, part, failed_quality, look, earlier)
+        told = sorted(incident.id for incident in part)
+        messages.append(
+            outbox.Message(
+                id=digest(monitor.monitor, str(interval), channel, target, told),
+                monitor=monitor.monitor,
+                channel=channel,
+                target=target,
+                body=said.to_json(),
+                created=now,
+            )
+        )
+    outbox.add(connection, messages)
+    incident_table.mark_paged(connection, fresh, now)
+    return True

@@ -212,15 +212,18 @@ def _keep_incidents(
     newest: dict[tuple[str, Series], Verdict] = {}
     for verdict in sorted(found, key=lambda verdict: verdict.measurement.window.end):
         newest[verdict.rule, verdict.measurement.series] = verdict
-    before = {(i.rule, i.series): i for i in incident_table.firing(connection, monitor.monitor)}
-    unpaged = {i.id for i in incident_table.unpaged(connection, monitor.monitor)}
+    first = min((verdict.measurement.window.end for verdict in found), default=interval.end)
+    before = incident_table.since(connection, monitor.monitor, first)
+    subjects = {(incident.rule, incident.series) for incident in before}
+    firing = {(i.rule, i.series): i for i in before if i.resolved is None}
+    unpaged = incident_table.never_paged(connection, monitor.monitor)
     alive: dict[Incident, Verdict] = {}
     for cadence in monitor.windows:
         touched = {
             subject: verdict
             for subject, verdict in newest.items()
             if verdict.measurement.window.cadence == cadence
-            and (verdict.outcome.failed or subject in before)
+            and (verdict.outcome.failed or subject in subjects)
         }
         if not touched:
             continue
@@ -235,10 +238,15 @@ def _keep_incidents(
             rule = next(rule for rule in rules if rule.name == name and selects(rule, series))
             said = history.get((name, series), [])
             current = incidents(monitor.monitor, rule, series, said)
-            earlier = before.get((name, series))
-            if earlier and earlier.id not in {incident.id for incident in current}:
-                # What it was built on has been restated: it goes on under its new beginning.
-                incident_table.save(connection, [replace(earlier, resolved=interval.end)])
+            known = {incident.id for incident in current}
+            gone = [i for i in before if (i.rule, i.series) == (name, series) and i.id not in known]
+            # What these were built on is now another: they go on under another beginning, or never
+            # were. What somebody was told of stays on record.
+            unsaid = [i for i in gone if i.began >= first and i.id in unpaged]
+            incident_table.drop(connection, unsaid)
+            ended = [i for i in gone if i.resolved is None and i not in unsaid]
+            incident_table.save(connection, [replace(i, resolved=interval.end) for i in ended])
+            earlier = firing.get((name, series))
             incident_table.save(connection, current)
             end = verdict.measurement.window.end
             for incident in current:

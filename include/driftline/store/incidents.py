@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
 from driftline.domain import Incident, Outcome
 from driftline.store.engine import lock
@@ -24,6 +24,12 @@ def save(connection: Connection, found: Iterable[Incident]) -> None:
 def firing(connection: Connection, monitor: str) -> list[Incident]:
     """Return the incidents of a monitor that are not resolved, oldest first."""
     return _found(connection, monitor, incidents.c.resolved.is_(None))
+
+
+def since(connection: Connection, monitor: str, moment: datetime) -> list[Incident]:
+    """Return the incidents that are not resolved, or not before this moment, oldest first."""
+    own = incidents.c
+    return _found(connection, monitor, or_(own.resolved.is_(None), own.resolved >= moment))
 
 
 def unpaged(connection: Connection, monitor: str) -> list[Incident]:
@@ -47,6 +53,20 @@ def of(
     if end is not None:
         bounds.append(incidents.c.fired < end)
     return _found(connection, monitor, *bounds)
+
+
+def never_paged(connection: Connection, monitor: str) -> set[str]:
+    """Return the ids of the incidents, resolved or not, that nobody was ever paged about."""
+    own = incidents.c
+    asked = select(own.id).where(own.monitor == monitor, own.paged_at.is_(None))
+    return set(connection.scalars(asked))
+
+
+def drop(connection: Connection, found: Iterable[Incident]) -> None:
+    """Forget incidents that nobody was told of: a restated past holds them no longer."""
+    ids = [replace(one, series=stored_series(one.series)).id for one in found]
+    own = incidents.c
+    connection.execute(delete(incidents).where(own.id.in_(ids), own.paged_at.is_(None)))
 
 
 def mark_paged(connection: Connection, paged: Iterable[Incident], at: datetime) -> None:

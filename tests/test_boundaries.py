@@ -22,7 +22,7 @@ LEVELS = [
     {"pipeline", "reports"},
     {"conclusion"},
     {"run", "tasks"},
-    {"cli", "orchestration"},
+    {"cli", "orchestration", "warm"},
 ]
 """A room imports from rooms above it, and from itself."""
 
@@ -106,3 +106,12 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*(set(sys.modules) & {HEAVY!r}))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == []
+
+
+def test_a_fork_server_is_warmed_without_a_word() -> None:
+    """The engines and what they need are loaded, and say nothing into the scheduler's log."""
+    code = f"import sys, driftline.warm; print(*({HEAVY!r} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(said.stdout.split()) >= {"pandas", "great_expectations", "evidently", "sklearn"}
+    assert len(said.stdout.splitlines()) == 1
+    assert said.stderr == ""

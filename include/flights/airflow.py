@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,11 +36,11 @@ PRELOAD = (
     "airflow",
     "airflow.executors.local_executor",
     "airflow.sdk.execution_time.task_runner",
-    "great_expectations",
-    "evidently",
-    "pandas",
+    "driftline.warm",
+    "sklearn.compose",
+    "sklearn.impute",
     "sklearn.linear_model",
-    "driftline.tasks",
+    "sklearn.pipeline",
 )
 """What the fork server imports once, so that no task has to."""
 
@@ -53,7 +53,8 @@ class Airflow:
 
     `database` is the SQLAlchemy URL of its metadata, SQLite in the folder by default. `preload`
     names the modules that the fork server imports ahead of all tasks; with none each task imports
-    what it needs. `environment` is added to this process's own.
+    what it needs. `environment` is added to this process's own. Without `wait` it still comes up
+    when the block begins: `wait_until_healthy` before it is spoken to.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Airflow:
         parallelism: int = 0,
         preload: Sequence[str] = PRELOAD,
         environment: Mapping[str, str] | None = None,
-        progress: Callable[[str], None] = lambda _: None,
+        wait: bool = True,
     ) -> None:
         self.home = home.resolve()
         self.port = _free_port()
@@ -93,7 +94,7 @@ class Airflow:
             }
         self.client = Client(self.url, *LOGIN)
         self._keepers: dict[str, subprocess.Popen[bytes]] = {}
-        self._progress = progress
+        self._wait = wait
 
     @property
     def url(self) -> str:
@@ -104,12 +105,11 @@ class Airflow:
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "passwords.json").write_text(json.dumps({LOGIN[0]: LOGIN[1]}))
         try:
-            self._progress("making Airflow's database")
             self._migrate()
-            self._progress("starting Airflow")
             for component in COMPONENTS:
                 self.start(component)
-            self.wait_until_healthy()
+            if self._wait:
+                self.wait_until_healthy()
         except BaseException:
             self.stop()
             raise

@@ -138,7 +138,7 @@ def _in_sql(
 ) -> tuple[dict[int, Any], int]:
     # Its data sources compile the text of a query twice, which turns `%` and `:` in names and
     # values into something else. Its engine compiles once, and takes our connection.
-    gx = _import()
+    gx = load()
     query = logs.sql(scope.window.start, scope.window.end, columns).replace(":", "\\:")
     engine = _engine(logs.url)
     try:
@@ -211,7 +211,7 @@ def _on_frame(
 
 def _validated(batch: Any, built: Mapping[int, Any]) -> dict[int, Any]:
     """Return Great Expectations' results by the place of their expectation."""
-    suite = _import().ExpectationSuite(name="window")
+    suite = load().ExpectationSuite(name="window")
     for place, each in built.items():
         suite.add_expectation(_placed(each, place))
     return _by_place(batch.validate(suite).results)
@@ -281,7 +281,7 @@ def _exceptions(info: Mapping[str, Any]) -> list[str]:
 
 def _built(expectation: Expectation) -> Any:
     """Return Great Expectations' own expectation; SuiteError when there is none like it."""
-    gx = _import()
+    gx = load()
     registry = gx.expectations.registry
     known = registry.list_registered_expectation_implementations()
     name = expectation.type
@@ -333,7 +333,7 @@ def _mapped() -> Iterator[None]:
 @cache
 def _context() -> Any:
     """Return the process's only context, which lives in memory and shows no progress bars."""
-    gx = _import()
+    gx = load()
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
@@ -342,7 +342,7 @@ def _context() -> Any:
 
 
 @cache
-def _import() -> Any:
+def load() -> Any:
     """Return Great Expectations, which takes seconds to import: quiet, and telling nobody."""
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
     # It logs what it registers, and whole tracebacks of what its results hold anyway; some of its

@@ -76,7 +76,7 @@ class Client:
         def parsed() -> bool:
             return self.dags().keys() >= set(dag_ids)
 
-        if not _wait(parsed, patience):
+        if not becomes(parsed, patience):
             errors = self.request("GET", "importErrors")["import_errors"]
             found = "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
             raise AirflowError(
@@ -101,6 +101,7 @@ class Client:
         *,
         run_id: str | None = None,
         logical_date: datetime | None = None,
+        run_after: datetime | None = None,
         conf: Mapping[str, Any] | None = None,
         note: str | None = None,
     ) -> str:
@@ -110,6 +111,7 @@ class Client:
             "logical_date": logical_date and logical_date.isoformat(),
             "conf": dict(conf or {}),
             "note": note,
+            **({"run_after": run_after.isoformat()} if run_after else {}),
         }
         try:
             made = self.request("POST", f"dags/{dag_id}/dagRuns", json=body)
@@ -163,7 +165,7 @@ class Client:
             seen(self.tasks(dag_id, run_id))
             return self.run(dag_id, run_id)["state"] in ENDED
 
-        if not _wait(ended, patience):
+        if not becomes(ended, patience):
             raise AirflowError(
                 f"{dag_id} {run_id} has not ended after {patience:g} s: "
                 + self._states(dag_id, run_id)
@@ -188,7 +190,7 @@ class Client:
             task = self.tasks(dag_id, run_id).get(task_id)
             return task is not None and task["state"] in states
 
-        if not _wait(there, patience):
+        if not becomes(there, patience):
             raise AirflowError(
                 f"{dag_id} {run_id}: {task_id} is not {' or '.join(states)} after {patience:g} s: "
                 + self._states(dag_id, run_id)
@@ -225,7 +227,8 @@ def _line(entry: Any) -> str:
     return "\n".join([words, *(f"{e.get('exc_type')}: {e.get('exc_value')}" for e in errors)])
 
 
-def _wait(condition: Callable[[], bool], patience: float) -> bool:
+def becomes(condition: Callable[[], bool], patience: float) -> bool:
+    """Return whether a condition becomes true within so many seconds."""
     end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:

@@ -13,8 +13,9 @@ PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 LEVELS = [
     {"errors"},
     {"metrics", "domain"},
-    {"stats", "fields", "connections"},
+    {"stats", "fields"},
     {"config"},
+    {"connections"},
     {"judge", "rules", "monitor_file", "home", "draft"},
     {"warehouse", "store"},
     {"suites"},

@@ -5,11 +5,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from driftline.config import Monitor
 from driftline.errors import InputError, UnknownConnection
 
 Connections = Callable[[str], str]
@@ -22,6 +24,17 @@ _DIALECTS = {
     "postgresql+psycopg2": "postgresql+psycopg",
 }
 _FILES = ("sqlite", "duckdb")
+_LIBPQ = re.compile(
+    "application_name|channel_binding|client_encoding|connect_timeout|fallback_application_name|"
+    "gssencmode|gsslib|keepalives(_count|_idle|_interval)?|krbsrvname|load_balance_hosts|options|"
+    "passfile|require_auth|requirepeer|service|ssl_(max|min)_protocol_version|"
+    "ssl(cert|compression|crl|key|mode|negotiation|rootcert|sni)|target_session_attrs|"
+    "tcp_user_timeout"
+)
+"""The keywords of a PostgreSQL connection, but for those that have places of their own in a URI."""
+
+STORE = "driftline_store"
+"""The connection that results go to where the file names no store."""
 
 
 def from_environment(connection_id: str) -> str:
@@ -32,7 +45,9 @@ def from_environment(connection_id: str) -> str:
         raise UnknownConnection(
             f"no connection {connection_id!r}: set {variable} to its URI, or write a URL instead"
         )
-    return _uri_of_json(connection_id, value) if value.lstrip().startswith("{") else value
+    if value.lstrip().startswith("{"):
+        return _uri_of_json(connection_id, value)
+    return _without_hook_extras(connection_id, value)
 
 
 def resolve(where: str, *, folder: Path, connections: Connections = from_environment) -> URL:
@@ -72,6 +87,55 @@ def _variable(match: re.Match[str]) -> str:
     return value
 
 
+def uri_of(
+    connection_id: str,
+    *,
+    conn_type: str,
+    host: str = "",
+    login: str = "",
+    password: str = "",
+    schema: str = "",
+    port: int | str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the URI of a connection that Airflow keeps in parts.
+
+    Of its extras those go along that the driver knows; what is for Airflow's hooks stays behind.
+    The path of a database file may stand in either the schema or the host.
+    """
+    if not conn_type:
+        raise InputError(f"the connection {connection_id!r} has no conn_type, such as postgres")
+    if conn_type in _FILES:
+        return f"{conn_type}:///{schema or host}{_options(conn_type, extra or {})}"
+    user = quote(login, safe="") + (":" + quote(password, safe="") if password else "")
+    place = f"{user}@{host}" if user else host
+    port = f":{port}" if port else ""
+    return f"{conn_type}://{place}{port}/{quote(schema, safe='')}{_options(conn_type, extra or {})}"
+
+
+def connection_ids(monitor: Monitor, connections: Connections) -> list[str]:
+    """Return the ids of the connections that a monitor is run with."""
+    named = [where for where in (monitor.warehouse, monitor.store) if where and "://" not in where]
+    if monitor.store is None:
+        try:
+            connections(STORE)
+        except UnknownConnection:
+            return named
+        return [*named, STORE]
+    return named
+
+
+def _options(conn_type: str, extra: Mapping[str, Any]) -> str:
+    known = {
+        name: str(value)
+        for name, value in extra.items()
+        if isinstance(value, str | int | float)
+        and not name.startswith("__")
+        and (conn_type in _FILES or _LIBPQ.fullmatch(name))
+    }
+    return "?" + urlencode(known) if known else ""
+
+
 def _uri_of_json(connection_id: str, text: str) -> str:
     try:
         parts = json.loads(text)
@@ -82,11 +146,24 @@ def _uri_of_json(connection_id: str, text: str) -> str:
         valid = False
     if not valid:
         raise InputError(f"the connection {connection_id!r} is no valid JSON connection") from None
-    login = quote(str(parts.get("login") or ""), safe="")
-    if parts.get("password"):
-        login += ":" + quote(str(parts["password"]), safe="")
-    host = str(parts.get("host") or "")
-    port = f":{parts['port']}" if parts.get("port") else ""
-    query = "?" + urlencode(options) if options else ""
-    at = "@" if login else ""
-    return f"{parts['conn_type']}://{login}{at}{host}{port}/{parts.get('schema') or ''}{query}"
+    named = {key: str(parts.get(key) or "") for key in ("conn_type", "host", "login", "schema")}
+    return uri_of(
+        connection_id,
+        **named,
+        password=str(parts.get("password") or ""),
+        port=parts.get("port"),
+        extra=options,
+    )
+
+
+def _without_hook_extras(connection_id: str, uri: str) -> str:
+    """Return a URI as Airflow writes it, with its `?__extra__={...}` turned into options."""
+    address, _, query = uri.partition("?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if "__extra__" not in given:
+        return uri
+    try:
+        extra = json.loads(given["__extra__"])
+    except json.JSONDecodeError:
+        raise InputError(f"the extras of the connection {connection_id!r} are no JSON") from None
+    return address + _options(address.partition("://")[0], extra if isinstance(extra, dict) else {})

@@ -278,6 +278,8 @@ class Incident:
     """End of the window at which the run was long enough."""
     last_failed: datetime
     resolved: datetime | None = None
+    note: str = field(default="", compare=False)
+    """What was done about it, such as a retraining."""
 
     @property
     def first(self) -> Window:
@@ -343,3 +345,79 @@ class Reference:
     model_version: str = ""
     """The champion with whose promotion it came; '' for the reference of the file."""
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+
+class RetrainingState(StrEnum):
+    """How far a retraining has come."""
+
+    ADMITTED = "admitted"
+    TRAINED = "trained"
+    PASSED = "passed"
+    REFUSED = "refused"
+    REFITTED = "refitted"
+    PROMOTED = "promoted"
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended: the model was promoted, or the champion stays."""
+        return self in (RetrainingState.REFUSED, RetrainingState.PROMOTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One verdict that asks for retraining; `incident` is the id of the incident it keeps open."""
+
+    rule: str
+    subject: str
+    value: float | None
+    window: str
+    reason: str
+    incident: str
+
+    @classmethod
+    def of(cls, incident: Incident, verdict: Verdict) -> "Evidence":
+        """Return what a verdict that keeps an incident open says."""
+        measurement = verdict.measurement
+        return cls(
+            rule=incident.rule,
+            subject=measurement.series.subject,
+            value=measurement.value,
+            window=str(measurement.window),
+            reason=verdict.reason,
+            incident=incident.id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraining:
+    """One retraining of a monitor's model, on what was known `as_of` a moment.
+
+    `decision` says in words what came of it and why. The challenger was trained on rows from
+    `train_start` to `holdout_start` and compared with the champion on `rows` rows from there to
+    `as_of`; `gain` is challenger minus champion in `metric`, with its 95% interval. `promoted` is
+    the same recipe fitted on everything up to `as_of`. Digests are SHA-256, of the files.
+    """
+
+    monitor: str
+    as_of: datetime
+    state: RetrainingState
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    decision: str = ""
+    champion: str = ""
+    challenger: str = ""
+    challenger_sha256: str = ""
+    promoted: str = ""
+    promoted_sha256: str = ""
+    metric: str = ""
+    champion_value: float | None = None
+    challenger_value: float | None = None
+    gain: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    rows: int | None = None
+    train_start: datetime | None = None
+    holdout_start: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "as_of", utc(self.as_of))

@@ -32,16 +32,21 @@ def routed(
     """Yield channel, target and the incidents that go there; without a route it is the log."""
     groups: dict[tuple[str, str], dict[Incident, Verdict]] = {}
     for incident, verdict in incidents.items():
-        ways = [
-            (route.channel, route.target) if route.channel in CHANNELS else ("log", "")
-            for severity, given in routes.items()
-            if severity == incident.severity
-            for route in given
-        ]
-        for way in ways or [("log", "")]:
+        for way in ways(routes, incident.severity):
             groups.setdefault(way, {})[incident] = verdict
     for (channel, target), part in groups.items():
         yield channel, target, part
+
+
+def ways(routes: Routes, severity: str) -> list[tuple[str, str]]:
+    """Return channel and target of each route of a severity; without a route it is the log."""
+    found = [
+        (route.channel, route.target) if route.channel in CHANNELS else ("log", "")
+        for named, given in routes.items()
+        if named == severity
+        for route in given
+    ]
+    return found or [("log", "")]
 
 
 def deliver(store: Store, monitor: str | None = None) -> list[str]:

@@ -5,32 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from driftline.domain import Incident, Verdict, utc
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """One verdict that asks for retraining; `incident` is the id of the incident it keeps open."""
-
-    rule: str
-    subject: str
-    value: float | None
-    window: str
-    reason: str
-    incident: str
-
-    @classmethod
-    def of(cls, incident: Incident, verdict: Verdict) -> Self:
-        """Return what a verdict that keeps an incident open says."""
-        measurement = verdict.measurement
-        return cls(
-            rule=incident.rule,
-            subject=measurement.series.subject,
-            value=measurement.value,
-            window=str(measurement.window),
-            reason=verdict.reason,
-            incident=incident.id,
-        )
+from driftline.domain import Evidence, utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from driftline.config import Monitor
-from driftline.connections import Connections, resolve, shown, without_secrets
+from driftline.connections import STORE, Connections, resolve, shown, without_secrets
 from driftline.errors import InputError, MissingExtra, StoreError, StoreNotReady, UnknownConnection
 from driftline.home import home
 
@@ -29,7 +29,6 @@ HEAD = "0001"
 VERSION_TABLE = "driftline_version"
 """Not Alembic's own name: the database may hold an application that migrates itself."""
 
-CONNECTION = "driftline_store"
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 PATIENCE = 30
 """Seconds that SQLite waits for another writer, and PostgreSQL for a connection."""
@@ -44,7 +43,7 @@ def store_url(store: str | None, *, folder: Path, connections: Connections) -> U
     Raises InputError for any database but SQLite and PostgreSQL.
     """
     try:
-        url = resolve(store or CONNECTION, folder=folder, connections=connections)
+        url = resolve(store or STORE, folder=folder, connections=connections)
     except UnknownConnection:
         if store:
             raise

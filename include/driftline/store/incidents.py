@@ -18,7 +18,7 @@ def save(connection: Connection, found: Iterable[Incident]) -> None:
     rows = [_row(replace(one, series=stored_series(one.series))) for one in found]
     for monitor in sorted({row["monitor"] for row in rows}):
         lock(connection, monitor)
-    upsert(connection, incidents, rows, keep=["paged_at"])
+    upsert(connection, incidents, rows, keep=["paged_at", "note"])
 
 
 def firing(connection: Connection, monitor: str) -> list[Incident]:
@@ -69,6 +69,11 @@ def drop(connection: Connection, found: Iterable[Incident]) -> None:
     connection.execute(delete(incidents).where(own.id.in_(ids), own.paged_at.is_(None)))
 
 
+def note(connection: Connection, ids: Iterable[str], words: str) -> None:
+    """Write down what was done about incidents."""
+    connection.execute(update(incidents).where(incidents.c.id.in_(ids)).values(note=words))
+
+
 def mark_paged(connection: Connection, paged: Iterable[Incident], at: datetime) -> None:
     """Note that somebody was told; the first time counts."""
     ids = [replace(one, series=stored_series(one.series)).id for one in paged]
@@ -103,4 +108,5 @@ def _incident(row: Row) -> Incident:
         fired=row["fired"],
         last_failed=row["last_failed"],
         resolved=row["resolved"],
+        note=row["note"],
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from driftline.domain import Suite, Window
 from driftline.errors import WindowClaimed
@@ -136,6 +136,15 @@ def of(
         )
         for row in connection.execute(asked.order_by(*order)).mappings()
     ]
+
+
+def last_recorded(connection: Connection, monitor: str) -> datetime | None:
+    """Return when a run recorded something of a monitor last; None when none ever has."""
+    own = windows.c
+    asked = select(func.max(own.recorded_at)).where(
+        own.monitor == monitor, own.state != State.CLAIMED.value
+    )
+    return connection.scalar(asked)
 
 
 def done(

@@ -176,7 +176,9 @@ windows = Table(
         "config_hash",
         name="windows_pkey",
     ),
-    CheckConstraint("state IN ('done', 'failed', 'not_evaluated')", name="windows_known"),
+    CheckConstraint(
+        "state IN ('done', 'failed', 'not_evaluated', 'claimed')", name="windows_known"
+    ),
 )
 
 incidents = Table(
@@ -192,8 +194,41 @@ incidents = Table(
     _time("last_failed"),
     _time("resolved", nullable=True),
     _time("paged_at", nullable=True),
+    Column("note", Words, nullable=False, server_default=text("''")),
     CheckConstraint("severity IN ('warn', 'critical')", name="incidents_known"),
     Index("incidents_by_time", "monitor", "fired"),
+)
+
+retrainings = Table(
+    "retrainings",
+    metadata,
+    _label("monitor"),
+    _time("as_of"),
+    Column("state", Text, nullable=False),
+    Column("decision", Words, nullable=False, server_default=text("''")),
+    Column("reason", Words, nullable=False, server_default=text("''")),
+    Column("evidence", Words, nullable=False),
+    _label("champion"),
+    _label("challenger"),
+    _label("challenger_sha256"),
+    _label("promoted"),
+    _label("promoted_sha256"),
+    _label("metric"),
+    Column("champion_value", Double),
+    Column("challenger_value", Double),
+    Column("gain", Double),
+    Column("lower", Double),
+    Column("upper", Double),
+    Column("row_count", BigInteger),
+    _time("train_start", nullable=True),
+    _time("holdout_start", nullable=True),
+    _label("run_id"),
+    _time("recorded_at"),
+    PrimaryKeyConstraint("monitor", "as_of", name="retrainings_pkey"),
+    CheckConstraint(
+        "state IN ('admitted', 'trained', 'passed', 'refused', 'refitted', 'promoted')",
+        name="retrainings_known",
+    ),
 )
 
 outbox = Table(

@@ -169,7 +169,9 @@ def upgrade() -> None:
             "config_hash",
             name="windows_pkey",
         ),
-        sa.CheckConstraint("state IN ('done', 'failed', 'not_evaluated')", name="windows_known"),
+        sa.CheckConstraint(
+            "state IN ('done', 'failed', 'not_evaluated', 'claimed')", name="windows_known"
+        ),
     )
 
     op.create_table(
@@ -192,9 +194,41 @@ def upgrade() -> None:
         _time("last_failed"),
         _time("resolved", nullable=True),
         _time("paged_at", nullable=True),
+        _label("note"),
         sa.CheckConstraint("severity IN ('warn', 'critical')", name="incidents_known"),
     )
     op.create_index("incidents_by_time", "incidents", ["monitor", "fired"])
+
+    op.create_table(
+        "retrainings",
+        _label("monitor"),
+        _time("as_of"),
+        sa.Column("state", sa.Text, nullable=False),
+        _label("decision"),
+        _label("reason"),
+        sa.Column("evidence", sa.Text, nullable=False),
+        _label("champion"),
+        _label("challenger"),
+        _label("challenger_sha256"),
+        _label("promoted"),
+        _label("promoted_sha256"),
+        _label("metric"),
+        sa.Column("champion_value", sa.Double),
+        sa.Column("challenger_value", sa.Double),
+        sa.Column("gain", sa.Double),
+        sa.Column("lower", sa.Double),
+        sa.Column("upper", sa.Double),
+        sa.Column("row_count", sa.BigInteger),
+        _time("train_start", nullable=True),
+        _time("holdout_start", nullable=True),
+        _label("run_id"),
+        _time("recorded_at"),
+        sa.PrimaryKeyConstraint("monitor", "as_of", name="retrainings_pkey"),
+        sa.CheckConstraint(
+            "state IN ('admitted', 'trained', 'passed', 'refused', 'refitted', 'promoted')",
+            name="retrainings_known",
+        ),
+    )
 
     op.create_table(
         "outbox",
@@ -219,6 +253,7 @@ def downgrade() -> None:
     op.execute("DROP VIEW current_measurements")
     for name in (
         "outbox",
+        "retrainings",
         "incidents",
         "windows",
         "references",

@@ -1,0 +1,5 @@
+"""The Airflow DAG that keeps house for all monitors."""
+
+from driftline.orchestration import dags
+
+dags(kinds=["housekeeping"])

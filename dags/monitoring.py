@@ -1,0 +1,5 @@
+"""The Airflow DAGs that watch: one hourly and one daily for each file in include/monitors."""
+
+from driftline.orchestration import dags
+
+dags(kinds=["monitoring"])

@@ -1,0 +1,82 @@
+"""From the context of an Airflow task to the run of a monitor's interval."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from driftline import monitor_file
+from driftline.config import Monitor
+from driftline.domain import DAY, HOUR, Window, floor, utc
+from driftline.errors import DriftlineError, InputError, MissingExtra
+from driftline.orchestration.connections import airflow_connection
+from driftline.tasks import Run
+
+WINDOW_END = "window_end"
+"""The Param of a manual run that names the end of its window."""
+
+
+def interval_of(cadence: str, context: Mapping[str, Any]) -> Window:
+    """Return the hour or day of a DAG run.
+
+    A manual run's Param `window_end` names its end; else the run's data interval ends it; a run
+    that has neither takes the last one that was complete when it was due.
+    """
+    dag_run = context["dag_run"]
+    given = (context.get("params") or {}).get(WINDOW_END)
+    if given and dag_run.run_type == "manual":
+        return _named(cadence, str(given))
+    end = dag_run.data_interval_end or dag_run.run_after
+    return Window.ending(cadence, floor(end, _step(cadence)))
+
+
+def _named(cadence: str, given: str) -> Window:
+    try:
+        end = utc(datetime.fromisoformat(given))
+        return Window.ending(cadence, end)
+    except ValueError as error:
+        every = "a full hour" if cadence == "1h" else "midnight UTC"
+        raise InputError(
+            f"{WINDOW_END} is {given!r}; it must be {every} with its zone, such as "
+            f"2013-04-04T00:00:00Z ({error})"
+        ) from None
+
+
+def _step(cadence: str) -> timedelta:
+    return HOUR if cadence == "1h" else DAY
+
+
+def run_of(path: str, cadence: str) -> Run:
+    """Return the run that the current task belongs to; only backfills tell nobody."""
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    return Run(
+        monitor=monitor_of(path),
+        interval=interval_of(cadence, context),
+        run_id=f"{dag_run.dag_id}__{dag_run.run_id}",
+        page=dag_run.run_type != "backfill",
+        connections=airflow_connection,
+    )
+
+
+def monitor_of(path: str) -> Monitor:
+    """Read the monitor file that a DAG was made from."""
+    return monitor_file.load(Path(path))
+
+
+@contextmanager
+def clearly() -> Iterator[None]:
+    """Let a task fail with one clear error: at once where a retry cannot help, else to be retried.
+
+    What is raised comes without its causes, whose words may hold what nobody should read.
+    """
+    try:
+        yield
+    except (InputError, MissingExtra) as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from None
+    except DriftlineError as error:
+        raise AirflowException(f"{type(error).__name__}: {error}") from None

@@ -1,0 +1,142 @@
+"""The DAGs that watch: `<monitor>__hourly` and `<monitor>__daily`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import (
+    DAG,
+    CronDataIntervalTimetable,
+    Param,
+    TaskGroup,
+    TriggerRule,
+    XComArg,
+)
+
+from driftline import tasks
+from driftline.config import Monitor
+from driftline.domain import DAY, HOUR
+from driftline.orchestration import measuring, words
+from driftline.orchestration.context import WINDOW_END
+from driftline.orchestration.links import MetricsLink, ReportLink
+from driftline.orchestration.settings import Settings
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""The start of DAGs whose file names none; without a `schedule.start` they do not catch up."""
+
+NAMES = {"1h": "hourly", "1d": "daily"}
+CRON = {"1h": "0 * * * *", "1d": "0 0 * * *"}
+
+
+def dag_id(monitor: Monitor, kind: str) -> str:
+    """Return the id of a monitor's DAG: `flight_delay__daily`."""
+    return f"{monitor.monitor}__{kind}"
+
+
+def retraining_dag_id(monitor: Monitor) -> str | None:
+    """Return the DAG that retrains the model: driftline's, or the user's own; None without."""
+    if monitor.retraining is None:
+        return None
+    return monitor.retraining.dag or dag_id(monitor, "retrain")
+
+
+def cadences(monitor: Monitor) -> list[str]:
+    """Return which of the two DAGs a monitor has."""
+    hourly = "1h" in monitor.windows and monitor.schedule.hourly
+    daily = any(cadence != "1h" for cadence in monitor.windows)
+    return [*(["1h"] if hourly else []), *(["1d"] if daily else [])]
+
+
+def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
+    """Return the DAG that measures, judges and tells each hour or day of a monitor.
+
+    settle -> reference -> measure each suite -> judge -> alert | retrain | all_clear -> done
+    """
+    schedule, step = monitor.schedule, {"1h": HOUR, "1d": DAY}[cadence]
+    path, python = str(monitor.path.resolve()), str(settings.python) if settings.python else None
+    common = {"monitor": path, "cadence": cadence}
+    retraining = retraining_dag_id(monitor)
+    with DAG(
+        dag_id(monitor, NAMES[cadence]),
+        description=f"Watches {monitor.monitor} {NAMES[cadence]}: measures, judges, tells",
+        schedule=CronDataIntervalTimetable(CRON[cadence], timezone="UTC"),
+        start_date=schedule.start or LONG_AGO,
+        end_date=schedule.end - step if schedule.end else None,
+        catchup=schedule.start is not None,
+        max_active_runs=settings.max_active_hours if cadence == "1h" else settings.max_active_days,
+        default_args={"owner": monitor.owner, **settings.default_args},
+        tags=["driftline", monitor.monitor, NAMES[cadence]],
+        doc_md=words.watching(monitor, cadence, retraining),
+        params={WINDOW_END: _window_end(cadence)},
+    ) as dag:
+        settle = measuring.Settle(
+            task_id="settle",
+            cadence=cadence,
+            settle=monitor.predictions.settle,
+            doc_md=words.SETTLE,
+        )
+        reference = measuring.freeze.override(task_id="reference", doc_md=words.REFERENCE)(
+            **common, python=python
+        )
+        with TaskGroup("measure", tooltip="One task a suite; each records its own numbers"):
+            measured = [
+                measuring.measure.override(task_id=suite.value, doc_md=words.SUITES[suite])(
+                    **common, suite=suite.value, python=python
+                )
+                for suite in tasks.suites(monitor, cadence)
+            ]
+            if cadence == "1d" and "1h" in monitor.windows:
+                measured.append(
+                    measuring.fill.override(task_id="missing_hours", doc_md=words.MISSING_HOURS)(
+                        **common, python=python
+                    )
+                )
+        judge = measuring.judge.override(
+            task_id="judge", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.JUDGE
+        )(**common, alert="alert", retrain="retrain" if retraining else None, calm="all_clear")
+        follows: list[Any] = [
+            measuring.alert.override(task_id="alert", doc_md=words.ALERT)(**common),
+            EmptyOperator(task_id="all_clear", doc_md=words.ALL_CLEAR),
+        ]
+        if retraining:
+            follows.append(_retrain(judge, retraining))
+        done = EmptyOperator(
+            task_id="done",
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+            doc_md=words.DONE,
+        )
+        settle >> reference >> measured >> judge >> follows >> done
+        measured >> done  # a measurement that failed fails the run, whatever was judged
+        judge.operator.operator_extra_links = (MetricsLink(),)
+        if cadence == "1d":
+            report = measuring.report.override(
+                task_id="report", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.REPORT
+            )(**common, python=python)
+            report.operator.operator_extra_links = (ReportLink(), MetricsLink())
+            judge >> report
+    return dag
+
+
+def _retrain(judge: XComArg, dag: str) -> TriggerDagRunOperator:
+    return TriggerDagRunOperator(
+        task_id="retrain",
+        trigger_dag_id=dag,
+        trigger_run_id=XComArg(judge.operator, key=measuring.RUN_ID),
+        conf=XComArg(judge.operator, key=measuring.REQUEST),
+        fail_when_dag_is_paused=True,
+        skip_when_already_exists=True,
+        doc_md=words.RETRAIN,
+    )
+
+
+def _window_end(cadence: str) -> Param:
+    every = "A full hour" if cadence == "1h" else "A midnight UTC"
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="End of the window",
+        description_md=f"{every}, such as `2013-04-04T00:00:00Z`: what a run started by hand "
+        "measures. Without it: the data interval of the run, else the last complete one.",
+    )

@@ -1,0 +1,21 @@
+"""What Airflow shows of driftline among its providers."""
+
+from typing import Any
+
+from driftline import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata, in the form of Airflow's schema."""
+    return {
+        "package-name": "driftline",
+        "name": "driftline",
+        "description": "Monitors machine-learning models from the logs in the warehouse.",
+        "versions": [__version__],
+        "plugins": [
+            {
+                "name": "driftline",
+                "plugin-class": "driftline.orchestration.pages.DriftlinePlugin",
+            }
+        ],
+    }

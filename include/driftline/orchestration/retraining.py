@@ -1,0 +1,218 @@
+"""The DAG that retrains: `<monitor>__retrain`."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import HITLBranchOperator
+from airflow.sdk import DAG, Label, Param, TriggerRule, get_current_context, task
+
+from driftline import tasks
+from driftline.config import Monitor
+from driftline.domain import Evidence, Retraining, RetrainingState
+from driftline.orchestration import words
+from driftline.orchestration.connections import airflow_connection
+from driftline.orchestration.context import clearly, monitor_of
+from driftline.orchestration.measuring import elsewhere
+from driftline.orchestration.monitoring import LONG_AGO, dag_id
+from driftline.orchestration.settings import Settings
+from driftline.retraining import steps
+from driftline.retraining.request import Request
+
+log = logging.getLogger(__name__)
+
+COMPARISON = "comparison"
+"""Under this key `gate` hands on what a person is to approve, in words."""
+
+
+def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
+    """Return the DAG that trains a challenger and promotes it if it is better; none without
+    `retraining: {train: ...}`.
+
+        admit -> challenger -> gate [-> approve] -> refit -> promote -> announce
+    """
+    if monitor.retraining is None or monitor.retraining.train is None:
+        return []
+    common = {
+        "monitor": str(monitor.path.resolve()),
+        "python": str(settings.python) if settings.python else None,
+    }
+    human = monitor.retraining.approval == "human"
+    with DAG(
+        dag_id(monitor, "retrain"),
+        description=f"Retrains {monitor.monitor}; promotes only what is proven better",
+        schedule=None,
+        start_date=LONG_AGO,
+        max_active_runs=1,
+        default_args={"owner": monitor.owner, **settings.default_args},
+        tags=["driftline", monitor.monitor, "retraining"],
+        doc_md=words.retraining(monitor),
+        params=_params(),
+    ) as dag:
+        admit = _admit.override(task_id="admit", doc_md=words.ADMIT)(
+            **common, go="challenger", stop="refused"
+        )
+        challenger = _step.override(task_id="challenger", doc_md=words.CHALLENGER)(
+            **common, step="challenge"
+        )
+        gate = _gate.override(task_id="gate", doc_md=words.GATE)(
+            **common, go="approve" if human else "refit", stop="refused"
+        )
+        refused = EmptyOperator(
+            task_id="refused",
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+            doc_md=words.REFUSED,
+        )
+        refit = _step.override(task_id="refit", doc_md=words.REFIT)(**common, step="refit")
+        promote = _step.override(task_id="promote", doc_md=words.PROMOTE)(**common, step="promote")
+        announce = _announce.override(
+            task_id="announce",
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+            doc_md=words.ANNOUNCE,
+        )(**common)
+        admit >> [challenger, refused]
+        challenger >> gate >> refused
+        if human:
+            approve = HITLBranchOperator(
+                task_id="approve",
+                subject=f"Promote the retrained {monitor.monitor}?",
+                body="{{ ti.xcom_pull(task_ids='gate', key='" + COMPARISON + "') }}",
+                options=["Promote", "Decline"],
+                options_mapping={"Promote": "refit", "Decline": "declined"},
+                defaults="Decline",
+                response_timeout=settings.approval_timeout,
+                execution_timeout=None,
+                doc_md=words.APPROVE,
+            )
+            declined = _decline.override(task_id="declined", doc_md=words.DECLINED)(**common)
+            gate >> Label("better") >> approve >> [refit, declined]
+            declined >> announce
+        else:
+            gate >> Label("better") >> refit
+        refit >> promote >> announce
+        refused >> announce
+    return [dag]
+
+
+@task.branch
+def _admit(monitor: str, python: str | None, go: str, stop: str) -> str:
+    """Refuse what comes too soon, or on broken data; else go on."""
+    row = _do("admit", monitor, None, request=_request(monitor))
+    return stop if row.state is RetrainingState.REFUSED else go
+
+
+@task
+def _step(monitor: str, python: str | None, step: str) -> None:
+    """Take one step of a retraining."""
+    _do(step, monitor, python)
+
+
+@task.branch
+def _gate(monitor: str, python: str | None, go: str, stop: str) -> str:
+    """Compare the challenger with the champion; go on only if it is better."""
+    row = _do("gate", monitor, python)
+    if row.state is RetrainingState.REFUSED:
+        return stop
+    get_current_context()["ti"].xcom_push(key=COMPARISON, value=words.comparison(row))
+    if go == "approve":
+        _tell(monitor)
+    return go
+
+
+@task
+def _decline(monitor: str, python: str | None) -> None:
+    """Record that a person declined, or that nobody answered in time."""
+    said = get_current_context()["ti"].xcom_pull(task_ids="approve") or {}
+    who = (said.get("responded_by_user") or {}).get("name") or "nobody answered in time"
+    _do("decline", monitor, None, who=who)
+
+
+@task
+def _announce(monitor: str, python: str | None) -> None:
+    """Tell what came of it."""
+    _tell(monitor)
+
+
+def _tell(monitor: str) -> None:
+    loaded = monitor_of(monitor)
+    with clearly():
+        steps.announce(loaded, _as_of(), run_id=_run_id(), connections=airflow_connection)
+        tasks.deliver(loaded, airflow_connection)
+
+
+def _do(step: str, monitor: str, python: str | None, **rest: Any) -> Retraining:
+    """Take a step here, or in the Python that holds the engines; log what came of it."""
+    loaded, as_of = monitor_of(monitor), _as_of()
+    with clearly():
+        if python:
+            asked = {
+                "do": step,
+                "monitor": monitor,
+                "as_of": as_of.isoformat(),
+                "run_id": _run_id(),
+            }
+            elsewhere(python, "driftline.retraining.steps", asked, monitor)
+            row = steps.found(loaded, as_of, connections=airflow_connection)
+        elif step == "admit":
+            row = steps.admit(
+                loaded, rest["request"], run_id=_run_id(), connections=airflow_connection
+            )
+        else:
+            row = getattr(steps, step)(
+                loaded, as_of, run_id=_run_id(), connections=airflow_connection, **rest
+            )
+    log.info("%s: %s", row.state, row.decision)
+    return row
+
+
+def _request(monitor: str) -> Request:
+    params = get_current_context()["params"]
+    return Request(
+        monitor=monitor_of(monitor).monitor,
+        as_of=_as_of(),
+        reason=params["reason"],
+        evidence=tuple(Evidence(**each) for each in params["evidence"] or ()),
+    )
+
+
+def _as_of() -> datetime:
+    """Return the moment that the retraining is about: the Param, else when the run was due."""
+    context = get_current_context()
+    given = context["params"]["as_of"]
+    moment = datetime.fromisoformat(given) if given else context["dag_run"].run_after
+    return moment.replace(microsecond=0).astimezone(UTC)
+
+
+def _run_id() -> str:
+    dag_run = get_current_context()["dag_run"]
+    return f"{dag_run.dag_id}__{dag_run.run_id}"
+
+
+def _params() -> dict[str, Param]:
+    return {
+        "reason": Param(
+            "started by hand",
+            type="string",
+            minLength=3,
+            title="Reason",
+            description_md="Why the model is to be retrained; the store and the message say it.",
+        ),
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="As of",
+            description_md="What is known: rows and labels up to this moment. Without it: now.",
+        ),
+        "evidence": Param(
+            [],
+            type="array",
+            items={"type": "object"},
+            title="Evidence",
+            description_md="The verdicts that ask for it; filled by the branch of the daily run.",
+        ),
+        "monitor": Param(
+            None, type=["null", "string"], title="Monitor", description_md="Set by the branch."
+        ),
+    }

@@ -1,0 +1,158 @@
+"""What the DAGs and tasks say of themselves to whoever looks at them in Airflow."""
+
+from collections.abc import Mapping
+
+from driftline.config import Monitor
+from driftline.domain import Retraining, Suite
+from driftline.rules import rules_of
+
+SETTLE = """Waits until the logs of the interval are expected to be whole: its end and
+`predictions.settle`. It holds no worker meanwhile, and where that moment is past it goes on at once."""
+
+REFERENCE = """Counts the reference in the warehouse the first time it is needed, and keeps it.
+
+**When it fails** the warehouse did not answer, or the monitor file names what is not there. Nothing of
+this run can be measured then; clear the task when that is mended."""
+
+SUITES: Mapping[Suite, str] = {
+    Suite.QUALITY: """Counts rows and nulls, and validates the expectations with Great Expectations.
+
+**When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
+    Suite.DRIFT: """Compares the windows that end now with the reference, column by column.
+
+**When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
+    Suite.PERFORMANCE: """Joins the labels known by the end of the interval and measures performance; and
+once more that of the windows whose labels have come of age by now.
+
+**When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
+}
+
+MISSING_HOURS = """Measures and judges the hours of the day that no hourly run has measured. An hour that
+another run is at, or that ended less than an hour ago, is left alone."""
+
+JUDGE = """Judges what was recorded by the rules, keeps the incidents, puts the message into the outbox,
+and chooses what follows. It judges what there is, also when a measurement failed. The log says why
+nothing is retrained where a rule asks for it."""
+
+ALERT = """Sends the message to the routes of the monitor file.
+
+**When it fails** the channel did not take it: it stays in the outbox, is tried again here, and later by
+`housekeeping`."""
+
+RETRAIN = """Starts the retraining DAG with the evidence. The run id follows from the moment: the same
+evidence never starts two.
+
+**When it fails** because the DAG is paused: unpause it, then clear this task."""
+
+ALL_CLEAR = "No message, no retraining: nothing fires, or what fires has been told already."
+
+DONE = "The run is whole: everything was measured, and what followed was done."
+
+REPORT = """Writes the HTML report of the day, and of longer windows in which an incident opened. The
+button *Report* opens it."""
+
+
+ADMIT = """Refuses what comes within the cooldown of the last decision, on broken data, or twice. A refusal
+is a result, not a failure: it goes to *refused*, with its reason in the table `retrainings`."""
+
+CHALLENGER = """Trains a challenger on labelled rows that end before the holdout begins.
+
+**When it fails** the function under `retraining.train` raised, or could not be imported here: its words
+are the last line of the log. Mend it and clear the task."""
+
+GATE = """Compares challenger and champion on the same holdout rows, with a bootstrap by day. It goes on only
+when the whole 95% interval is a gain; anything else is refused."""
+
+REFUSED = (
+    "The champion stays. Why, is in the log of the task before, the message, and `retrainings`."
+)
+
+APPROVE = """Waits for a person: *Required Actions* shows the comparison. Without an answer in time it counts
+as declined."""
+
+DECLINED = "Records that the challenger was declined, and by whom. The champion stays."
+
+REFIT = "Fits the same recipe once more, on all labelled rows up to now, and registers it with its digest."
+
+PROMOTE = """Makes the refitted model the champion and freezes a new reference, in one transaction; notes it on
+the incidents. Clearing it after a crash completes what was begun."""
+
+ANNOUNCE = (
+    "Tells the routes of the monitor what came of it: promoted, refused, or declined, with numbers."
+)
+
+HOUSEKEEPING = """Keeps house for all monitors: sends what is left in the outboxes, tells of monitors
+that have gone silent, and fails on monitor files with faults. A red task here wants a person."""
+
+SILENT = """Fails, and sends one message, when a monitor that is on schedule has recorded nothing for three
+of its intervals: its DAG is paused, fails, or is no longer parsed. Set `schedule.end` in the file of a
+monitor that is at rest."""
+
+DELIVER = "Sends what is due in every outbox; what fails stays there and falls due again."
+
+FILES = """Reads every monitor file and fails with each fault: file, line, key, what is allowed. A file
+that has faults makes no DAGs; those of the others go on."""
+
+
+def watching(monitor: Monitor, cadence: str, retraining: str | None) -> str:
+    """Return what a hourly or daily DAG says of itself."""
+    period = "hour" if cadence == "1h" else "day"
+    windows = [w for w in monitor.windows if (w == "1h") == (cadence == "1h")]
+    rules = [
+        f"| `{rule.name}` | {rule.severity} | {rule.in_a_row} | {', '.join(rule.then)} |"
+        for rule in rules_of(monitor, [])
+        if rule.window is None or rule.window in windows
+    ]
+    lines = [
+        f"Watches **{monitor.monitor}** ({monitor.task}, owned by {monitor.owner}): every {period} it "
+        f"measures the windows that end then ({', '.join(windows)}), judges them, and tells who is "
+        "to know.",
+        f"File: `{monitor.path}`",
+        "| rule | severity | windows in a row | then |\n|---|---|---|---|\n" + "\n".join(rules)
+        if rules
+        else "No rule is about these windows but those of data quality.",
+        "**A failed run**: open the red task, read its last line, mend, clear the task with its "
+        "downstream. Writing is idempotent; the failed window stands in the table `windows` until then.",
+        f"**Another time**: *Trigger*, with the end of the {period} as `window_end`. **The past**: "
+        f"`airflow backfill create --dag-id {monitor.monitor}__{'hourly' if cadence == '1h' else 'daily'} "
+        "--from-date ... --to-date ...`; a backfill pages nobody and retrains nothing.",
+    ]
+    if retraining:
+        lines.append(f"A rule that says `then: retrain` starts **{retraining}**.")
+    return "\n\n".join(lines)
+
+
+def retraining(monitor: Monitor) -> str:
+    """Return what a retraining DAG says of itself."""
+    how = monitor.retraining
+    assert how is not None
+    return "\n\n".join(
+        [
+            f"Retrains **{monitor.monitor}** with `{how.train}` on {how.window.days} days, and promotes "
+            f"the model only if it beats the champion in {how.gate.metric} on the last "
+            f"{how.gate.holdout.days} days, which it has not seen.",
+            f"Not again within {how.cooldown.days} days of a decision. Approval: {how.approval}.",
+            "**By hand**: *Trigger* with a reason, or `POST /api/v2/dags/"
+            f"{monitor.monitor}__retrain/dagRuns` with "
+            '`{"logical_date": null, "conf": {"reason": "..."}}`.',
+            "**A refusal is a valid result**: the run is green, and goes by *refused*.",
+        ]
+    )
+
+
+def comparison(row: Retraining) -> str:
+    """Return what a person is to approve, in words."""
+    return "\n".join(
+        [
+            f"{row.decision}",
+            "",
+            f"| {row.metric} | value |",
+            "|---|---|",
+            f"| champion {row.champion} | {row.champion_value:.4f} |",
+            f"| challenger | {row.challenger_value:.4f} |",
+            f"| gain, with its 95% interval | {row.gain:+.4f} [{row.lower:+.4f}, {row.upper:+.4f}] |",
+            "",
+            f"Holdout: {row.holdout_start:%Y-%m-%d} to {row.holdout_end:%Y-%m-%d}, {row.rows:,} rows. "
+            f"Asked for because: {row.reason}",
+        ]
+    )

@@ -1,0 +1,194 @@
+"""A run cut into tasks comes to what `driftline run` comes to, whatever happens in between."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, update
+
+from driftline import tasks
+from driftline.config import Monitor
+from driftline.domain import Suite, Window
+from driftline.errors import LogError, StepFailed, WindowClaimed
+from driftline.store import Store, incidents, ledger, outbox, tables, upgrade
+from driftline.store.ledger import State
+from tests.models import DAY, START, logs, parts
+from tests.test_run import contents, watch
+
+HOUR = timedelta(hours=1)
+DRIFT = {"metric": "psi", "columns": "x", "window": "1d", "max": 0.5, "for": 2}
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A function that loads logs and returns their monitor, whose store is `results.db`."""
+    import yaml
+
+    from driftline import monitor_file
+    from tests.warehouses import make_warehouse
+
+    place = make_warehouse(request, "parquet", tmp_path)
+
+    def load(predictions: Any, labels: Any, **changes: Any) -> Monitor:
+        place.load("predictions", predictions)
+        place.load("labels", labels)
+        store = f"sqlite:///{tmp_path / 'results.db'}"
+        written = place.monitor(**parts("binary") | {"store": store, "rules": [DRIFT]} | changes)
+        path = tmp_path / "model.yaml"
+        plain = written.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        path.write_text(yaml.safe_dump(plain), encoding="utf-8")
+        return monitor_file.load(path)
+
+    return load
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
+    upgrade(url)
+    with Store.open(url) as opened:
+        yield opened
+
+
+def day(monitor: Monitor, number: int, **rest: Any) -> tasks.Run:
+    """The run of the day that ends so many days after START."""
+    interval = Window.ending("1d", START + number * DAY)
+    return tasks.Run(monitor=monitor, interval=interval, run_id=f"scheduled__{number}", **rest)
+
+
+def whole(run: tasks.Run) -> tasks.Decision:
+    """All tasks of a run, in the order of its graph."""
+    tasks.freeze(run)
+    for suite in tasks.suites(run.monitor, run.interval.cadence):
+        tasks.measure(run, suite)
+    decision = tasks.judge(run)
+    if decision.alert:
+        tasks.alert(run)
+    return decision
+
+
+def test_tasks_come_to_what_a_run_comes_to(model: Any, store: Store, tmp_path: Path) -> None:
+    monitor = model(*logs(drift_on=7))
+    decisions = [whole(day(monitor, number)) for number in range(6, 11)]
+    assert [decision.alert for decision in decisions] == [False, False, False, True, False]
+    url = make_url(f"sqlite:///{tmp_path / 'run.db'}")
+    upgrade(url)
+    with Store.open(url) as other:
+        watch(monitor, other, 5, 10)
+        expected = contents(other)
+    assert dict(contents(store).items()) == expected
+
+
+def test_every_task_may_be_run_again(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7))
+    for number in range(7, 10):
+        first = whole(day(monitor, number))
+        before = contents(store)
+        assert replace(whole(day(monitor, number)), alert=first.alert) == first
+        assert contents(store) == before
+
+
+def test_a_decision_stands_until_its_message_is_sent(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7))
+    for number in (8, 9):
+        tasks.freeze(day(monitor, number))
+        for suite in tasks.suites(monitor, "1d"):
+            tasks.measure(day(monitor, number), suite)
+        said = tasks.judge(day(monitor, number))
+    assert said.alert
+    assert tasks.judge(day(monitor, 9)) == said  # a task that was killed after its transaction
+    tasks.alert(day(monitor, 9))
+    assert not tasks.judge(day(monitor, 9)).alert
+
+
+def test_a_backfill_tells_nobody(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7))
+    assert not any(whole(day(monitor, number, page=False)).alert for number in range(7, 10))
+    with store.read() as connection:
+        assert outbox.pending(connection) == []
+        assert len(incidents.firing(connection, "model")) == 1
+
+
+def test_two_runs_do_not_measure_the_same(model: Any, store: Store) -> None:
+    monitor = model(*logs())
+    run = day(monitor, 7)
+    planned = [step for step in run.steps if step.suite is Suite.DRIFT]
+    tasks.pipeline.claim(store, monitor, planned, "another")
+    with pytest.raises(WindowClaimed, match=r"drift of 1d 2024-01-07 to 2024-01-08 .* by another"):
+        tasks.measure(run, Suite.DRIFT)
+    tasks.measure(run, Suite.QUALITY)
+    tasks.measure(replace(run, run_id="another"), Suite.DRIFT)  # its own claim, a retry
+    tasks.measure(run, Suite.DRIFT)  # recorded: free again
+
+
+def test_a_claim_of_a_run_that_died_goes_stale(model: Any, store: Store) -> None:
+    monitor = model(*logs())
+    run = day(monitor, 7)
+    tasks.pipeline.claim(store, monitor, run.steps, "dead")
+    with store.begin() as connection:
+        old = datetime.now(UTC) - ledger.STALE - timedelta(seconds=1)
+        connection.execute(update(tables.windows).values(recorded_at=old))
+    assert tasks.measure(run, Suite.DRIFT)
+
+
+def test_a_day_fills_the_hours_that_no_run_has_measured(model: Any, store: Store) -> None:
+    monitor = model(*logs(), windows=["1h", "1d"])
+    measured = Window.ending("1h", START + 7 * DAY + 5 * HOUR)
+    whole(tasks.Run(monitor=monitor, interval=measured, run_id="hourly"))
+    held = Window.ending("1h", START + 7 * DAY + 6 * HOUR)
+    other = tasks.Run(monitor=monitor, interval=held, run_id="hourly")
+    tasks.pipeline.claim(store, monitor, other.steps, other.run_id)
+    filled = tasks.fill(day(monitor, 8))
+    ends = [START + 7 * DAY + HOUR * number for number in range(25)]
+    assert [hour.end for hour in filled] == [e for e in ends if e not in (measured.end, held.end)]
+    assert tasks.fill(day(monitor, 8)) == []
+    with store.read() as connection:
+        entries = ledger.of(connection, "model", states=[State.CLAIMED])
+    assert [entry.window for entry in entries] == [held]
+
+
+def test_the_hours_of_a_day_add_up_to_it(model: Any, store: Store) -> None:
+    monitor = model(*logs(), windows=["1h", "1d"])
+    tasks.fill(day(monitor, 8))
+    tasks.measure(day(monitor, 8), Suite.QUALITY)
+    with store.read() as connection:
+        entries = ledger.of(connection, "model", start=START + 7 * DAY, states=[State.DONE])
+    hours = [entry.rows or 0 for entry in entries if entry.window.cadence == "1h"]
+    (total,) = [entry.rows for entry in entries if entry.window.cadence == "1d"]
+    assert len(hours) == 24
+    assert sum(hours) == total
+
+
+def test_a_warehouse_that_is_down_is_in_the_ledger_and_the_error(
+    model: Any, store: Store, tmp_path: Path
+) -> None:
+    monitor = model(*logs())
+    whole(day(monitor, 7))
+    hidden = tmp_path / "hidden"
+    folder = Path(monitor.predictions.parquet or "").parent
+    (monitor.folder / folder).rename(hidden)
+    with pytest.raises(LogError, match="No files found"):
+        tasks.measure(day(monitor, 8), Suite.QUALITY)
+    hidden.rename(monitor.folder / folder)
+    with store.read() as connection:
+        (entry,) = ledger.of(connection, "model", states=[State.FAILED])
+    assert entry.error
+    tasks.measure(day(monitor, 8), Suite.QUALITY)
+    with store.read() as connection:
+        assert ledger.of(connection, "model", states=[State.FAILED]) == []
+
+
+def test_a_step_that_fails_fails_its_task_and_the_others_are_judged(
+    model: Any, store: Store
+) -> None:
+    monitor = model(*logs(drift_on=7), quality=[{"expect_no_such_thing": {"column": "x"}}])
+    for number in (8, 9):
+        run = day(monitor, number)
+        tasks.freeze(run)
+        with pytest.raises(StepFailed, match=r"quality of 1d .*expect_no_such_thing"):
+            tasks.measure(run, Suite.QUALITY)
+        tasks.measure(run, Suite.DRIFT)
+        said = tasks.judge(run)
+    assert said.alert

@@ -365,7 +365,7 @@ Routes = dict[Severity, tuple[Route, ...]]
 class Gate(Section):
     """What a challenger must win to replace the champion."""
 
-    metric: str = "log_loss"
+    metric: str | None = None
     holdout: Duration = timedelta(days=14)
 
 
@@ -377,6 +377,7 @@ class Retraining(Section):
     window: Duration = timedelta(days=60)
     cooldown: Duration = timedelta(days=3)
     gate: Gate = Gate()
+    rows: Annotated[int, Field(ge=1000)] = 1_000_000
     approval: Literal["human", "none"] = "human"
 
     @model_validator(mode="after")
@@ -453,19 +454,25 @@ class Monitor(Defaults):
         return (score,) if score else (self.predictions.prediction or "",)
 
     @property
+    def gate_metric(self) -> str:
+        """What the gate compares in: as the file says, else log loss, accuracy or RMSE."""
+        if self.retraining and self.retraining.gate.metric:
+            return self.retraining.gate.metric
+        if self.task is Task.REGRESSION:
+            return "rmse"
+        return "log_loss" if self.predictions.score else "accuracy"
+
+    @property
     def not_acted_on(self) -> tuple[str, ...]:
         """What the file asks for and this version reads, but does not do yet."""
         predictions = self.predictions
         routed = {route.channel for routes in self.routes.values() for route in routes}
         asked = {
             "business: its metrics are not measured yet": self.business,
-            "retraining: nothing is retrained yet": self.retraining,
-            "rules: `then: retrain` has no effect yet": any(
-                "retrain" in r.then for r in self.rules or ()
-            ),
+            "rules: `then: retrain` has no effect without `retraining:`": self.retraining is None
+            and any("retrain" in r.then for r in self.rules or ()),
             "predictions.latency_ms, status: not measured yet": predictions.latency_ms
             or predictions.status,
-            "schedule: there are no DAGs yet": "schedule" in self.model_fields_set,
             "routes: email and pagerduty go to the log yet": routed - {"slack"},
         }
         return tuple(note for note, written in asked.items() if written)
@@ -540,9 +547,25 @@ class Monitor(Defaults):
                     f"{one[1]} is sensitive: its values are hashed and can only be asked for "
                     + ", ".join(_OF_HASHES),
                 )
+        if self.retraining:
+            self._can_be_retrained(self.retraining)
         for number, rule in enumerate(self.rules or ()):
             self._can_be_judged(f"rules.{number}", rule)
         return self
+
+    def _can_be_retrained(self, how: Retraining) -> None:
+        """Refuse a retraining that could never pass its gate."""
+        if how.train is None:
+            return
+        if self.labels is None:
+            raise _fault("retraining", "a model is trained on labels; write labels:")
+        compared = set(metrics.PERFORMANCE[self.task]) & set(metrics.GATE)
+        if self.gate_metric not in compared:
+            allowed = ", ".join(sorted(compared))
+            raise _fault(
+                "retraining.gate.metric",
+                f"found {self.gate_metric!r}; a {self.task} model is compared in: {allowed}",
+            )
 
     def _can_be_judged(self, key: str, rule: Rule) -> None:
         """Refuse a rule that no measurement can ever meet: it would be silent for ever."""

@@ -344,6 +344,8 @@ class Reference:
     daily_rows: tuple[int, ...] = ()
     model_version: str = ""
     """The champion with whose promotion it came; '' for the reference of the file."""
+    rows_sha256: str = ""
+    """Of the file that holds the rows of a promotion's reference; others are read from the log."""
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 

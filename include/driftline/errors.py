@@ -15,6 +15,7 @@ DriftlineError
 ├── WindowClaimed             another run is measuring this window; a retry will help
 ├── StepFailed                steps of a run failed; the ledger holds each with its error
 ├── SuiteError                an engine (Great Expectations, Evidently) failed on a window
+├── TrainingError             a training function, or the model it returned, failed
 └── DeliveryError             a channel did not take a message; a retry may help
 """
 
@@ -115,6 +116,10 @@ class StepFailed(DriftlineError):
 
 class SuiteError(DriftlineError):
     """An engine failed on a window."""
+
+
+class TrainingError(DriftlineError):
+    """A training function, or the model that it returned, failed."""
 
 
 class DeliveryError(DriftlineError):

@@ -28,6 +28,12 @@ PERFORMANCE: Mapping[str, tuple[str, ...]] = {
 }
 """What is recorded of a model of each task."""
 
+GATE = (
+    *(*_CLASSES, "roc_auc", "log_loss", "brier", "average_precision"),
+    *PERFORMANCE["regression"],
+)
+"""What a challenger may be compared with the champion in."""
+
 HIGHER_IS_BETTER = frozenset(
     {
         "row_count",

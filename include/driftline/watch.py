@@ -23,6 +23,7 @@ from driftline.domain import (
 )
 from driftline.errors import DriftlineError, LogError
 from driftline.judge import is_about
+from driftline.retraining.reference import rows_of
 from driftline.store.ledger import State
 from driftline.suites import drift, performance, quality, report
 from driftline.suites.expectations import default_expectations
@@ -162,6 +163,8 @@ class Watch:
         return [name for name in reference.statistics.columns if name not in said]
 
     def _rows_of(self, reference: Reference, *, labels: bool) -> Rows:
+        if reference.model_version:
+            return rows_of(self.monitor, reference)
         key = reference.id, labels
         if key not in self._reference_rows:
             columns = {} if labels else self.columns(reference)

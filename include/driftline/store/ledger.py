@@ -144,7 +144,8 @@ def last_recorded(connection: Connection, monitor: str) -> datetime | None:
     asked = select(func.max(own.recorded_at)).where(
         own.monitor == monitor, own.state != State.CLAIMED.value
     )
-    return connection.scalar(asked)
+    last: datetime | None = connection.scalar(asked)
+    return last
 
 
 def done(

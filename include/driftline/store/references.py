@@ -71,6 +71,8 @@ def _content(reference: Reference) -> str:
         "columns": columns,
         "daily_rows": reference.daily_rows,
         "performance": performance,
+        "model_version": reference.model_version,
+        "rows_sha256": reference.rows_sha256,
     }
     return json.dumps(content, allow_nan=False)
 
@@ -89,5 +91,7 @@ def _reference(row: Row) -> Reference:
         end=row["window_end"],
         statistics=WindowStatistics(rows=row["row_count"], columns=columns),
         daily_rows=tuple(content["daily_rows"]),
+        model_version=content["model_version"],
+        rows_sha256=content["rows_sha256"],
         performance={(metric, detail): value for metric, detail, value in content["performance"]},
     )

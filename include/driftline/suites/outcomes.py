@@ -45,6 +45,8 @@ class Outcomes:
     dropped: Mapping[str, int] = field(default_factory=dict)
     sample: str = ""
     """That the rows are a sample, in words; '' when they are all."""
+    kept: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """Which of the rows that were given these are."""
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -165,6 +167,7 @@ def outcomes(monitor: Monitor, rows: Rows) -> Outcomes:
         unscored=columns.unscored,
         dropped=dropped,
         sample=sample_of(table.num_rows, rows.total),
+        kept=kept,
     )
 
 

@@ -210,8 +210,11 @@ class Logs:
         labels: bool = True,
         limit: int | None = None,
         seed: int = 0,
+        raw: bool = False,
     ) -> Rows:
         """Return features, segments, what the model said and the labels known at a moment.
+
+        With `raw` the features come once more, as the log types them: what models are trained on.
 
         With a limit the rows are a uniform sample: the same one for a seed in every database, in
         the same order, whatever order the rows lie in. It is drawn by the id; without one by the
@@ -219,6 +222,8 @@ class Logs:
         """
         project, clock = self._projection, self._clock
         outputs = [*project.features(columns), *project.segments(columns), *project.roles()]
+        if raw:
+            outputs += project.raw(columns)
         if clock is not None:
             outputs.append(Output(TIMESTAMP, clock.value, clock.type))
         table = self._draw(outputs, start, end, as_of=as_of, labels=labels, limit=limit, seed=seed)

@@ -15,7 +15,7 @@ from driftline.domain import ColumnKind
 from driftline.errors import LogError
 from driftline.warehouse.dialect import Dialect, Family
 from driftline.warehouse.reader import Output
-from driftline.warehouse.rows import PREDICTION, RESERVED, SCORE, VERSION, score_of
+from driftline.warehouse.rows import PREDICTION, RAW, RESERVED, SCORE, VERSION, score_of
 from driftline.warehouse.source import Field, Source
 
 _HASH_DIGITS = 12
@@ -57,6 +57,17 @@ class Projection:
             return Output(name, value, pa.float64())
         value = self._string(field) if field else sql_cast(null(), sql.Text())
         return Output(name, self._hashed(value) if name in self.sensitive else value, pa.string())
+
+    def raw(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
+        """Return features as the log types them: whole numbers, doubles, booleans, else text."""
+        outputs = []
+        for name, kind in columns.items():
+            field = self.source.field(name, "features")
+            family = field.family
+            if kind is ColumnKind.NUMERIC and not family.is_number and family is not Family.BOOLEAN:
+                family = Family.FLOAT
+            outputs.append(self._typed(RAW + name, field, family))
+        return outputs
 
     def segments(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
         """Return the segments' columns that are not selected as features already, as text."""
@@ -102,8 +113,12 @@ class Projection:
 
     def outcome(self, name: str, field: Field) -> Output:
         """Return a class in its own type, as far as Arrow can compare it, or a number."""
+        regression = self.monitor.task is Task.REGRESSION
+        return self._typed(name, field, Family.FLOAT if regression else field.family)
+
+    def _typed(self, name: str, field: Field, wanted: Family) -> Output:
         value, family = field.value, field.family
-        if self.monitor.task is Task.REGRESSION or family is Family.FLOAT:
+        if wanted is Family.FLOAT:
             return Output(name, self._dialect.number(value, family), pa.float64())
         if family is Family.BOOLEAN:
             return Output(name, self._dialect.boolean(value), pa.bool_())

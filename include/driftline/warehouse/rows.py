@@ -13,6 +13,8 @@ SCORE = "@score"
 PREDICTION = "@prediction"
 LABEL = "@label"
 VERSION = "@version"
+RAW = "@raw:"
+"""Before the name of a feature as the log types it."""
 
 
 def score_of(class_name: str) -> str:

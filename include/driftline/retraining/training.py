@@ -1,0 +1,117 @@
+"""The user's training function: how it is found, what it is given, what its model says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from driftline.config import Monitor, Task
+from driftline.errors import InputError, TrainingError
+from driftline.suites.outcomes import canonical
+from driftline.warehouse import Rows
+from driftline.warehouse.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, score_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingContext:
+    """What a training function may know of the retraining; rows are of `[start, end)`."""
+
+    monitor: str
+    reason: str
+    start: datetime
+    end: datetime
+    as_of: datetime
+    champion: str
+
+
+def recipe(monitor: Monitor) -> Callable[..., Any]:
+    """Return the function that the file names under `retraining.train`; InputError without it."""
+    named = monitor.retraining.train if monitor.retraining else None
+    if named is None:
+        raise InputError(f"{monitor.path}: retraining.train: no training function is named")
+    module, _, function = named.partition(":")
+    try:
+        found = getattr(import_module(module), function, None)
+    except Exception as error:
+        raise InputError(
+            f"{monitor.path}: retraining.train: {module} cannot be imported here: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not callable(found):
+        raise InputError(f"{monitor.path}: retraining.train: {module} has no function {function!r}")
+    return found  # type: ignore[no-any-return]
+
+
+def fit(monitor: Monitor, rows: Rows, context: TrainingContext) -> Any:
+    """Train a model on labelled rows; TrainingError names the function and what it raised."""
+    train, name = recipe(monitor), monitor.retraining.train if monitor.retraining else ""
+    try:
+        model = train(frame(monitor, rows), context)
+    except Exception as error:
+        raise TrainingError(f"{name} raised {type(error).__name__}: {error}") from error
+    wanted = "predict_proba" if _has_scores(monitor) else "predict"
+    if not hasattr(model, wanted):
+        raise TrainingError(f"{name} returned a {type(model).__name__}, which has no {wanted}")
+    return model
+
+
+def frame(monitor: Monitor, rows: Rows) -> "pd.DataFrame":
+    """Return rows as a training function gets them: features under their own names and types,
+    the label and the time of the prediction under theirs.
+    """
+    assert monitor.labels is not None
+    own = {
+        name.removeprefix(RAW): rows.table[name]
+        for name in rows.table.column_names
+        if name.startswith(RAW)
+    }
+    own[monitor.predictions.timestamp] = rows.table[TIMESTAMP]
+    own[monitor.labels.label] = rows.table[LABEL]
+    return pa.table(own).to_pandas()
+
+
+def scored(monitor: Monitor, model: Any, rows: Rows) -> Rows:
+    """Return the same rows with what this model says in place of what the log says."""
+    given = frame(monitor, rows).drop(columns=monitor.labels.label if monitor.labels else [])
+    table = rows.table
+    said = [SCORE, PREDICTION, score_of("")]
+    table = table.drop_columns(
+        [name for name in table.column_names if name in said or name.startswith(score_of(""))]
+    )
+    try:
+        for name, values in _said(monitor, model, given):
+            table = table.append_column(name, pa.array(values))
+    except TrainingError:
+        raise
+    except Exception as error:
+        raise TrainingError(
+            f"the model failed to predict: {type(error).__name__}: {error}"
+        ) from error
+    return Rows(table=table, total=rows.total)
+
+
+def _said(monitor: Monitor, model: Any, given: "pd.DataFrame") -> list[tuple[str, Any]]:
+    if not _has_scores(monitor):
+        return [(PREDICTION, np.asarray(model.predict(given)))]
+    probabilities = np.asarray(model.predict_proba(given), dtype=float)
+    places = {canonical(value): place for place, value in enumerate(model.classes_)}
+    log = monitor.predictions
+    if monitor.task is Task.BINARY:
+        positive = "1" if log.positive is None else canonical(log.positive)
+        if positive not in places:
+            raise TrainingError(
+                f"the model knows the classes {', '.join(places)}, not the positive {positive!r}"
+            )
+        return [(SCORE, probabilities[:, places[positive]])]
+    return [(score_of(name), probabilities[:, place]) for name, place in places.items()]
+
+
+def _has_scores(monitor: Monitor) -> bool:
+    return monitor.task is not Task.REGRESSION and monitor.predictions.score is not None

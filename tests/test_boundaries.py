@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 LEVELS = [
     {"errors"},
     {"metrics", "domain"},
-    {"stats", "fields"},
+    {"stats", "fields", "child"},
     {"config"},
     {"connections"},
     {"judge", "rules", "monitor_file", "home", "draft"},

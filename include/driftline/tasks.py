@@ -6,7 +6,6 @@ Every function opens what it needs and closes it; each may be called again after
 `python -m driftline.tasks '{"do": "measure", ...}'` calls one in another Python than Airflow's.
 """
 
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 from driftline import monitor_file, pipeline, reports
 from driftline.alerts import delivery
+from driftline.child import obey
 from driftline.conclusion import Conclusion, conclude
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
@@ -270,24 +270,18 @@ def call(what: str, run: Run, suite: str = "") -> Any:
 
 
 def main(argument: str) -> int:
-    """Call one task as its JSON says, print its result as JSON; for another Python than Airflow's.
+    """Call one task as its JSON says, in another Python than Airflow's; see `child.obey`."""
+    return obey(argument, _asked)
 
-    Returns the exit code: 0 it is done, 1 it failed and may be tried again, 2 the input is wrong.
-    """
-    asked = json.loads(argument)
-    try:
-        run = Run(
-            monitor=monitor_file.load(asked["monitor"]),
-            interval=Window.ending(asked["cadence"], datetime.fromisoformat(asked["end"])),
-            run_id=asked["run_id"],
-            page=asked["page"],
-        )
-        result = call(asked["do"], run, asked.get("suite", ""))
-    except DriftlineError as error:
-        print(error, file=sys.stderr)  # noqa: T201 (its output)
-        return 2 if isinstance(error, InputError) else 1
-    print(json.dumps(result))  # noqa: T201 (its output)
-    return 0
+
+def _asked(asked: Mapping[str, Any]) -> Any:
+    run = Run(
+        monitor=monitor_file.load(asked["monitor"]),
+        interval=Window.ending(asked["cadence"], datetime.fromisoformat(asked["end"])),
+        run_id=asked["run_id"],
+        page=asked["page"],
+    )
+    return call(asked["do"], run, asked.get("suite", ""))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from driftline import monitor_file
 from driftline.config import Monitor
-from driftline.domain import DAY, HOUR, Window, floor, utc
+from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import DriftlineError, InputError, MissingExtra
-from driftline.orchestration.connections import airflow_connection
+from driftline.orchestration.connections import airflow_connection, stored
 from driftline.tasks import Run
 
 WINDOW_END = "window_end"
@@ -23,27 +23,28 @@ WINDOW_END = "window_end"
 def interval_of(cadence: str, context: Mapping[str, Any]) -> Window:
     """Return the hour or day of a DAG run.
 
-    A manual run's Param `window_end` names its end; else the run's data interval ends it; a run
-    that has neither takes the last one that was complete when it was due.
+    Of a run that somebody starts, the Param `window_end` names the end; without it the data
+    interval does; a run that has neither takes the last one that was complete when it was due.
     """
     dag_run = context["dag_run"]
     given = (context.get("params") or {}).get(WINDOW_END)
-    if given and dag_run.run_type == "manual":
+    if given and dag_run.run_type not in ("scheduled", "backfill"):
         return _named(cadence, str(given))
     end = dag_run.data_interval_end or dag_run.run_after
     return Window.ending(cadence, floor(end, _step(cadence)))
 
 
 def _named(cadence: str, given: str) -> Window:
+    every = "a full hour" if cadence == "1h" else "a midnight"
+    allowed = f"allowed is {every} in UTC that is past, such as 2013-04-04T00:00:00Z"
     try:
-        end = utc(datetime.fromisoformat(given))
-        return Window.ending(cadence, end)
-    except ValueError as error:
-        every = "a full hour" if cadence == "1h" else "midnight UTC"
-        raise InputError(
-            f"{WINDOW_END} is {given!r}; it must be {every} with its zone, such as "
-            f"2013-04-04T00:00:00Z ({error})"
-        ) from None
+        moment = datetime.fromisoformat(given)
+        window = Window.ending(cadence, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except ValueError:
+        raise InputError(f"{WINDOW_END}: found {given!r}; {allowed}") from None
+    if window.end > datetime.now(UTC):
+        raise InputError(f"{WINDOW_END}: found {given!r}, which is yet to come; {allowed}")
+    return window
 
 
 def _step(cadence: str) -> timedelta:
@@ -55,7 +56,7 @@ def run_of(path: str, cadence: str) -> Run:
     context = get_current_context()
     dag_run = context["dag_run"]
     return Run(
-        monitor=monitor_of(path),
+        monitor=stored(monitor_of(path)),
         interval=interval_of(cadence, context),
         run_id=f"{dag_run.dag_id}__{dag_run.run_id}",
         page=dag_run.run_type != "backfill",

@@ -1,21 +1,23 @@
 """The DAG that keeps house: what is left in the outboxes, monitors gone silent, faulty files."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
+from sqlalchemy import URL
 
 from driftline import monitor_file
 from driftline.alerts import delivery, silence
 from driftline.config import Monitor
 from driftline.errors import DriftlineError
 from driftline.orchestration import words
-from driftline.orchestration.connections import airflow_connection
+from driftline.orchestration.connections import airflow_connection, stored
+from driftline.orchestration.monitoring import NAMES, cadences, dag_id
 from driftline.orchestration.settings import Settings
-from driftline.store import Store, open_store
+from driftline.store import Store, open_store, store_url
 
 log = logging.getLogger(__name__)
 
@@ -64,26 +66,64 @@ def _files(folder: str) -> None:
 @task
 def _silent(folder: str) -> None:
     """Put a message into the outbox for each monitor that has gone silent, and fail."""
-    now = datetime.now(UTC)
-    quiet = []
-    for monitor, store in _stores(folder):
-        with store.begin(monitor.monitor) as connection:
-            since = silence.silent_since(connection, monitor, now)
-            if since:
-                silence.tell(connection, monitor, since, now)
-                quiet.append(f"{monitor.monitor}: nothing recorded since {since:%F %H:%M} UTC")
-    if quiet:
-        raise AirflowFailException("\n".join(quiet))
+    _in_each_store(folder, _tell_of_silence)
 
 
 @task
 def _deliver(folder: str) -> None:
     """Send what is due; fail with what no channel took."""
-    errors = []
-    for monitor, store in _stores(folder):
-        errors += delivery.deliver(store, monitor.monitor)
-    if errors:
-        raise AirflowFailException("\n".join(errors))
+    _in_each_store(folder, lambda store, _: delivery.deliver(store))
+
+
+def _tell_of_silence(store: Store, monitors: Sequence[Monitor]) -> list[str]:
+    """Put a message into the outbox for each that is silent; return who is, and since when."""
+    now, quiet = datetime.now(UTC), []
+    for monitor in monitors:
+        with store.begin(monitor.monitor) as connection:
+            since = silence.silent_since(connection, monitor, now)
+            if since is None:
+                continue
+            said = f"{monitor.monitor}: nothing recorded since {since:%F %H:%M} UTC"
+            if _paused(monitor):
+                log.info("%s; its DAGs are paused", said)
+                continue
+            silence.tell(connection, monitor, since, now)
+            quiet.append(said)
+    return quiet
+
+
+def _paused(monitor: Monitor) -> bool:
+    """Whether somebody has paused all DAGs that watch a monitor; one that is missing is not."""
+    instance = get_current_context()["ti"]
+    try:
+        return all(
+            instance.get_dag(dag_id(monitor, NAMES[cadence])).is_paused
+            for cadence in cadences(monitor)
+        )
+    except AirflowRuntimeError:
+        return False
+
+
+def _in_each_store(folder: str, act: Callable[[Store, Sequence[Monitor]], Iterable[str]]) -> None:
+    """Do something in each store of the monitors; fail with all that went wrong, at the end."""
+    wrong: list[str] = []
+    stores: dict[URL, list[Monitor]] = {}
+    for monitor in _read(folder)[0]:
+        try:
+            url = store_url(
+                stored(monitor).store, folder=monitor.folder, connections=airflow_connection
+            )
+            stores.setdefault(url, []).append(monitor)
+        except DriftlineError as error:
+            wrong.append(f"{monitor.monitor}: {error}")
+    for monitors in stores.values():
+        try:
+            with open_store(monitors[0], airflow_connection) as store:
+                wrong += act(store, monitors)
+        except DriftlineError as error:
+            wrong.append(f"{', '.join(each.monitor for each in monitors)}: {error}")
+    if wrong:
+        raise AirflowFailException("\n".join(wrong))
 
 
 def _read(folder: str) -> tuple[list[Monitor], list[str]]:
@@ -94,16 +134,3 @@ def _read(folder: str) -> tuple[list[Monitor], list[str]]:
         except DriftlineError as error:
             faults.append(str(error))
     return monitors, faults
-
-
-def _stores(folder: str) -> Iterator[tuple[Monitor, Store]]:
-    """Yield each monitor with its store; fail at the end where a store did not answer."""
-    failed = []
-    for monitor in _read(folder)[0]:
-        try:
-            with open_store(monitor, airflow_connection) as store:
-                yield monitor, store
-        except DriftlineError as error:
-            failed.append(f"{monitor.monitor}: {error}")
-    if failed:
-        raise AirflowFailException("\n".join(failed))

@@ -3,11 +3,13 @@
 from typing import Any
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
+from driftline.domain import Window
 from driftline.orchestration.context import interval_of, monitor_of
 
 PREFIX = "/driftline"
-"""Where the API server serves driftline's pages."""
+"""Where the API server serves driftline's pages, below its base URL."""
 
 
 class ReportLink(BaseOperatorLink):
@@ -16,11 +18,9 @@ class ReportLink(BaseOperatorLink):
     name = "Report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address of the page."""
-        arguments = operator.op_kwargs
-        monitor = monitor_of(arguments["monitor"])
-        interval = interval_of(arguments["cadence"], ti_key.get_template_context())
-        return f"{PREFIX}/{monitor.monitor}/report/{interval.cadence}/{interval.start:%Y-%m-%d}"
+        """Return the address of the page; Airflow asks for it when the task has ended."""
+        monitor = monitor_of(operator.op_kwargs["monitor"]).monitor
+        return report_url(monitor, interval_of("1d", ti_key.get_template_context()))
 
 
 class MetricsLink(BaseOperatorLink):
@@ -29,5 +29,21 @@ class MetricsLink(BaseOperatorLink):
     name = "Metrics"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address of the page."""
-        return f"{PREFIX}/{monitor_of(operator.op_kwargs['monitor']).monitor}/metrics"
+        """Return the address of the page; Airflow asks for it when the task has ended."""
+        return metrics_url(monitor_of(operator.op_kwargs["monitor"]).monitor)
+
+
+def report_url(monitor: str, window: Window) -> str:
+    """Return where the report of a window is read."""
+    form = "%Y-%m-%dT%H%M" if window.cadence == "1h" else "%Y-%m-%d"
+    return _url(f"{monitor}/report/{window.cadence}/{window.start:{form}}")
+
+
+def metrics_url(monitor: str) -> str:
+    """Return where the numbers of a monitor are read."""
+    return _url(f"{monitor}/metrics")
+
+
+def _url(path: str) -> str:
+    base = conf.get("api", "base_url", fallback="") or ""
+    return f"{base.rstrip('/')}{PREFIX}/{path}"

@@ -4,17 +4,17 @@ import json
 import logging
 import os
 import subprocess
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
-from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import BaseOperator, get_current_context, task
+from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from driftline import tasks
 from driftline.connections import connection_ids
 from driftline.orchestration.connections import airflow_connection
-from driftline.orchestration.context import clearly, interval_of, monitor_of, run_of
+from driftline.orchestration.context import clearly, monitor_of, run_of
 
 log = logging.getLogger(__name__)
 
@@ -22,26 +22,8 @@ REQUEST = "request"
 """Under this key `judge` hands the retraining's configuration on, and under the next its run id."""
 RUN_ID = "request_run_id"
 
-
-class Settle(BaseOperator):
-    """Waits, without holding a worker, until an interval's logs are expected to be whole."""
-
-    def __init__(self, *, cadence: str, settle: timedelta, **rest: Any) -> None:
-        super().__init__(**rest)
-        self.cadence = cadence
-        self.settle = settle
-
-    def execute(self, context: Any) -> None:
-        """Go on at once where that moment is past, else defer to it."""
-        with clearly():
-            interval = interval_of(self.cadence, context)
-        until = interval.end + self.settle
-        log.info("the interval is %s; its logs are whole at %s", interval, until)
-        if until > datetime.now(UTC):
-            self.defer(trigger=DateTimeTrigger(moment=until), method_name="settled")
-
-    def settled(self, context: Any, event: Any = None) -> None:
-        """Go on after the wait."""
+LAST = 20
+"""So many of the last lines of another Python go into the error of a task."""
 
 
 @task
@@ -67,18 +49,21 @@ def fill(monitor: str, cadence: str, python: str | None) -> None:
 
 
 @task.branch
-def judge(monitor: str, cadence: str, alert: str, retrain: str | None, calm: str) -> list[str]:
-    """Judge what was recorded; go on to the alert, the retraining, both, or neither."""
+def judge(monitor: str, cadence: str, always: list[str], retraining: bool) -> list[str]:
+    """Judge what was recorded; go on to the alert, the retraining, both, or neither.
+
+    `always` is what follows whatever is decided: the report.
+    """
     with clearly():
         decision = tasks.judge(run_of(monitor, cadence))
     log.info("%s", decision.reason)
-    chosen = [alert] if decision.alert else []
-    if decision.retrain and retrain:
+    chosen = ["alert"] if decision.alert else []
+    if decision.retrain and retraining:
         instance = get_current_context()["ti"]
         instance.xcom_push(key=REQUEST, value=decision.retrain.to_conf())
         instance.xcom_push(key=RUN_ID, value=decision.retrain.run_id)
-        chosen.append(retrain)
-    return chosen or [calm]
+        chosen.append("retrain")
+    return [*(chosen or ["all_clear"]), *always]
 
 
 @task
@@ -116,26 +101,39 @@ def _call(what: str, monitor: str, cadence: str, python: str | None, suite: str 
 def elsewhere(python: str, module: str, asked: dict[str, Any], monitor: str) -> Any:
     """Run a module's `main` in another Python and return what it prints; its log becomes ours.
 
-    The connections that the monitor names go along in the child's environment.
+    The connections that the monitor names go along in the child's environment. The child ends
+    with this process, however that ends.
     """
     given = {
         f"AIRFLOW_CONN_{name.upper()}": airflow_connection(name)
         for name in connection_ids(monitor_of(monitor), airflow_connection)
     }
-    child = subprocess.Popen(  # noqa: S603 (the deployment's own interpreter)
-        [python, "-m", module, json.dumps(asked)],
+    lines: deque[str] = deque(maxlen=LAST)
+    with subprocess.Popen(  # noqa: S603 (the deployment's own interpreter)
+        [python, "-m", module, json.dumps(asked | {"attached": True})],
         env=os.environ | given,
+        stdin=subprocess.PIPE,  # which ends with us, and the child with it
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    line = ""
-    assert child.stdout is not None
-    for line in child.stdout:
-        log.info("%s", line.rstrip())
-    code = child.wait()
-    if code == 2:
-        raise AirflowFailException(line.strip())
-    if code:
-        raise AirflowException(f"{python} -m {module} ended with {code}: {line.strip()}")
-    return json.loads(line)
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                lines.append(line.rstrip())
+                log.info("%s", lines[-1])
+        except BaseException:
+            child.kill()
+            raise
+    return _result(f"{python} -m {module}", child.returncode, lines)
+
+
+def _result(command: str, code: int, lines: deque[str]) -> Any:
+    """Return what a child said last; raise what it failed with."""
+    if code == 0:
+        for line in reversed(lines):
+            with suppress(json.JSONDecodeError):
+                return json.loads(line)
+    words = "\n".join(lines)
+    if code == 2:  # what a person wrote is wrong: a retry cannot help
+        raise AirflowFailException(words)
+    raise AirflowException(f"{command} ended with {code}; the last it said:\n{words}")

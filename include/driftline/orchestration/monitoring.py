@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import (
     DAG,
+    BaseOperatorLink,
     CronDataIntervalTimetable,
     Param,
     TaskGroup,
@@ -20,6 +20,7 @@ from driftline.domain import DAY, HOUR
 from driftline.orchestration import measuring, words
 from driftline.orchestration.context import WINDOW_END
 from driftline.orchestration.links import MetricsLink, ReportLink
+from driftline.orchestration.operators import Retrain, Settle
 from driftline.orchestration.settings import Settings
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -57,6 +58,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
     path, python = str(monitor.path.resolve()), str(settings.python) if settings.python else None
     common = {"monitor": path, "cadence": cadence}
     retraining = retraining_dag_id(monitor)
+    own_dag = retraining != dag_id(monitor, "retrain")
     with DAG(
         dag_id(monitor, NAMES[cadence]),
         description=f"Watches {monitor.monitor} {NAMES[cadence]}: measures, judges, tells",
@@ -70,7 +72,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         doc_md=words.watching(monitor, cadence, retraining),
         params={WINDOW_END: _window_end(cadence)},
     ) as dag:
-        settle = measuring.Settle(
+        settle = Settle(
             task_id="settle",
             cadence=cadence,
             settle=monitor.predictions.settle,
@@ -92,15 +94,16 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
                         **common, python=python
                     )
                 )
+        reported = ["report"] if cadence == "1d" else []
         judge = measuring.judge.override(
             task_id="judge", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.JUDGE
-        )(**common, alert="alert", retrain="retrain" if retraining else None, calm="all_clear")
+        )(**common, always=reported, retraining=retraining is not None)
         follows: list[Any] = [
             measuring.alert.override(task_id="alert", doc_md=words.ALERT)(**common),
             EmptyOperator(task_id="all_clear", doc_md=words.ALL_CLEAR),
         ]
         if retraining:
-            follows.append(_retrain(judge, retraining))
+            follows.append(_retrain(dag.get_task("judge"), retraining, path if own_dag else None))
         done = EmptyOperator(
             task_id="done",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
@@ -108,24 +111,28 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         )
         settle >> reference >> measured >> judge >> follows >> done
         measured >> done  # a measurement that failed fails the run, whatever was judged
-        judge.operator.operator_extra_links = (MetricsLink(),)
-        if cadence == "1d":
+        _link(dag, "judge", MetricsLink())
+        if reported:
             report = measuring.report.override(
                 task_id="report", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.REPORT
             )(**common, python=python)
-            report.operator.operator_extra_links = (ReportLink(), MetricsLink())
             judge >> report
+            _link(dag, "report", ReportLink(), MetricsLink())
     return dag
 
 
-def _retrain(judge: XComArg, dag: str) -> TriggerDagRunOperator:
-    return TriggerDagRunOperator(
+def _link(dag: DAG, task: str, *links: BaseOperatorLink) -> None:
+    operator: Any = dag.get_task(task)
+    operator.operator_extra_links = links
+
+
+def _retrain(judge: Any, dag: str, monitor: str | None) -> Retrain:
+    return Retrain(
         task_id="retrain",
+        monitor=monitor,
         trigger_dag_id=dag,
-        trigger_run_id=XComArg(judge.operator, key=measuring.RUN_ID),
-        conf=XComArg(judge.operator, key=measuring.REQUEST),
-        fail_when_dag_is_paused=True,
-        skip_when_already_exists=True,
+        trigger_run_id=XComArg(judge, key=measuring.RUN_ID),
+        conf=XComArg(judge, key=measuring.REQUEST),
         doc_md=words.RETRAIN,
     )
 

@@ -7,17 +7,15 @@ from typing import Annotated, Any
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user
-from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse
 
 from driftline import monitor_file
 from driftline.config import Monitor
-from driftline.domain import Window, utc
+from driftline.domain import Window, cadence_length, utc
 from driftline.errors import DriftlineError
 from driftline.home import artifact
 from driftline.orchestration.connections import airflow_connection
-from driftline.orchestration.links import PREFIX
 from driftline.orchestration.places import monitor_folder
 from driftline.reports import REPORT
 from driftline.store import incidents, measurements, open_store, retrainings
@@ -55,15 +53,15 @@ def report(monitor: Readable, cadence: str, start: str) -> FileResponse:
     """Send the HTML report of a window."""
     try:
         begin = utc(datetime.fromisoformat(start).replace(tzinfo=UTC))
-        window = Window.ending(cadence, begin + Window.length(cadence))
+        window = Window.ending(cadence, begin + cadence_length(cadence))
     except ValueError as error:
         raise HTTPException(404, f"no such window: {error}") from None
     path = artifact(monitor, window, REPORT)
     if not path.is_file():
         raise HTTPException(
             404,
-            f"no report of {window} has been written. They are for days, and for windows in which "
-            "an incident opened; `driftline report` writes any other.",
+            f"no report of {window} is among the artifacts that this server sees. They are of days "
+            "and of windows in which an incident opened; `driftline report` writes any other.",
         )
     return FileResponse(path, media_type="text/html", headers=_SANDBOX)
 
@@ -171,10 +169,3 @@ tr.ok td:first-child, tr.promoted td:first-child { border-left-color: #4caf6a; }
 """
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <title>{title} · driftline</title><style>{style}</style></head><body>{body}</body></html>"""
-
-
-class DriftlinePlugin(AirflowPlugin):
-    """Serves driftline's pages on Airflow's API server."""
-
-    name = "driftline"
-    fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "driftline"}]  # noqa: RUF012

@@ -15,7 +15,7 @@ def get_provider_info() -> dict[str, Any]:
         "plugins": [
             {
                 "name": "driftline",
-                "plugin-class": "driftline.orchestration.pages.DriftlinePlugin",
+                "plugin-class": "driftline.orchestration.plugin.DriftlinePlugin",
             }
         ],
     }

@@ -1,21 +1,23 @@
 """The DAG that retrains: `<monitor>__retrain`."""
 
 import logging
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import DAG, Label, Param, TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowException
 
 from driftline import tasks
 from driftline.config import Monitor
 from driftline.domain import Evidence, Retraining, RetrainingState
 from driftline.orchestration import words
-from driftline.orchestration.connections import airflow_connection
+from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.context import clearly, monitor_of
 from driftline.orchestration.measuring import elsewhere
 from driftline.orchestration.monitoring import LONG_AGO, dag_id
+from driftline.orchestration.operators import ANSWER, Ask
 from driftline.orchestration.settings import Settings
 from driftline.retraining import steps
 from driftline.retraining.request import Request
@@ -34,10 +36,8 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
     """
     if monitor.retraining is None or monitor.retraining.train is None:
         return []
-    common = {
-        "monitor": str(monitor.path.resolve()),
-        "python": str(settings.python) if settings.python else None,
-    }
+    path = str(monitor.path.resolve())
+    python = str(settings.python) if settings.python else None
     human = monitor.retraining.approval == "human"
     with DAG(
         dag_id(monitor, "retrain"),
@@ -51,41 +51,43 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
         params=_params(),
     ) as dag:
         admit = _admit.override(task_id="admit", doc_md=words.ADMIT)(
-            **common, go="challenger", stop="refused"
+            monitor=path, go="challenger", stop="refused"
         )
         challenger = _step.override(task_id="challenger", doc_md=words.CHALLENGER)(
-            **common, step="challenge"
+            monitor=path, python=python, step="challenge"
         )
         gate = _gate.override(task_id="gate", doc_md=words.GATE)(
-            **common, go="approve" if human else "refit", stop="refused"
+            monitor=path, python=python, go="approve" if human else "refit", stop="refused"
         )
         refused = EmptyOperator(
             task_id="refused",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             doc_md=words.REFUSED,
         )
-        refit = _step.override(task_id="refit", doc_md=words.REFIT)(**common, step="refit")
-        promote = _step.override(task_id="promote", doc_md=words.PROMOTE)(**common, step="promote")
+        refit = _step.override(task_id="refit", doc_md=words.REFIT)(
+            monitor=path, python=python, step="refit"
+        )
+        promote = _step.override(task_id="promote", doc_md=words.PROMOTE)(
+            monitor=path, python=python, step="promote"
+        )
         announce = _announce.override(
             task_id="announce",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             doc_md=words.ANNOUNCE,
-        )(**common)
+        )(monitor=path)
         admit >> [challenger, refused]
         challenger >> gate >> refused
         if human:
-            approve = HITLBranchOperator(
+            approve = Ask(
                 task_id="approve",
                 subject=f"Promote the retrained {monitor.monitor}?",
                 body="{{ ti.xcom_pull(task_ids='gate', key='" + COMPARISON + "') }}",
-                options=["Promote", "Decline"],
-                options_mapping={"Promote": "refit", "Decline": "declined"},
-                defaults="Decline",
-                response_timeout=settings.approval_timeout,
-                execution_timeout=None,
+                promote="refit",
+                decline="declined",
+                patience=settings.approval_timeout,
                 doc_md=words.APPROVE,
             )
-            declined = _decline.override(task_id="declined", doc_md=words.DECLINED)(**common)
+            declined = _decline.override(task_id="declined", doc_md=words.DECLINED)(monitor=path)
             gate >> Label("better") >> approve >> [refit, declined]
             declined >> announce
         else:
@@ -96,10 +98,10 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
 
 
 @task.branch
-def _admit(monitor: str, python: str | None, go: str, stop: str) -> str:
+def _admit(monitor: str, go: str, stop: str) -> str:
     """Refuse what comes too soon, or on broken data; else go on."""
-    row = _do("admit", monitor, None, request=_request(monitor))
-    return stop if row.state is RetrainingState.REFUSED else go
+    row = _do("admit", monitor, request=_request(monitor))
+    return stop if row.state.final else go
 
 
 @task
@@ -116,35 +118,38 @@ def _gate(monitor: str, python: str | None, go: str, stop: str) -> str:
         return stop
     get_current_context()["ti"].xcom_push(key=COMPARISON, value=words.comparison(row))
     if go == "approve":
-        _tell(monitor)
+        try:
+            _tell(monitor)
+        except AirflowException as error:  # nobody need wait for it: housekeeping sends it
+            log.warning("the message is not sent yet: %s", error)
     return go
 
 
 @task
-def _decline(monitor: str, python: str | None) -> None:
+def _decline(monitor: str) -> None:
     """Record that a person declined, or that nobody answered in time."""
-    said = get_current_context()["ti"].xcom_pull(task_ids="approve") or {}
-    who = (said.get("responded_by_user") or {}).get("name") or "nobody answered in time"
-    _do("decline", monitor, None, who=who)
+    who = get_current_context()["ti"].xcom_pull(task_ids="approve", key=ANSWER)
+    _do("decline", monitor, who=who)
 
 
 @task
-def _announce(monitor: str, python: str | None) -> None:
+def _announce(monitor: str) -> None:
     """Tell what came of it."""
     _tell(monitor)
 
 
 def _tell(monitor: str) -> None:
-    loaded = monitor_of(monitor)
     with clearly():
+        loaded = stored(monitor_of(monitor))
         steps.announce(loaded, _as_of(), run_id=_run_id(), connections=airflow_connection)
         tasks.deliver(loaded, airflow_connection)
 
 
-def _do(step: str, monitor: str, python: str | None, **rest: Any) -> Retraining:
+def _do(step: str, monitor: str, python: str | None = None, **rest: Any) -> Retraining:
     """Take a step here, or in the Python that holds the engines; log what came of it."""
-    loaded, as_of = monitor_of(monitor), _as_of()
+    as_of = _as_of()
     with clearly():
+        loaded = stored(monitor_of(monitor))
         if python:
             asked = {
                 "do": step,
@@ -152,7 +157,7 @@ def _do(step: str, monitor: str, python: str | None, **rest: Any) -> Retraining:
                 "as_of": as_of.isoformat(),
                 "run_id": _run_id(),
             }
-            elsewhere(python, "driftline.retraining.steps", asked, monitor)
+            elsewhere(python, "driftline.retraining", asked, monitor)
             row = steps.found(loaded, as_of, connections=airflow_connection)
         elif step == "admit":
             row = steps.admit(
@@ -181,7 +186,7 @@ def _as_of() -> datetime:
     context = get_current_context()
     given = context["params"]["as_of"]
     moment = datetime.fromisoformat(given) if given else context["dag_run"].run_after
-    return moment.replace(microsecond=0).astimezone(UTC)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
 
 
 def _run_id() -> str:
@@ -189,10 +194,12 @@ def _run_id() -> str:
     return f"{dag_run.dag_id}__{dag_run.run_id}"
 
 
+_EVIDENCE = [field.name for field in fields(Evidence)]
+
+
 def _params() -> dict[str, Param]:
     return {
         "reason": Param(
-            "started by hand",
             type="string",
             minLength=3,
             title="Reason",
@@ -208,11 +215,16 @@ def _params() -> dict[str, Param]:
         "evidence": Param(
             [],
             type="array",
-            items={"type": "object"},
+            items={
+                "type": "object",
+                "properties": {
+                    name: {"type": ["number", "null"] if name == "value" else "string"}
+                    for name in _EVIDENCE
+                },
+                "required": _EVIDENCE,
+                "additionalProperties": False,
+            },
             title="Evidence",
             description_md="The verdicts that ask for it; filled by the branch of the daily run.",
-        ),
-        "monitor": Param(
-            None, type=["null", "string"], title="Monitor", description_md="Set by the branch."
         ),
     }

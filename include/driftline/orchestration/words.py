@@ -129,7 +129,7 @@ def retraining(monitor: Monitor) -> str:
     return "\n\n".join(
         [
             f"Retrains **{monitor.monitor}** with `{how.train}` on {how.window.days} days, and promotes "
-            f"the model only if it beats the champion in {how.gate.metric} on the last "
+            f"the model only if it beats the champion in {monitor.gate_metric} on the last "
             f"{how.gate.holdout.days} days, which it has not seen.",
             f"Not again within {how.cooldown.days} days of a decision. Approval: {how.approval}.",
             "**By hand**: *Trigger* with a reason, or `POST /api/v2/dags/"
@@ -152,7 +152,7 @@ def comparison(row: Retraining) -> str:
             f"| challenger | {row.challenger_value:.4f} |",
             f"| gain, with its 95% interval | {row.gain:+.4f} [{row.lower:+.4f}, {row.upper:+.4f}] |",
             "",
-            f"Holdout: {row.holdout_start:%Y-%m-%d} to {row.holdout_end:%Y-%m-%d}, {row.rows:,} rows. "
+            f"Holdout: {row.holdout_start:%Y-%m-%d} to {row.as_of:%Y-%m-%d}, {row.rows:,} rows. "
             f"Asked for because: {row.reason}",
         ]
     )

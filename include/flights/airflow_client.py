@@ -73,16 +73,21 @@ class Client:
     def wait_for_dags(self, *dag_ids: str, patience: float = 60) -> None:
         """Wait until these DAGs are parsed; AirflowError with the import errors if they are not."""
 
-        def parsed() -> bool:
-            return self.dags().keys() >= set(dag_ids)
+        def settled() -> bool:
+            return self.dags().keys() >= set(dag_ids) or bool(self.import_errors())
 
-        if not becomes(parsed, patience):
-            errors = self.request("GET", "importErrors")["import_errors"]
-            found = "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
+        becomes(settled, patience)
+        missing = set(dag_ids) - self.dags().keys()
+        if missing:
             raise AirflowError(
-                f"no such DAG: {', '.join(sorted(set(dag_ids) - self.dags().keys()))}; "
-                f"there are: {', '.join(self.dags()) or 'none'}\n{found}"
+                f"no such DAG: {', '.join(sorted(missing))}; "
+                + f"there are: {', '.join(self.dags()) or 'none'}\n{self.import_errors()}"
             )
+
+    def import_errors(self) -> str:
+        """Return what the DAG files failed with; '' when all of them could be read."""
+        errors = self.request("GET", "importErrors")["import_errors"]
+        return "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
 
     def pause(self, dag_id: str, paused: bool = True) -> None:
         """Pause a DAG, so that none of its runs goes on."""
@@ -222,9 +227,11 @@ def _run(dag_id: str, run_id: str) -> str:
 def _line(entry: Any) -> str:
     if not isinstance(entry, dict):
         return str(entry)
-    words = str(entry.get("event", ""))
-    errors = entry.get("error_detail") or []
-    return "\n".join([words, *(f"{e.get('exc_type')}: {e.get('exc_value')}" for e in errors)])
+    words = [str(entry.get("event", ""))]
+    for error in entry.get("error_detail") or []:
+        words += [f"  {at['filename']}:{at['lineno']} {at['name']}" for at in error["frames"][-5:]]
+        words.append(f"{error['exc_type']}: {error['exc_value']}")
+    return "\n".join(words)
 
 
 def becomes(condition: Callable[[], bool], patience: float) -> bool:

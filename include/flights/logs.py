@@ -9,10 +9,9 @@ filled day by day. DuckDB reads `ds` from the path and opens only the days that 
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flights.data import CATEGORICAL, LABEL, NUMERIC, between
-from flights.registry import Champion
 from flights.scorer import score
 
 if TYPE_CHECKING:
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write(home: Path, champion: Champion, rows: "pd.DataFrame", start: date, end: date) -> None:
-    """Write the logs of the days `[start, end)` below `home`, scored by this champion.
+def write(
+    home: Path, version: str, model: Any, rows: "pd.DataFrame", start: date, end: date
+) -> None:
+    """Write the logs of the days `[start, end)` below `home`, scored by this version of the model.
 
     Labels are those that arrived in these days, also of predictions made before.
     """
@@ -30,7 +31,9 @@ def write(home: Path, champion: Champion, rows: "pd.DataFrame", start: date, end
         day = midnight, midnight + timedelta(days=1)
         asked = between(rows, "predicted_at", *day)
         if len(asked):
-            _write_day(home, "predictions", midnight, score(champion, asked), _predictions_schema())
+            _write_day(
+                home, "predictions", midnight, score(version, model, asked), _predictions_schema()
+            )
         landed = between(rows, "labelled_at", *day).sort_values(["labelled_at", "request_id"])
         if len(landed):
             _write_day(home, "labels", midnight, landed, _labels_schema())

@@ -13,7 +13,6 @@ from sklearn.metrics import log_loss, roc_auc_score
 from driftline import monitor_file
 from flights import demo
 from flights.data import FEATURES, LABEL, between
-from flights.registry import load_champion
 from flights.training import train
 from tests.flights.test_data import moment
 
@@ -94,16 +93,16 @@ def test_retraining_gains_what_is_known(rows, log, now, gain):
 
 def test_the_log_is_what_the_champion_said_of_the_rows(flight_home, rows, log):
     asked = between(rows, "predicted_at", moment("2013-02-01"), moment("2013-05-01"))
-    champion = load_champion(demo.models(flight_home))
-    assert champion.version == "v2013-03-01"
-    assert log.model_version.unique().tolist() == [champion.version]
+    champion = demo.models(flight_home).champion()
+    assert champion.name == "v2013-03-01"
+    assert log.model_version.unique().tolist() == [champion.name]
     both = log.merge(asked, on="request_id", suffixes=("", "_asked"), validate="1:1")
     assert len(both) == len(log) == len(asked)
     for column in FEATURES:
         pd.testing.assert_series_equal(
             both[column], both[f"{column}_asked"], check_names=False, check_dtype=False
         )
-    expected = champion.model.predict_proba(both[list(FEATURES)])[:, 1]
+    expected = demo.models(flight_home).load(champion).predict_proba(both[list(FEATURES)])[:, 1]
     np.testing.assert_allclose(both.probability, expected, rtol=1e-12)
     assert ((both.probability >= 0.5) == both.prediction).all()
     assert both.prediction.nunique() == 2

@@ -1,8 +1,10 @@
 """From a folder of monitor files to DAGs; from the one that is asked for to just that one."""
 
+import gc
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +36,34 @@ def dags(
     """
     chosen, asked = Settings(**settings), get_parsing_context().dag_id
     place = Path(folder).resolve() if folder else monitor_folder()
-    made: list[DAG] = []
-    for monitor in _monitors(place, asked):
+    with _nothing_collected():
+        return {dag.dag_id: dag for dag in _made(place, kinds, chosen, asked)}
+
+
+def _made(
+    folder: Path, kinds: Sequence[str], settings: Settings, asked: str | None
+) -> Iterator[DAG]:
+    for monitor in _monitors(folder, asked):
         if "monitoring" in kinds:
-            made += [
-                watching(monitor, cadence, chosen)
-                for cadence in cadences(monitor)
-                if asked in (None, dag_id(monitor, NAMES[cadence]))
-            ]
+            for cadence in cadences(monitor):
+                if asked in (None, dag_id(monitor, NAMES[cadence])):
+                    yield watching(monitor, cadence, settings)
         if "retraining" in kinds and asked in (None, dag_id(monitor, "retrain")):
-            made += retraining(monitor, chosen)
+            yield from retraining(monitor, settings)
     if "housekeeping" in kinds and asked in (None, HOUSEKEEPING):
-        made.append(housekeeping(place, chosen))
-    return {dag.dag_id: dag for dag in made}
+        yield housekeeping(folder, settings)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Make DAGs without the garbage collector, which would search them all again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _monitors(folder: Path, asked: str | None) -> Iterator[Monitor]:

@@ -19,7 +19,7 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the address of the page; Airflow asks for it when the task has ended."""
-        monitor = monitor_of(operator.op_kwargs["monitor"]).monitor
+        monitor = _monitor(operator)
         return report_url(monitor, interval_of("1d", ti_key.get_template_context()))
 
 
@@ -30,7 +30,13 @@ class MetricsLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the address of the page; Airflow asks for it when the task has ended."""
-        return metrics_url(monitor_of(operator.op_kwargs["monitor"]).monitor)
+        return metrics_url(_monitor(operator))
+
+
+def _monitor(operator: Any) -> str:
+    """Return the name of the monitor that an operator, or a decorated one, is about."""
+    path = operator.op_kwargs["monitor"] if hasattr(operator, "op_kwargs") else operator.monitor
+    return monitor_of(path).monitor
 
 
 def report_url(monitor: str, window: Window) -> str:

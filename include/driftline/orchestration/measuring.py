@@ -5,10 +5,11 @@ import logging
 import os
 import subprocess
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import BaseOperator, BaseOperatorLink, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from driftline import tasks
@@ -26,26 +27,61 @@ LAST = 20
 """So many of the last lines of another Python go into the error of a task."""
 
 
-@task
-def freeze(monitor: str, cadence: str, python: str | None) -> None:
-    """Count and keep the references that the run's windows are compared with."""
-    with clearly():
-        log.info("%s", _call("freeze", monitor, cadence, python))
+class Step(BaseOperator):
+    """Takes one step of a run: `freeze`, `measure` (a suite), `fill`, `report` or `alert`.
+
+    With `python` it does so in another Python than Airflow's.
+    """
+
+    def __init__(
+        self,
+        *,
+        what: str,
+        monitor: str,
+        cadence: str,
+        suite: str = "",
+        python: str | None = None,
+        links: Sequence[BaseOperatorLink] = (),
+        **rest: Any,
+    ) -> None:
+        super().__init__(**rest)
+        self.what = what
+        self.monitor = monitor
+        self.cadence = cadence
+        self.suite = suite
+        self.python = python
+        self.operator_extra_links = links
+
+    def execute(self, context: Any) -> None:
+        """Take it, and say in the log what came of it."""
+        with clearly():
+            run = run_of(self.monitor, self.cadence)
+            if self.what == "alert":
+                tasks.alert(run)
+                return
+            if self.python is None:
+                found = tasks.call(self.what, run, self.suite)
+            else:
+                asked = {
+                    "do": self.what,
+                    "monitor": self.monitor,
+                    "cadence": self.cadence,
+                    "end": run.interval.end.isoformat(),
+                    "run_id": run.run_id,
+                    "page": run.page,
+                    "suite": self.suite,
+                }
+                found = elsewhere(self.python, "driftline.tasks", asked, self.monitor)
+        several = isinstance(found, list)
+        log.info(SAID[self.what], ", ".join(found) or "none" if several else found)
 
 
-@task
-def measure(monitor: str, cadence: str, suite: str, python: str | None) -> None:
-    """Measure one suite and record its numbers."""
-    with clearly():
-        log.info("%s numbers are recorded", _call("measure", monitor, cadence, python, suite))
-
-
-@task
-def fill(monitor: str, cadence: str, python: str | None) -> None:
-    """Measure and judge the hours of the day that no run has measured."""
-    with clearly():
-        hours = _call("fill", monitor, cadence, python)
-    log.info("%s hours were missing: %s", len(hours), ", ".join(hours) or "none")
+SAID = {
+    "freeze": "compared with: %s",
+    "measure": "%s numbers are recorded",
+    "fill": "hours that were missing and are measured now: %s",
+    "report": "reports: %s",
+}
 
 
 @task.branch
@@ -64,38 +100,6 @@ def judge(monitor: str, cadence: str, always: list[str], retraining: bool) -> li
         instance.xcom_push(key=RUN_ID, value=decision.retrain.run_id)
         chosen.append("retrain")
     return [*(chosen or ["all_clear"]), *always]
-
-
-@task
-def alert(monitor: str, cadence: str) -> None:
-    """Send what is due in the outbox."""
-    with clearly():
-        tasks.alert(run_of(monitor, cadence))
-
-
-@task
-def report(monitor: str, cadence: str, python: str | None) -> None:
-    """Write the HTML reports of the day and of the windows in which an incident opened."""
-    with clearly():
-        for path in _call("report", monitor, cadence, python):
-            log.info("report: %s", path)
-
-
-def _call(what: str, monitor: str, cadence: str, python: str | None, suite: str = "") -> Any:
-    """Call a task here, or in the Python that holds the engines."""
-    run = run_of(monitor, cadence)
-    if python is None:
-        return tasks.call(what, run, suite)
-    asked = {
-        "do": what,
-        "monitor": monitor,
-        "cadence": cadence,
-        "end": run.interval.end.isoformat(),
-        "run_id": run.run_id,
-        "page": run.page,
-        "suite": suite,
-    }
-    return elsewhere(python, "driftline.tasks", asked, monitor)
 
 
 def elsewhere(python: str, module: str, asked: dict[str, Any], monitor: str) -> Any:

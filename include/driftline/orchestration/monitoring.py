@@ -1,6 +1,7 @@
 """The DAGs that watch: `<monitor>__hourly` and `<monitor>__daily`."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -13,6 +14,7 @@ from airflow.sdk import (
     TriggerRule,
     XComArg,
 )
+from airflow.sdk.definitions.param import ParamsDict
 
 from driftline import tasks
 from driftline.config import Monitor
@@ -20,6 +22,7 @@ from driftline.domain import DAY, HOUR
 from driftline.orchestration import measuring, words
 from driftline.orchestration.context import WINDOW_END
 from driftline.orchestration.links import MetricsLink, ReportLink
+from driftline.orchestration.measuring import Step
 from driftline.orchestration.operators import Retrain, Settle
 from driftline.orchestration.settings import Settings
 
@@ -56,7 +59,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
     """
     schedule, step = monitor.schedule, {"1h": HOUR, "1d": DAY}[cadence]
     path, python = str(monitor.path.resolve()), str(settings.python) if settings.python else None
-    common = {"monitor": path, "cadence": cadence}
+    take = partial(Step, monitor=path, cadence=cadence, python=python)
     retraining = retraining_dag_id(monitor)
     own_dag = retraining != dag_id(monitor, "retrain")
     with DAG(
@@ -70,7 +73,6 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         default_args={"owner": monitor.owner, **settings.default_args},
         tags=["driftline", monitor.monitor, NAMES[cadence]],
         doc_md=words.watching(monitor, cadence, retraining),
-        params={WINDOW_END: _window_end(cadence)},
     ) as dag:
         settle = Settle(
             task_id="settle",
@@ -78,28 +80,31 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
             settle=monitor.predictions.settle,
             doc_md=words.SETTLE,
         )
-        reference = measuring.freeze.override(task_id="reference", doc_md=words.REFERENCE)(
-            **common, python=python
-        )
+        reference = take(task_id="reference", what="freeze", doc_md=words.REFERENCE)
         with TaskGroup("measure", tooltip="One task a suite; each records its own numbers"):
             measured = [
-                measuring.measure.override(task_id=suite.value, doc_md=words.SUITES[suite])(
-                    **common, suite=suite.value, python=python
+                take(
+                    task_id=suite.value,
+                    what="measure",
+                    suite=suite.value,
+                    doc_md=words.SUITES[suite],
                 )
                 for suite in tasks.suites(monitor, cadence)
             ]
             if cadence == "1d" and "1h" in monitor.windows:
                 measured.append(
-                    measuring.fill.override(task_id="missing_hours", doc_md=words.MISSING_HOURS)(
-                        **common, python=python
+                    take(
+                        task_id="missing_hours",
+                        what="fill",
+                        doc_md=words.MISSING_HOURS,
                     )
                 )
         reported = ["report"] if cadence == "1d" else []
         judge = measuring.judge.override(
             task_id="judge", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.JUDGE
-        )(**common, always=reported, retraining=retraining is not None)
+        )(monitor=path, cadence=cadence, always=reported, retraining=retraining is not None)
         follows: list[Any] = [
-            measuring.alert.override(task_id="alert", doc_md=words.ALERT)(**common),
+            take(task_id="alert", what="alert", doc_md=words.ALERT),
             EmptyOperator(task_id="all_clear", doc_md=words.ALL_CLEAR),
         ]
         if retraining:
@@ -111,19 +116,23 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         )
         settle >> reference >> measured >> judge >> follows >> done
         measured >> done  # a measurement that failed fails the run, whatever was judged
-        _link(dag, "judge", MetricsLink())
+        _link(dag.get_task("judge"), MetricsLink())
         if reported:
-            report = measuring.report.override(
-                task_id="report", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.REPORT
-            )(**common, python=python)
-            judge >> report
-            _link(dag, "report", ReportLink(), MetricsLink())
+            judge >> take(
+                task_id="report",
+                what="report",
+                python=python,
+                links=(ReportLink(), MetricsLink()),
+                trigger_rule=TriggerRule.ALL_DONE,
+                doc_md=words.REPORT,
+            )
+    # Last, for the sake of parsing: each operator copies the params that its DAG has by then.
+    dag.params = ParamsDict(_PARAMS[cadence])
     return dag
 
 
-def _link(dag: DAG, task: str, *links: BaseOperatorLink) -> None:
-    operator: Any = dag.get_task(task)
-    operator.operator_extra_links = links
+def _link(task: Any, *links: BaseOperatorLink) -> None:
+    task.operator_extra_links = links
 
 
 def _retrain(judge: Any, dag: str, monitor: str | None) -> Retrain:
@@ -137,9 +146,9 @@ def _retrain(judge: Any, dag: str, monitor: str | None) -> Retrain:
     )
 
 
-def _window_end(cadence: str) -> Param:
+def _params(cadence: str) -> dict[str, Param]:
     every = "A full hour" if cadence == "1h" else "A midnight UTC"
-    return Param(
+    window_end = Param(
         None,
         type=["null", "string"],
         format="date-time",
@@ -147,3 +156,7 @@ def _window_end(cadence: str) -> Param:
         description_md=f"{every}, such as `2013-04-04T00:00:00Z`: what a run started by hand "
         "measures. Without it: the data interval of the run, else the last complete one.",
     )
+    return {WINDOW_END: window_end}
+
+
+_PARAMS = {cadence: _params(cadence) for cadence in NAMES}

@@ -3,10 +3,12 @@
 import logging
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, Label, Param, TriggerRule, get_current_context, task
+from airflow.sdk import DAG, BaseOperator, Label, Param, TriggerRule, get_current_context, task
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowException
 
 from driftline import tasks
@@ -38,6 +40,7 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
         return []
     path = str(monitor.path.resolve())
     python = str(settings.python) if settings.python else None
+    take = partial(Step, monitor=path, python=python)
     human = monitor.retraining.approval == "human"
     with DAG(
         dag_id(monitor, "retrain"),
@@ -48,14 +51,11 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
         default_args={"owner": monitor.owner, **settings.default_args},
         tags=["driftline", monitor.monitor, "retraining"],
         doc_md=words.retraining(monitor),
-        params=_params(),
     ) as dag:
         admit = _admit.override(task_id="admit", doc_md=words.ADMIT)(
             monitor=path, go="challenger", stop="refused"
         )
-        challenger = _step.override(task_id="challenger", doc_md=words.CHALLENGER)(
-            monitor=path, python=python, step="challenge"
-        )
+        challenger = take(task_id="challenger", step="challenge", doc_md=words.CHALLENGER)
         gate = _gate.override(task_id="gate", doc_md=words.GATE)(
             monitor=path, python=python, go="approve" if human else "refit", stop="refused"
         )
@@ -64,17 +64,14 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             doc_md=words.REFUSED,
         )
-        refit = _step.override(task_id="refit", doc_md=words.REFIT)(
-            monitor=path, python=python, step="refit"
-        )
-        promote = _step.override(task_id="promote", doc_md=words.PROMOTE)(
-            monitor=path, python=python, step="promote"
-        )
-        announce = _announce.override(
+        refit = take(task_id="refit", step="refit", doc_md=words.REFIT)
+        promote = take(task_id="promote", step="promote", doc_md=words.PROMOTE)
+        announce = take(
             task_id="announce",
+            step="announce",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             doc_md=words.ANNOUNCE,
-        )(monitor=path)
+        )
         admit >> [challenger, refused]
         challenger >> gate >> refused
         if human:
@@ -87,13 +84,16 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
                 patience=settings.approval_timeout,
                 doc_md=words.APPROVE,
             )
-            declined = _decline.override(task_id="declined", doc_md=words.DECLINED)(monitor=path)
+            declined = take(task_id="declined", step="decline", doc_md=words.DECLINED)
             gate >> Label("better") >> approve >> [refit, declined]
             declined >> announce
         else:
             gate >> Label("better") >> refit
         refit >> promote >> announce
         refused >> announce
+    dag.params = ParamsDict(
+        _PARAMS
+    )  # last: each operator copies the params that its DAG has by then
     return [dag]
 
 
@@ -104,10 +104,24 @@ def _admit(monitor: str, go: str, stop: str) -> str:
     return stop if row.state.final else go
 
 
-@task
-def _step(monitor: str, python: str | None, step: str) -> None:
-    """Take one step of a retraining."""
-    _do(step, monitor, python)
+class Step(BaseOperator):
+    """Takes one step of a retraining: `challenge`, `refit`, `promote`, `decline` or `announce`."""
+
+    def __init__(self, *, step: str, monitor: str, python: str | None = None, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.step = step
+        self.monitor = monitor
+        self.python = python
+
+    def execute(self, context: Any) -> None:
+        """Take it."""
+        if self.step == "announce":
+            _tell(self.monitor)
+        elif self.step == "decline":
+            who = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
+            _do("decline", self.monitor, who=who)
+        else:
+            _do(self.step, self.monitor, self.python)
 
 
 @task.branch
@@ -123,19 +137,6 @@ def _gate(monitor: str, python: str | None, go: str, stop: str) -> str:
         except AirflowException as error:  # nobody need wait for it: housekeeping sends it
             log.warning("the message is not sent yet: %s", error)
     return go
-
-
-@task
-def _decline(monitor: str) -> None:
-    """Record that a person declined, or that nobody answered in time."""
-    who = get_current_context()["ti"].xcom_pull(task_ids="approve", key=ANSWER)
-    _do("decline", monitor, who=who)
-
-
-@task
-def _announce(monitor: str) -> None:
-    """Tell what came of it."""
-    _tell(monitor)
 
 
 def _tell(monitor: str) -> None:
@@ -197,34 +198,33 @@ def _run_id() -> str:
 _EVIDENCE = [field.name for field in fields(Evidence)]
 
 
-def _params() -> dict[str, Param]:
-    return {
-        "reason": Param(
-            type="string",
-            minLength=3,
-            title="Reason",
-            description_md="Why the model is to be retrained; the store and the message say it.",
-        ),
-        "as_of": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="As of",
-            description_md="What is known: rows and labels up to this moment. Without it: now.",
-        ),
-        "evidence": Param(
-            [],
-            type="array",
-            items={
-                "type": "object",
-                "properties": {
-                    name: {"type": ["number", "null"] if name == "value" else "string"}
-                    for name in _EVIDENCE
-                },
-                "required": _EVIDENCE,
-                "additionalProperties": False,
+_PARAMS = {
+    "reason": Param(
+        type="string",
+        minLength=3,
+        title="Reason",
+        description_md="Why the model is to be retrained; the store and the message say it.",
+    ),
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="As of",
+        description_md="What is known: rows and labels up to this moment. Without it: now.",
+    ),
+    "evidence": Param(
+        [],
+        type="array",
+        items={
+            "type": "object",
+            "properties": {
+                name: {"type": ["number", "null"] if name == "value" else "string"}
+                for name in _EVIDENCE
             },
-            title="Evidence",
-            description_md="The verdicts that ask for it; filled by the branch of the daily run.",
-        ),
-    }
+            "required": _EVIDENCE,
+            "additionalProperties": False,
+        },
+        title="Evidence",
+        description_md="The verdicts that ask for it; filled by the branch of the daily run.",
+    ),
+}

@@ -31,9 +31,8 @@ def messages(posted: Iterable[Mapping[str, Any]], console: Console) -> None:
 def retraining(found: Retraining, console: Console) -> None:
     """Show what came of a retraining: a refusal is a result like any other."""
     color = "green" if found.state is RetrainingState.PROMOTED else "yellow"
-    console.print(
-        f"  [{color}]{found.state}[/]: {escape(found.decision)}", highlight=False, soft_wrap=True
-    )
+    said = f"  [{color}]retraining[/]: {escape(found.decision)}"
+    console.print(said, highlight=False, soft_wrap=True)
 
 
 def comparison(
@@ -55,16 +54,21 @@ def comparison(
     )
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "day" else "right")
-    for one in days:
+    each = list(days)
+    for one in each:
         table.add_row(f"{one.start:%F}", *_figures(one))
     table.add_section()
     table.add_row("all of them", *_figures(total))
     console.print(table)
+    better = sum(one.new < one.old for one in each)
     console.print(
-        f"That the numbers recover is no evidence: the old model's own log-loss went from "
-        f"{before.old:.3f} in the week before to {total.old:.3f}. The difference on the same "
-        f"flights is: {total.new - total.old:+.3f}.",
+        "A number that recovers is no evidence: days differ. "
+        f"The old model's own went from {before.old:.3f} in the week before to {total.old:.3f}. "
+        f"On the very same flights the new one is {abs(total.new - total.old):.3f} "
+        f"{'lower' if total.new < total.old else 'higher'}, and lower on {better} of {len(each)} "
+        "days.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

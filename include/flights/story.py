@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from driftline import monitor_file
+from driftline import monitor_file, store
+from driftline.connections import from_environment
 from driftline.domain import DAY
 from driftline.retraining.registry import Version
 from flights import data, demo, show
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 MONITOR = Path("include/monitors/flight_delay.yaml")
 DAGS = Path("dags")
-PLUGINS = Path("plugins")
 TOKEN = "xoxb-the-demo's-own"  # noqa: S105 (of the receiver on this machine, no secret)
 
 
@@ -47,8 +47,8 @@ def tell(home: Path, console: Console, *, stay: bool = False) -> None:
     started = time.monotonic()
     shutil.rmtree(home, ignore_errors=True)
     with (
-        _slack(home, console) as slack,
-        Airflow(home / "airflow", dags=DAGS, plugins=PLUGINS, wait=False) as airflow,
+        slack_of(home, console) as slack,
+        Airflow(home / "airflow", dags=DAGS, wait=False) as airflow,
     ):
         stage = Stage(monitor=monitor_file.load(MONITOR), airflow=airflow, console=console)
         story = Story(home=home, stage=stage, slack=slack)
@@ -80,7 +80,9 @@ class Story:
 
     def begin(self) -> None:
         """Train the first champion, and let it serve and be watched until the first day shown."""
-        stage = self.stage
+        stage, monitor = self.stage, self.stage.monitor
+        where = store.store_url(monitor.store, folder=monitor.folder, connections=from_environment)
+        store.upgrade(where)
         with waiting(stage.console, "A model of January and February is trained"):
             self.rows = data.predictions(data.tables())
             self.first = demo.found_first_champion(self.home, self.rows)
@@ -155,7 +157,7 @@ class Story:
 
 
 @contextmanager
-def _slack(home: Path, console: Console) -> Iterator[SlackReceiver | None]:
+def slack_of(home: Path, console: Console) -> Iterator[SlackReceiver | None]:
     """Speak to Slack itself where there is a token, else to a receiver on this machine."""
     if os.environ.get("SLACK_BOT_TOKEN"):
         console.print("Messages go to Slack, channel #ml-alerts")

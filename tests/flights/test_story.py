@@ -1,71 +1,123 @@
-"""The demo as a whole: the rules fire on the days that are known, and what it leaves is there."""
+"""The demo as a whole, through a real Airflow: what it finds, what it leaves, and that it ends."""
 
 import io
 import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 
+import duckdb
+import psutil
 import pytest
 from rich.console import Console
 
 from driftline import monitor_file
+from driftline.config import Monitor
+from driftline.connections import from_environment
 from driftline.domain import Suite
-from driftline.store import Store, measurements, outbox, store_url
+from driftline.store import ledger, measurements, open_store, outbox, retrainings
 from flights.story import tell
 
-pytestmark = pytest.mark.xdist_group("story")
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-
-
-WATCHED = datetime(2013, 3, 28, tzinfo=UTC), datetime(2013, 4, 13, tzinfo=UTC)
-"""Both rules fire in these days; `make demo` watches two months."""
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """Run the demo in a folder of its own; give the folder and what was shown."""
     folder = tmp_path_factory.mktemp("demo")
-    (folder / "include" / "monitors").mkdir(parents=True)
-    monitor = ROOT / "include" / "monitors" / "flight_delay.yaml"
-    (folder / "include" / "monitors" / "flight_delay.yaml").write_text(monitor.read_text())
+    _lay_out(folder)
     console = Console(file=io.StringIO(), width=160)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
         patched.delenv("SLACK_BOT_TOKEN", raising=False)
-        tell(Path(".demo"), console, WATCHED)
+        tell(Path(".demo"), console)
         yield folder, console.file.getvalue()
 
 
 @pytest.fixture
-def monitor(demo: tuple[Path, str]):
+def monitor(demo: tuple[Path, str]) -> Monitor:
     return monitor_file.load(demo[0] / "include" / "monitors" / "flight_delay.yaml")
 
 
-def test_it_fires_on_the_days_that_are_known(demo: tuple[Path, str]) -> None:
-    folder, _ = demo
-    lines = (folder / ".demo" / "slack.jsonl").read_text().splitlines()
-    messages = [json.loads(line)["text"] for line in lines]
-    assert [message.rpartition(" to ")[2] for message in messages] == [
-        "2013-04-04)",
-        "2013-04-12)",
+def test_it_tells_of_the_days_that_are_known(demo: tuple[Path, str]) -> None:
+    lines = (demo[0] / ".demo" / "slack.jsonl").read_text().splitlines()
+    told = [json.loads(line)["text"] for line in lines]
+    drifted = [text for text in told if "scores-have-drifted (warn" in text]
+    worse = [text for text in told if "worse-than-a-constant (critical" in text]
+    assert [text.rpartition(" to ")[2] for text in drifted] == ["2013-04-04)"]
+    assert [text.rpartition(" to ")[2] for text in worse] == ["2013-04-12)", "2013-04-22)"]
+
+
+def test_every_run_of_airflow_ended_well(demo: tuple[Path, str]) -> None:
+    with sqlite3.connect(demo[0] / ".demo/airflow/airflow.db") as connection:
+        runs = connection.execute(
+            "SELECT dag_id, run_type, state, count(*) FROM dag_run GROUP BY 1, 2, 3 ORDER BY 1"
+        ).fetchall()
+    assert runs == [
+        ("flight_delay__daily", "manual", "success", 3),
+        ("flight_delay__hourly", "scheduled", "success", 23),
+        ("flight_delay__retrain", "manual", "success", 2),
     ]
-    assert "scores-have-drifted (warn" in messages[0]
-    assert "worse-than-a-constant (critical" in messages[1]
 
 
-def test_the_summary_says_where_to_look_and_what_to_type(demo: tuple[Path, str], monitor) -> None:
-    folder, shown = demo
-    for place in (".demo/driftline.db", ".demo/slack.jsonl", "report.html", "driftline metrics"):
-        assert place in shown
-    assert (folder / ".demo/artifacts/flight_delay/7d/2013-04-05/report.html").stat().st_size > 1e6
-    assert "0 errors" in shown
+def test_the_days_and_hours_are_whole(demo: tuple[Path, str], monitor: Monitor) -> None:
+    with open_store(monitor, from_environment) as store, store.read() as connection:
+        entries = ledger.of(
+            connection,
+            "flight_delay",
+            config_hash=monitor.config_hash,
+            start=datetime(2013, 4, 12, tzinfo=UTC),
+            end=datetime(2013, 4, 12, 23, tzinfo=UTC),
+        )
+        assert outbox.pending(connection) == []
+    assert {entry.state for entry in entries} == {ledger.State.DONE}
+    assert sum(entry.window.cadence == "1h" for entry in entries) == 23
 
 
-def test_the_numbers_are_those_that_are_known(demo: tuple[Path, str], monitor) -> None:
-    url = store_url(monitor.store, folder=monitor.folder, connections=_none)
-    with Store.open(url) as store, store.read() as connection:
+def test_what_came_of_the_retrainings_is_shown(demo: tuple[Path, str], monitor: Monitor) -> None:
+    with open_store(monitor, from_environment) as store, store.read() as connection:
+        found = {
+            f"{row.as_of:%m-%d}": row for row in retrainings.history(connection, "flight_delay")
+        }
+    assert {day: row.state.value for day, row in found.items()} == {
+        "04-04": "refused",
+        "04-22": "promoted",
+    }
+    gated = found["04-22"]
+    assert gated.gain == pytest.approx(-0.0155, abs=5e-4)
+    assert gated.upper is not None
+    assert gated.upper < 0
+    shown = demo[1]
+    assert all(row.decision in shown for row in found.values())
+    assert "not retrained: within the cooldown" in shown
+    assert "v2013-04-22, in service" in shown
+    assert "is no evidence" in shown
+
+
+def test_the_days_after_the_promotion_are_the_new_models(demo: tuple[Path, str]) -> None:
+    logs = f"{demo[0]}/.demo/logs/predictions/**/*.parquet"
+    with duckdb.connect() as connection:
+        served = connection.sql(
+            "SELECT model_version, min(ds)::text, max(ds)::text "
+            f"FROM '{logs}' GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    assert served == [
+        ("v2013-03-01", "2013-02-01", "2013-04-21"),
+        ("v2013-04-22", "2013-04-22", "2013-04-30"),
+    ]
+
+
+def test_the_numbers_are_those_that_are_known(demo: tuple[Path, str], monitor: Monitor) -> None:
+    with open_store(monitor, from_environment) as store, store.read() as connection:
 
         def weekly(metric: str, **selected: object) -> dict[str, float]:
             rows = measurements.history(
@@ -85,9 +137,48 @@ def test_the_numbers_are_those_that_are_known(demo: tuple[Path, str], monitor) -
         ratio = weekly("log_loss_ratio")
         assert round(ratio["04-13"], 3) == 0.968  # it recovers by itself: no evidence of a cure
         assert [day for day in ("04-10", "04-11", "04-12") if ratio[day] <= 1] == []
-        assert max(value for day, value in ratio.items() if day < "04-01") < 1
-        assert outbox.pending(connection) == []
 
 
-def _none(connection_id: str) -> str:
-    raise AssertionError(f"the demo asks for no connection, but for {connection_id}")
+def test_nothing_of_it_is_left(demo: tuple[Path, str]) -> None:
+    assert _processes_of(demo[0]) == []
+
+
+def test_a_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
+    _lay_out(tmp_path)
+    command = [sys.executable, "-u", "-m", "flights"]
+    environment = {k: v for k, v in os.environ.items() if k != "SLACK_BOT_TOKEN"}
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("History in process"):
+                break
+        assert _processes_of(tmp_path)
+        os.killpg(demo.pid, signal.SIGINT)
+        said = demo.stdout.read()
+        assert demo.wait(60) == 130
+    assert "Stopped." in said
+    assert "Traceback" not in said
+    assert _processes_of(tmp_path) == []
+
+
+def _lay_out(folder: Path) -> None:
+    for name in ("dags", "include/monitors"):
+        copytree(ROOT / name, folder / name)
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Return what runs with its Airflow home below this folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("AIRFLOW_HOME", "").startswith(str(folder)):
+                found.append(" ".join(process.cmdline()))
+    return found

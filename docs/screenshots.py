@@ -25,6 +25,8 @@ from flights.story import slack_of
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "images"
 SIZE = {"width": 1400, "height": 860}
+SETTLED = 2000
+"""Milliseconds after which a page has drawn itself."""
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -89,20 +91,41 @@ def _browser(airflow: Airflow) -> Iterator[Page]:
 
 
 def _take(page: Page, airflow: Airflow, stage: Stage, retraining: str) -> None:
-    daily = f"manual__{AS_OF:%FT%H:%M:%S}"
-    retrain = f"/dags/{stage.dag('retrain')}/runs/{retraining}"
-    pages = {
-        "grid": f"/dags/{stage.dag('hourly')}",
-        "graph": f"/dags/{stage.dag('daily')}/runs/{daily}",
-        "approval": f"{retrain}/tasks/approve/required_actions",
-    }
-    for name, path in pages.items():
-        view = "graph" if name == "graph" else "grid"
-        page.evaluate(f"localStorage.setItem('default_dag_view', '\"{view}\"')")
-        page.goto(airflow.url + path)
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(3000)
-        page.screenshot(path=PICTURES / f"{name}.png")
+    dag = f"{airflow.url}/dags/{stage.monitor.monitor}__"
+    hourly = stage.dag("hourly")
+    page.evaluate(f"localStorage.setItem('dag_runs_limit-{hourly}', '25')")
+    page.goto(f"{dag}hourly")
+    page.get_by_label("Expand all task groups").click()
+    _widen(page, to=780)
+    _shoot(page, "grid")
+    page.evaluate("localStorage.setItem('default_dag_view', '\"graph\"')")
+    page.goto(f"{dag}daily/runs/manual__{AS_OF:%FT%H:%M:%S}")
+    page.get_by_label("Expand all task groups").click()
+    page.get_by_label("Collapse Details Panel").click()
+    page.wait_for_timeout(SETTLED)
+    page.get_by_label("Fit View").click()
+    _shoot(page, "graph")
+    page.evaluate("localStorage.setItem('default_dag_view', '\"grid\"')")
+    page.goto(f"{dag}retrain/runs/{retraining}/tasks/approve/required_actions")
+    _shoot(page, "approval")
+
+
+def _widen(page: Page, *, to: int) -> None:
+    """Move the border between the grid and the details."""
+    page.wait_for_timeout(SETTLED)
+    border = page.get_by_role("separator").first.bounding_box()
+    assert border
+    page.mouse.move(border["x"] + 1, 300)
+    page.mouse.down()
+    page.mouse.move(to, 300, steps=10)
+    page.mouse.up()
+
+
+def _shoot(page: Page, name: str) -> None:
+    page.mouse.move(700, 855)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(SETTLED)
+    page.screenshot(path=PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -321,11 +321,13 @@ class Rule(Section):
 
 
 class Schedule(Section):
-    """When the DAGs run, and between which dates they catch up."""
+    """When the DAGs run, between which dates they catch up, and in which of Airflow's pools."""
 
     hourly: bool = True
     start: Moment | None = None
     end: Moment | None = None
+    pool: str | None = None
+    queue: str | None = None
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

@@ -38,13 +38,22 @@ def _named(cadence: str, given: str) -> Window:
     every = "a full hour" if cadence == "1h" else "a midnight"
     allowed = f"allowed is {every} in UTC that is past, such as 2013-04-04T00:00:00Z"
     try:
-        moment = datetime.fromisoformat(given)
-        window = Window.ending(cadence, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        window = Window.ending(cadence, moment_of(WINDOW_END, given))
     except ValueError:
         raise InputError(f"{WINDOW_END}: found {given!r}; {allowed}") from None
     if window.end > datetime.now(UTC):
         raise InputError(f"{WINDOW_END}: found {given!r}, which is yet to come; {allowed}")
     return window
+
+
+def moment_of(name: str, given: str) -> datetime:
+    """Return the moment that a Param names, in UTC where it says no zone."""
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        allowed = "a date with its time, such as 2013-04-04T00:00:00Z"
+        raise InputError(f"{name}: found {given!r}; allowed is {allowed}") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _step(cadence: str) -> timedelta:

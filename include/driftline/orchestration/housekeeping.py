@@ -34,7 +34,7 @@ def housekeeping(folder: Path, settings: Settings) -> DAG:
         start_date=datetime(2000, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
-        default_args={**settings.default_args, "owner": "driftline", "retries": 0},
+        default_args={**settings.default_args(), "retries": 0},
         tags=["driftline"],
         doc_md=words.HOUSEKEEPING,
     ) as dag:

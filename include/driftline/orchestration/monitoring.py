@@ -70,7 +70,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         end_date=schedule.end - step if schedule.end else None,
         catchup=schedule.start is not None,
         max_active_runs=settings.max_active_hours if cadence == "1h" else settings.max_active_days,
-        default_args={"owner": monitor.owner, **settings.default_args},
+        default_args=settings.default_args(monitor),
         tags=["driftline", monitor.monitor, NAMES[cadence]],
         doc_md=words.watching(monitor, cadence, retraining),
     ) as dag:

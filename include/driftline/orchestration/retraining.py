@@ -14,9 +14,10 @@ from airflow.sdk.exceptions import AirflowException
 from driftline import tasks
 from driftline.config import Monitor
 from driftline.domain import Evidence, Retraining, RetrainingState
+from driftline.errors import InputError
 from driftline.orchestration import words
 from driftline.orchestration.connections import airflow_connection, stored
-from driftline.orchestration.context import clearly, monitor_of
+from driftline.orchestration.context import clearly, moment_of, monitor_of
 from driftline.orchestration.measuring import elsewhere
 from driftline.orchestration.monitoring import LONG_AGO, dag_id
 from driftline.orchestration.operators import ANSWER, Ask
@@ -48,7 +49,7 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
         schedule=None,
         start_date=LONG_AGO,
         max_active_runs=1,
-        default_args={"owner": monitor.owner, **settings.default_args},
+        default_args=settings.default_args(monitor),
         tags=["driftline", monitor.monitor, "retraining"],
         doc_md=words.retraining(monitor),
     ) as dag:
@@ -100,7 +101,9 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
 @task.branch
 def _admit(monitor: str, go: str, stop: str) -> str:
     """Refuse what comes too soon, or on broken data; else go on."""
-    row = _do("admit", monitor, request=_request(monitor))
+    with clearly():
+        request = _request(monitor)
+    row = _do("admit", monitor, request=request)
     return stop if row.state.final else go
 
 
@@ -148,9 +151,8 @@ def _tell(monitor: str) -> None:
 
 def _do(step: str, monitor: str, python: str | None = None, **rest: Any) -> Retraining:
     """Take a step here, or in the Python that holds the engines; log what came of it."""
-    as_of = _as_of()
     with clearly():
-        loaded = stored(monitor_of(monitor))
+        as_of, loaded = _as_of(), stored(monitor_of(monitor))
         if python:
             asked = {
                 "do": step,
@@ -186,8 +188,10 @@ def _as_of() -> datetime:
     """Return the moment that the retraining is about: the Param, else when the run was due."""
     context = get_current_context()
     given = context["params"]["as_of"]
-    moment = datetime.fromisoformat(given) if given else context["dag_run"].run_after
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
+    moment = moment_of("as_of", given) if given else context["dag_run"].run_after
+    if moment > datetime.now(UTC):
+        raise InputError(f"as_of: found {given!r}, which is yet to come")
+    return moment.replace(microsecond=0)
 
 
 def _run_id() -> str:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from driftline.config import Monitor
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -25,19 +27,17 @@ class Settings:
     max_active_days: int = 2
     approval_timeout: timedelta = timedelta(days=7)
 
-    @property
-    def default_args(self) -> dict[str, Any]:
-        """The arguments that every task gets."""
+    def default_args(self, monitor: Monitor | None = None) -> dict[str, Any]:
+        """Return the arguments that every task gets; a monitor's own pool and queue come first."""
+        schedule = monitor.schedule if monitor else None
         given = {
+            "owner": monitor.owner if monitor else "driftline",
             "retries": self.retries,
             "retry_delay": self.retry_delay,
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=30),
             "execution_timeout": self.execution_timeout,
-            "depends_on_past": False,
+            "pool": (schedule and schedule.pool) or self.pool,
+            "queue": (schedule and schedule.queue) or self.queue,
         }
-        if self.pool:
-            given["pool"] = self.pool
-        if self.queue:
-            given["queue"] = self.queue
-        return given
+        return {name: value for name, value in given.items() if value is not None}

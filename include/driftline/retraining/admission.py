@@ -27,8 +27,8 @@ def refusal(connection: Connection, monitor: Monitor, request: Request) -> str:
     last = next((row for row in before if _counts(row, own_dag=how.dag is None)), None)
     if last and request.as_of - last.as_of < how.cooldown:
         return (
-            f"within the cooldown: the last was decided as of {_moment(last.as_of)} ({last.state}), "
-            f"the next may be from {_moment(last.as_of + how.cooldown)} on"
+            f"within the cooldown: the last was decided as of {_moment(last.as_of)} "
+            f"({last.state}), the next may be from {_moment(last.as_of + how.cooldown)} on"
         )
     longest = max(cadence_length(cadence) for cadence in monitor.windows)
     broken = verdicts.failures(

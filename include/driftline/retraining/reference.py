@@ -1,7 +1,7 @@
 """The reference of a new champion: features as it was trained on, scores as it was judged on.
 
-Its rows lie in a Parquet file among the artifacts. What the model says is known of the holdout only,
-where its recipe had not seen the labels; in the other rows it is null.
+Its rows lie in a Parquet file among the artifacts. What the model says is known of the holdout
+only, where its recipe had not seen the labels; in the other rows it is null.
 """
 
 import hashlib

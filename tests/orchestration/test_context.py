@@ -1,0 +1,156 @@
+"""Which interval a run is about, and which store its tasks may use."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from driftline import monitor_file
+from driftline.errors import InputError, UnknownConnection, WarehouseError
+from driftline.orchestration import context as of
+from driftline.orchestration.connections import airflow_connection, stored
+from driftline.orchestration.context import clearly, interval_of, run_of
+from tests.orchestration.conftest import Folder
+
+MIDNIGHT = datetime(2013, 4, 4, tzinfo=UTC)
+
+
+def a_run(run_type: str = "manual", **given: Any) -> dict[str, Any]:
+    params = {"window_end": given.pop("window_end", None)}
+    plain = {
+        "dag_id": "m__daily",
+        "run_id": f"{run_type}__x",
+        "run_type": run_type,
+        "run_after": datetime(2013, 4, 9, 10, 20, tzinfo=UTC),
+        "data_interval_end": None,
+    }
+    return {"dag_run": SimpleNamespace(**plain | given), "params": params}
+
+
+@pytest.mark.parametrize(
+    ("cadence", "context", "end"),
+    [
+        ("1d", a_run("scheduled", data_interval_end=MIDNIGHT), "2013-04-04 00:00"),
+        ("1h", a_run("scheduled", data_interval_end=MIDNIGHT), "2013-04-04 00:00"),
+        ("1d", a_run(), "2013-04-09 00:00"),
+        ("1h", a_run(), "2013-04-09 10:00"),
+        ("1d", a_run(data_interval_end=MIDNIGHT), "2013-04-04 00:00"),
+        ("1d", a_run(window_end="2013-04-03T00:00:00Z"), "2013-04-03 00:00"),
+        ("1d", a_run(window_end="2013-04-03"), "2013-04-03 00:00"),
+        ("1d", a_run(window_end="2013-04-03T02:00:00+02:00"), "2013-04-03 00:00"),
+        ("1h", a_run(window_end="2013-04-03T05:00:00Z"), "2013-04-03 05:00"),
+        (
+            "1d",
+            a_run(data_interval_end=MIDNIGHT, window_end="2013-04-03T00:00:00Z"),
+            "2013-04-03 00:00",
+        ),
+        (
+            "1d",
+            a_run("backfill", data_interval_end=MIDNIGHT, window_end="2013-04-03T00:00:00Z"),
+            "2013-04-04 00:00",
+        ),
+    ],
+)
+def test_the_interval_of_a_run(cadence: str, context: dict[str, Any], end: str) -> None:
+    interval = interval_of(cadence, context)
+    assert f"{interval.end:%F %H:%M}" == end
+    assert interval.cadence == cadence
+
+
+@pytest.mark.parametrize(
+    ("cadence", "given", "allowed"),
+    [
+        ("1d", "2013-04-03T05:00:00Z", "a midnight in UTC"),
+        ("1h", "2013-04-03T05:30:00Z", "a full hour in UTC"),
+        ("1d", "yesterday", "2013-04-04T00:00:00Z"),
+        ("1d", "2013-04-03T00:00:00+02:00", "a midnight in UTC"),
+        ("1d", "2999-01-01", "yet to come"),
+    ],
+)
+def test_a_window_that_cannot_be_is_refused_with_what_can(
+    cadence: str, given: str, allowed: str
+) -> None:
+    with pytest.raises(InputError) as said:
+        interval_of(cadence, a_run(window_end=given))
+    assert given in str(said.value)
+    assert allowed in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "page"),
+    [("scheduled", True), ("manual", True), ("operator_triggered", True), ("backfill", False)],
+)
+def test_only_a_backfill_tells_nobody(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, run_type: str, page: bool
+) -> None:
+    path = folder.add("m")
+    context = a_run(run_type, data_interval_end=MIDNIGHT)
+    monkeypatch.setattr(of, "get_current_context", lambda: context)
+    run = run_of(str(path), "1d")
+    assert run.page is page
+    assert run.run_id == f"m__daily__{run_type}__x"
+    assert run.interval.start == MIDNIGHT - timedelta(days=1)
+
+
+def test_what_a_retry_cannot_mend_is_not_retried() -> None:
+    with pytest.raises(AirflowFailException, match=r"^InputError: no such key"), clearly():
+        raise InputError("no such key")
+    with pytest.raises(AirflowException, match=r"^WarehouseError: it is down") as said, clearly():
+        raise WarehouseError("it is down")
+    assert not isinstance(said.value, AirflowFailException)
+    assert said.value.__suppress_context__
+
+
+def test_connections_come_from_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_LOGS",
+        "postgres://me:p%40ss%2Fword@host:5433/db?sslmode=require&__extra__=%7B%22a%22%3A+1%7D",
+    )
+    assert airflow_connection("logs") == "postgres://me:p%40ss%2Fword@host:5433/db"
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_LOGS",
+        '{"conn_type": "postgres", "host": "host", "login": "me", "password": "p@ss/word", '
+        '"schema": "db", "extra": {"sslmode": "require", "cursor": "x"}}',
+    )
+    assert airflow_connection("logs") == "postgres://me:p%40ss%2Fword@host/db?sslmode=require"
+    for uri in ("sqlite:////a/b.db", "duckdb:////a/b.db", "duckdb:///:memory:"):
+        monkeypatch.setenv("AIRFLOW_CONN_LOGS", uri)
+        assert airflow_connection("logs") == uri
+    with pytest.raises(UnknownConnection, match="AIRFLOW_CONN_NOT_THERE"):
+        airflow_connection("not_there")
+
+
+@pytest.mark.parametrize(
+    ("executor", "right"),
+    [
+        ("LocalExecutor", True),
+        ("CeleryExecutor", False),
+        ("LocalExecutor,KubernetesExecutor", False),
+        ("airflow.providers.celery.executors.celery_executor.CeleryExecutor", False),
+    ],
+)
+def test_a_sqlite_store_is_refused_where_tasks_run_on_several_machines(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, executor: str, right: bool
+) -> None:
+    monitor = monitor_file.load(folder.add("m"))
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    if right:
+        assert stored(monitor) is monitor
+        return
+    with pytest.raises(InputError, match="PostgreSQL") as said:
+        stored(monitor)
+    assert executor in str(said.value)
+    assert "driftline.db" in str(said.value)
+
+
+def test_a_postgresql_store_is_fine_everywhere(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.add("m")
+    path.write_text(path.read_text().replace("store: sqlite:///driftline.db\n", ""))
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW_CONN_DRIFTLINE_STORE", "postgres://me@host/results")
+    monitor = monitor_file.load(path)
+    assert stored(monitor) is monitor

@@ -1,0 +1,284 @@
+"""The DAGs that a folder of monitor files makes: which, how they are joined, when they run."""
+
+import logging
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import ParamValidationError
+
+from driftline.domain import Evidence
+from driftline.orchestration import dags, factory, retraining
+from driftline.orchestration.operators import DECLINE, PROMOTE
+from driftline.retraining.request import Request
+from tests.orchestration.conftest import Folder
+
+RETRAINED = "retraining: {train: models:train}\n"
+
+
+def edges(dag: DAG) -> dict[str, set[str]]:
+    return {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
+
+
+def rules(dag: DAG) -> dict[str, str]:
+    return {t.task_id: t.trigger_rule.value for t in dag.tasks if t.trigger_rule != "all_success"}
+
+
+def test_a_monitor_makes_an_hourly_and_a_daily_dag_and_one_keeps_house(folder: Folder) -> None:
+    folder.add("churn")
+    assert set(dags(folder.path)) == {"churn__hourly", "churn__daily", "housekeeping"}
+
+
+@pytest.mark.parametrize(
+    ("more", "made"),
+    [
+        ("windows: [1d, 7d]", {"m__daily"}),
+        ("windows: [1h]", {"m__hourly"}),
+        ("schedule: {hourly: false}", {"m__daily"}),
+        (RETRAINED, {"m__hourly", "m__daily", "m__retrain"}),
+        ("retraining: {dag: my_own}", {"m__hourly", "m__daily"}),
+    ],
+)
+def test_the_file_says_which_dags_there_are(folder: Folder, more: str, made: set[str]) -> None:
+    folder.add("m", more)
+    assert set(dags(folder.path, kinds=["monitoring", "retraining"])) == made
+
+
+def test_the_daily_graph(folder: Folder) -> None:
+    folder.add("m", RETRAINED)
+    daily = dags(folder.path)["m__daily"]
+    follows = {"alert", "retrain", "all_clear", "report"}
+    measured = {f"measure.{n}" for n in ("quality", "drift", "performance", "missing_hours")}
+    assert edges(daily) == {
+        "settle": {"reference"},
+        "reference": measured,
+        **{key: {"judge", "done"} for key in measured},
+        "judge": follows,
+        "alert": {"done"},
+        "retrain": {"done"},
+        "all_clear": {"done"},
+        "report": set(),
+        "done": set(),
+    }
+    assert rules(daily) == {
+        "judge": "all_done",
+        "report": "all_done",
+        "done": "none_failed_min_one_success",
+    }
+
+
+def test_the_hourly_graph_is_smaller(folder: Folder) -> None:
+    folder.add("m")
+    assert edges(dags(folder.path)["m__hourly"]) == {
+        "settle": {"reference"},
+        "reference": {"measure.quality"},
+        "measure.quality": {"judge", "done"},
+        "judge": {"alert", "all_clear"},
+        "alert": {"done"},
+        "all_clear": {"done"},
+        "done": set(),
+    }
+
+
+def test_without_labels_no_performance_is_measured_and_without_hours_none_are_filled(
+    folder: Folder,
+) -> None:
+    path = folder.add("m", "windows: [1d]")
+    text = path.read_text()
+    path.write_text(text[: text.index("labels:")] + text[text.index("reference:") :])
+    measured = {t for t in dags(folder.path)["m__daily"].task_ids if t.startswith("measure.")}
+    assert measured == {"measure.quality", "measure.drift"}
+
+
+@pytest.mark.parametrize("approval", ["human", "none"])
+def test_the_retraining_graph(folder: Folder, approval: str) -> None:
+    folder.add("m", f"retraining: {{train: models:train, approval: {approval}}}")
+    retrain = dags(folder.path)["m__retrain"]
+    better = {"approve": {"refit", "declined"}, "declined": {"announce"}}
+    assert edges(retrain) == {
+        "admit": {"challenger", "refused"},
+        "challenger": {"gate"},
+        "gate": {"approve" if approval == "human" else "refit", "refused"},
+        **(better if approval == "human" else {}),
+        "refit": {"promote"},
+        "promote": {"announce"},
+        "refused": {"announce"},
+        "announce": set(),
+    }
+    joins = "none_failed_min_one_success"
+    assert rules(retrain) == {"refused": joins, "announce": joins}
+    assert retrain.max_active_runs == 1
+    assert not retrain.timetable.can_be_scheduled
+
+
+def test_nobody_answering_declines(folder: Folder) -> None:
+    folder.add("m", RETRAINED)
+    made = dags(folder.path, approval_timeout=timedelta(hours=3))
+    approve: Any = made["m__retrain"].get_task("approve")
+    assert approve.options == [PROMOTE, DECLINE]
+    assert approve.defaults == [DECLINE]
+    assert approve.response_timeout == timedelta(hours=3)
+    assert approve.execution_timeout is None
+
+
+def test_runs_catch_up_within_the_schedule_and_only_there(folder: Folder) -> None:
+    folder.add("m", "schedule: {start: 2013-04-01, end: 2013-05-01}")
+    folder.add("n")
+    made = dags(folder.path)
+    for name, last in (
+        ("m__daily", datetime(2013, 4, 30)),
+        ("m__hourly", datetime(2013, 4, 30, 23)),
+    ):
+        assert made[name].catchup
+        assert made[name].start_date == datetime(2013, 4, 1, tzinfo=UTC)
+        assert made[name].end_date == last.replace(tzinfo=UTC)  # begins there, ends at the end
+    assert not made["n__daily"].catchup
+    assert made["n__daily"].end_date is None
+    assert made["n__daily"].start_date == dags(folder.path)["n__daily"].start_date
+
+
+def test_tags_owner_and_words_are_there(folder: Folder) -> None:
+    folder.add("m", "owner: ml-team\n" + RETRAINED)
+    for name, kind in (
+        ("m__daily", "daily"),
+        ("m__hourly", "hourly"),
+        ("m__retrain", "retraining"),
+    ):
+        dag = dags(folder.path)[name]
+        assert set(dag.tags) == {"driftline", "m", kind}
+        assert dag.owner == "ml-team"
+        assert dag.description
+        assert "m" in (dag.doc_md or "")
+        assert all(task.doc_md for task in dag.tasks)
+
+
+def test_pool_queue_and_retries_are_set_for_all_tasks(folder: Folder) -> None:
+    folder.add("m", RETRAINED)
+    made = dags(folder.path, pool="warehouse", queue="heavy", retries=5, max_active_days=7)
+    for dag in made.values():
+        assert {task.pool for task in dag.tasks} == {"warehouse"}
+        assert {task.queue for task in dag.tasks} == {"heavy"}
+    assert made["m__daily"].get_task("measure.drift").retries == 5
+    assert made["m__daily"].get_task("measure.drift").retry_exponential_backoff
+    assert made["m__daily"].max_active_runs == 7
+
+
+def test_a_monitor_may_have_a_pool_and_a_queue_of_its_own(folder: Folder) -> None:
+    folder.add("m", "schedule: {pool: small}")
+    folder.add("n")
+    made = dags(folder.path, pool="warehouse", queue="heavy")
+    assert {task.pool for task in made["m__daily"].tasks} == {"small"}
+    assert {task.queue for task in made["m__daily"].tasks} == {"heavy"}
+    assert {task.pool for task in made["n__daily"].tasks} == {"warehouse"}
+
+
+def test_a_faulty_file_leaves_the_others_their_dags(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.add("good")
+    folder.add("bad", "nonsense: 1")
+    folder.add("good", file="other.yaml")
+    with caplog.at_level(logging.ERROR):
+        made = dags(folder.path, kinds=["monitoring"])
+    assert set(made) == {"good__hourly", "good__daily"}
+    assert "bad.yaml:17: nonsense: unknown key" in caplog.text
+    assert "other.yaml makes no DAGs" in caplog.text
+    assert made["good__daily"].get_task("reference").monitor == str(folder.path / "good.yaml")
+
+
+def test_only_the_dag_that_is_asked_for_is_made(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        folder.add(name, RETRAINED, file=f"file_of_{name}.yaml")
+    read: list[Path] = []
+    load = factory.monitor_file.load
+
+    def noted(path: Path) -> Any:
+        read.append(path)
+        return load(path)
+
+    monkeypatch.setattr(factory.monitor_file, "load", noted)
+    for dag_id in ("b__daily", "b__hourly", "b__retrain", "housekeeping"):
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        assert list(dags(folder.path)) == [dag_id]
+    assert {path.name for path in read} == {"file_of_b.yaml"}
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "somebody_elses")
+    assert dags(folder.path) == {}
+
+
+def test_the_folder_is_that_of_the_environment_else_beside_the_dags(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder.add("here")
+    monkeypatch.setenv("DRIFTLINE_MONITORS", str(folder.path))
+    assert "here__daily" in dags()
+    monkeypatch.delenv("DRIFTLINE_MONITORS")
+    beside = tmp_path / "include" / "monitors"
+    beside.parent.mkdir()
+    folder.path.rename(beside)
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    assert "here__daily" in dags()
+
+
+def test_a_retraining_is_started_once_with_its_evidence(folder: Folder) -> None:
+    folder.add("m", RETRAINED)
+    folder.add("n", "retraining: {dag: my_own}")
+    made = dags(folder.path)
+    for monitor, dag, path in (
+        ("m", "m__retrain", None),
+        ("n", "my_own", str(folder.path / "n.yaml")),
+    ):
+        start: Any = made[f"{monitor}__daily"].get_task("retrain")
+        assert start.trigger_dag_id == dag
+        assert start.monitor == path  # driftline's own DAG records its start by itself
+        assert start.fail_when_dag_is_paused
+        assert start.skip_when_already_exists
+        assert start.logical_date is None
+        assert not start.wait_for_completion
+        assert start.trigger_run_id.operator.task_id == start.conf.operator.task_id == "judge"
+
+
+EVIDENCE = Evidence(
+    rule="r", subject="psi of x", value=None, window="7d", reason="0.3 > 0.2", incident="1f"
+)
+REQUEST = Request(
+    monitor="m", as_of=datetime(2013, 4, 4, tzinfo=UTC), reason="psi", evidence=(EVIDENCE,)
+)
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        REQUEST.to_conf(),
+        {"reason": "by hand"},
+        {"reason": "by hand", "as_of": "2013-04-04T00:00:00Z"},
+    ],
+)
+def test_what_the_branch_and_a_person_send_is_taken(conf: dict[str, Any]) -> None:
+    params = ParamsDict(deepcopy(retraining._PARAMS))
+    params.update({name: value for name, value in conf.items() if name in params})
+    assert params.validate()["reason"] == conf["reason"]
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {},
+        {"reason": "x"},
+        {"reason": "why not", "evidence": [{"rule": "r"}]},
+    ],
+)
+def test_a_retraining_without_a_reason_or_with_nonsense_is_refused(conf: dict[str, Any]) -> None:
+    params = ParamsDict(deepcopy(retraining._PARAMS))
+
+    def check() -> None:
+        params.update(conf)
+        params.validate()
+
+    with pytest.raises(ParamValidationError):
+        check()

@@ -1,5 +1,5 @@
 """The Airflow DAG that keeps house for all monitors."""
 
-from driftline.orchestration import dags
+from driftline.orchestration import airflow_dags
 
-dags(kinds=["housekeeping"])
+airflow_dags(kinds=["housekeeping"])

@@ -1,5 +1,5 @@
 """The Airflow DAGs that watch: one hourly and one daily for each file in include/monitors."""
 
-from driftline.orchestration import dags
+from driftline.orchestration import airflow_dags
 
-dags(kinds=["monitoring"])
+airflow_dags(kinds=["monitoring"])

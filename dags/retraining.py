@@ -1,5 +1,5 @@
 """The Airflow DAGs that retrain: one for each monitor with `retraining: {train: ...}`."""
 
-from driftline.orchestration import dags
+from driftline.orchestration import airflow_dags
 
-dags(kinds=["retraining"])
+airflow_dags(kinds=["retraining"])

@@ -14,6 +14,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -60,10 +61,8 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def postgres_database(postgres_url: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database that lives as long as the test."""
-    name = f"driftline_{os.getpid()}_{next(_numbers)}"
-    run(postgres_url, f'CREATE DATABASE "{name}"')
-    yield _text(make_url(postgres_url).set(database=name))
-    run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with a_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -72,34 +71,8 @@ def postgres_reader(postgres_database: str) -> Iterator[Callable[[], str]]:
 
     Call it when the tables exist; it may be called again after more were made.
     """
-    role = f"reader_{os.getpid()}_{next(_numbers)}"
-    url = make_url(postgres_database)
-    run(
-        postgres_database,
-        f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'",
-        f'REVOKE ALL ON DATABASE "{url.database}" FROM PUBLIC',
-        f'GRANT CONNECT ON DATABASE "{url.database}" TO {role}',
-        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-    )
-
-    def reader() -> str:
-        with create_engine(postgres_database, poolclass=NullPool).connect() as connection:
-            schemas = connection.scalars(
-                text(
-                    "SELECT quote_ident(nspname) FROM pg_namespace "
-                    "WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
-                )
-            ).all()
-        for schema in schemas:
-            run(
-                postgres_database,
-                f"GRANT USAGE ON SCHEMA {schema} TO {role}",
-                f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
-            )
-        return _text(url.set(username=role, password=PASSWORD))
-
-    yield reader
-    run(postgres_database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+    with a_reader(postgres_database) as reader:
+        yield reader
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -121,6 +94,48 @@ def flight_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("flights")
     prepare(home)
     return home
+
+
+@contextmanager
+def a_database(server: str) -> Iterator[str]:
+    """Make an empty database on the server, and drop it at the end."""
+    name = f"driftline_{os.getpid()}_{next(_numbers)}"
+    run(server, f'CREATE DATABASE "{name}"')
+    yield _text(make_url(server).set(database=name))
+    run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def a_reader(database: str) -> Iterator[Callable[[], str]]:
+    """Make a role that may SELECT what is in the database whenever it is called for its URL."""
+    role = f"reader_{os.getpid()}_{next(_numbers)}"
+    url = make_url(database)
+    run(
+        database,
+        f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'",
+        f'REVOKE ALL ON DATABASE "{url.database}" FROM PUBLIC',
+        f'GRANT CONNECT ON DATABASE "{url.database}" TO {role}',
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    )
+
+    def reader() -> str:
+        with create_engine(database, poolclass=NullPool).connect() as connection:
+            schemas = connection.scalars(
+                text(
+                    "SELECT quote_ident(nspname) FROM pg_namespace "
+                    "WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+                )
+            ).all()
+        for schema in schemas:
+            run(
+                database,
+                f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+                f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+            )
+        return _text(url.set(username=role, password=PASSWORD))
+
+    yield reader
+    run(database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 def run(url: str, *statements: str) -> None:

@@ -24,7 +24,9 @@ def messages(posted: Iterable[Mapping[str, Any]], console: Console) -> None:
     """Show messages as they came to the channel."""
     for message in posted:
         console.print(
-            f"  [bold]to {message['channel']}[/]: {escape(message['text'])}", highlight=False
+            f"  [bold]to {message['channel']}[/]: {escape(message['text'])}",
+            highlight=False,
+            soft_wrap=True,
         )
 
 

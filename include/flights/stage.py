@@ -11,10 +11,10 @@ from rich.markup import escape
 
 from driftline.config import Monitor
 from driftline.connections import from_environment
-from driftline.domain import HOUR, Incident, Retraining
+from driftline.domain import HOUR, Retraining
 from driftline.retraining.request import Request
 from driftline.run import planned, run
-from driftline.store import incidents, open_store, retrainings
+from driftline.store import open_store, retrainings
 from flights.airflow import Airflow
 from flights.airflow_client import AirflowError, Json, becomes
 
@@ -75,7 +75,9 @@ class Stage:
         dag_id, due = self.dag("hourly"), int((end - start) / HOUR)
         client = self.airflow.client
         client.unpause(dag_id)
-        with waiting(self.console, f"{due} hourly runs, {start:%F %H:%M} to {end:%H:%M}") as say:
+        with waiting(
+            self.console, f"{due} hourly runs, ending {start + HOUR:%F %H:%M} to {end:%H:%M}"
+        ) as say:
 
             def all_ended() -> bool:
                 runs = client.runs(dag_id)
@@ -97,11 +99,6 @@ class Stage:
         self._wait(f"Retraining as of {as_of:%F}", dag_id, asked.run_id)
         with open_store(self.monitor, from_environment) as store, store.read() as connection:
             return retrainings.get(connection, self.monitor.monitor, as_of)
-
-    def incidents(self) -> list[Incident]:
-        """Return every incident until now, oldest first."""
-        with open_store(self.monitor, from_environment) as store, store.read() as connection:
-            return incidents.of(connection, self.monitor.monitor)
 
     def _wait(self, words: str, dag_id: str, run_id: str) -> None:
         def seen(tasks: dict[str, Json]) -> None:

@@ -65,7 +65,7 @@ def test_every_run_of_airflow_ended_well(demo: tuple[Path, str]) -> None:
         ).fetchall()
     assert runs == [
         ("flight_delay__daily", "manual", "success", 3),
-        ("flight_delay__hourly", "scheduled", "success", 23),
+        ("flight_delay__hourly", "scheduled", "success", 24),
         ("flight_delay__retrain", "operator_triggered", "success", 2),
     ]
 
@@ -76,12 +76,12 @@ def test_the_days_and_hours_are_whole(demo: tuple[Path, str], monitor: Monitor) 
             connection,
             "flight_delay",
             config_hash=monitor.config_hash,
-            start=datetime(2013, 4, 12, tzinfo=UTC),
+            start=datetime(2013, 4, 11, 23, tzinfo=UTC),
             end=datetime(2013, 4, 12, 23, tzinfo=UTC),
         )
         assert outbox.pending(connection) == []
     assert {entry.state for entry in entries} == {ledger.State.DONE}
-    assert sum(entry.window.cadence == "1h" for entry in entries) == 23
+    assert sum(entry.window.cadence == "1h" for entry in entries) == 24
 
 
 def test_what_came_of_the_retrainings_is_shown(demo: tuple[Path, str], monitor: Monitor) -> None:

@@ -12,7 +12,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 
 from driftline.domain import Evidence
-from driftline.orchestration import dags, factory, retraining
+from driftline.orchestration import airflow_dags, factory, retraining
 from driftline.orchestration.operators import DECLINE, PROMOTE
 from driftline.retraining.request import Request
 from tests.orchestration.conftest import Folder
@@ -30,7 +30,7 @@ def rules(dag: DAG) -> dict[str, str]:
 
 def test_a_monitor_makes_an_hourly_and_a_daily_dag_and_one_keeps_house(folder: Folder) -> None:
     folder.add("churn")
-    assert set(dags(folder.path)) == {"churn__hourly", "churn__daily", "housekeeping"}
+    assert set(airflow_dags(folder.path)) == {"churn__hourly", "churn__daily", "housekeeping"}
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_a_monitor_makes_an_hourly_and_a_daily_dag_and_one_keeps_house(folder: F
 )
 def test_the_file_says_which_dags_there_are(folder: Folder, more: str, made: set[str]) -> None:
     folder.add("m", more)
-    assert set(dags(folder.path, kinds=["monitoring", "retraining"])) == made
+    assert set(airflow_dags(folder.path, kinds=["monitoring", "retraining"])) == made
 
 
 def test_the_daily_graph(folder: Folder) -> None:
     folder.add("m", RETRAINED)
-    daily = dags(folder.path)["m__daily"]
+    daily = airflow_dags(folder.path)["m__daily"]
     follows = {"alert", "retrain", "all_clear", "report"}
     measured = {f"measure.{n}" for n in ("quality", "drift", "performance", "missing_hours")}
     assert edges(daily) == {
@@ -73,7 +73,7 @@ def test_the_daily_graph(folder: Folder) -> None:
 
 def test_the_hourly_graph_is_smaller(folder: Folder) -> None:
     folder.add("m")
-    assert edges(dags(folder.path)["m__hourly"]) == {
+    assert edges(airflow_dags(folder.path)["m__hourly"]) == {
         "settle": {"reference"},
         "reference": {"measure.quality"},
         "measure.quality": {"judge", "done"},
@@ -90,14 +90,16 @@ def test_without_labels_no_performance_is_measured_and_without_hours_none_are_fi
     path = folder.add("m", "windows: [1d]")
     text = path.read_text()
     path.write_text(text[: text.index("labels:")] + text[text.index("reference:") :])
-    measured = {t for t in dags(folder.path)["m__daily"].task_ids if t.startswith("measure.")}
+    measured = {
+        t for t in airflow_dags(folder.path)["m__daily"].task_ids if t.startswith("measure.")
+    }
     assert measured == {"measure.quality", "measure.drift"}
 
 
 @pytest.mark.parametrize("approval", ["human", "none"])
 def test_the_retraining_graph(folder: Folder, approval: str) -> None:
     folder.add("m", f"retraining: {{train: models:train, approval: {approval}}}")
-    retrain = dags(folder.path)["m__retrain"]
+    retrain = airflow_dags(folder.path)["m__retrain"]
     better = {"approve": {"refit", "declined"}, "declined": {"announce"}}
     assert edges(retrain) == {
         "admit": {"challenger", "refused"},
@@ -117,7 +119,7 @@ def test_the_retraining_graph(folder: Folder, approval: str) -> None:
 
 def test_nobody_answering_declines(folder: Folder) -> None:
     folder.add("m", RETRAINED)
-    made = dags(folder.path, approval_timeout=timedelta(hours=3))
+    made = airflow_dags(folder.path, approval_timeout=timedelta(hours=3))
     approve: Any = made["m__retrain"].get_task("approve")
     assert approve.options == [PROMOTE, DECLINE]
     assert approve.defaults == [DECLINE]
@@ -128,7 +130,7 @@ def test_nobody_answering_declines(folder: Folder) -> None:
 def test_runs_catch_up_within_the_schedule_and_only_there(folder: Folder) -> None:
     folder.add("m", "schedule: {start: 2013-04-01, end: 2013-05-01}")
     folder.add("n")
-    made = dags(folder.path)
+    made = airflow_dags(folder.path)
     for name, last in (
         ("m__daily", datetime(2013, 4, 30)),
         ("m__hourly", datetime(2013, 4, 30, 23)),
@@ -138,7 +140,7 @@ def test_runs_catch_up_within_the_schedule_and_only_there(folder: Folder) -> Non
         assert made[name].end_date == last.replace(tzinfo=UTC)  # begins there, ends at the end
     assert not made["n__daily"].catchup
     assert made["n__daily"].end_date is None
-    assert made["n__daily"].start_date == dags(folder.path)["n__daily"].start_date
+    assert made["n__daily"].start_date == airflow_dags(folder.path)["n__daily"].start_date
 
 
 def test_tags_owner_and_words_are_there(folder: Folder) -> None:
@@ -148,7 +150,7 @@ def test_tags_owner_and_words_are_there(folder: Folder) -> None:
         ("m__hourly", "hourly"),
         ("m__retrain", "retraining"),
     ):
-        dag = dags(folder.path)[name]
+        dag = airflow_dags(folder.path)[name]
         assert set(dag.tags) == {"driftline", "m", kind}
         assert dag.owner == "ml-team"
         assert dag.description
@@ -158,7 +160,7 @@ def test_tags_owner_and_words_are_there(folder: Folder) -> None:
 
 def test_pool_queue_and_retries_are_set_for_all_tasks(folder: Folder) -> None:
     folder.add("m", RETRAINED)
-    made = dags(folder.path, pool="warehouse", queue="heavy", retries=5, max_active_days=7)
+    made = airflow_dags(folder.path, pool="warehouse", queue="heavy", retries=5, max_active_days=7)
     for dag in made.values():
         assert {task.pool for task in dag.tasks} == {"warehouse"}
         assert {task.queue for task in dag.tasks} == {"heavy"}
@@ -170,7 +172,7 @@ def test_pool_queue_and_retries_are_set_for_all_tasks(folder: Folder) -> None:
 def test_a_monitor_may_have_a_pool_and_a_queue_of_its_own(folder: Folder) -> None:
     folder.add("m", "schedule: {pool: small}")
     folder.add("n")
-    made = dags(folder.path, pool="warehouse", queue="heavy")
+    made = airflow_dags(folder.path, pool="warehouse", queue="heavy")
     assert {task.pool for task in made["m__daily"].tasks} == {"small"}
     assert {task.queue for task in made["m__daily"].tasks} == {"heavy"}
     assert {task.pool for task in made["n__daily"].tasks} == {"warehouse"}
@@ -183,7 +185,7 @@ def test_a_faulty_file_leaves_the_others_their_dags(
     folder.add("bad", "nonsense: 1")
     folder.add("good", file="other.yaml")
     with caplog.at_level(logging.ERROR):
-        made = dags(folder.path, kinds=["monitoring"])
+        made = airflow_dags(folder.path, kinds=["monitoring"])
     assert set(made) == {"good__hourly", "good__daily"}
     assert "bad.yaml:17: nonsense: unknown key" in caplog.text
     assert "other.yaml makes no DAGs" in caplog.text
@@ -205,10 +207,10 @@ def test_only_the_dag_that_is_asked_for_is_made(
     monkeypatch.setattr(factory.monitor_file, "load", noted)
     for dag_id in ("b__daily", "b__hourly", "b__retrain", "housekeeping"):
         monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
-        assert list(dags(folder.path)) == [dag_id]
+        assert list(airflow_dags(folder.path)) == [dag_id]
     assert {path.name for path in read} == {"file_of_b.yaml"}
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "somebody_elses")
-    assert dags(folder.path) == {}
+    assert airflow_dags(folder.path) == {}
 
 
 def test_the_folder_is_that_of_the_environment_else_beside_the_dags(
@@ -216,19 +218,19 @@ def test_the_folder_is_that_of_the_environment_else_beside_the_dags(
 ) -> None:
     folder.add("here")
     monkeypatch.setenv("DRIFTLINE_MONITORS", str(folder.path))
-    assert "here__daily" in dags()
+    assert "here__daily" in airflow_dags()
     monkeypatch.delenv("DRIFTLINE_MONITORS")
     beside = tmp_path / "include" / "monitors"
     beside.parent.mkdir()
     folder.path.rename(beside)
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
-    assert "here__daily" in dags()
+    assert "here__daily" in airflow_dags()
 
 
 def test_a_retraining_is_started_once_with_its_evidence(folder: Folder) -> None:
     folder.add("m", RETRAINED)
     folder.add("n", "retraining: {dag: my_own}")
-    made = dags(folder.path)
+    made = airflow_dags(folder.path)
     for monitor, dag, path in (
         ("m", "m__retrain", None),
         ("n", "my_own", str(folder.path / "n.yaml")),

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 KINDS = ("monitoring", "retraining", "housekeeping")
 
 
-def dags(
+def airflow_dags(
     folder: Path | str | None = None, *, kinds: Sequence[str] = KINDS, **settings: Any
 ) -> dict[str, DAG]:
     """Make the DAGs of the monitor files of a folder, by their ids; Airflow registers them.

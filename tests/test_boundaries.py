@@ -23,7 +23,7 @@ LEVELS = [
     {"pipeline", "reports"},
     {"conclusion"},
     {"run", "tasks"},
-    {"cli", "orchestration", "warm"},
+    {"cli", "orchestration", "warm", "provider"},
 ]
 """A room imports from rooms above it, and from itself."""
 
@@ -116,3 +116,15 @@ def test_a_fork_server_is_warmed_without_a_word() -> None:
     assert set(said.stdout.split()) >= {"pandas", "great_expectations", "evidently", "sklearn"}
     assert len(said.stdout.splitlines()) == 1
     assert said.stderr == ""
+
+
+def test_what_airflow_reads_of_us_while_it_is_imported_imports_no_airflow() -> None:
+    code = (
+        "import importlib.metadata as m, sys\n"
+        "points = m.distribution('driftline').entry_points\n"
+        "(ours,) = points.select(group='apache_airflow_provider')\n"
+        "assert ours.load()()['package-name'] == 'driftline'\n"
+        "print('airflow' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"

@@ -144,8 +144,8 @@ def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
     assert fine.exit_code == 0, fine.output
     assert fine.output.startswith("ok ")
     with file.open("a", encoding="utf-8") as text:
-        text.write("retraining: {train: 'a:b'}\n")
-    assert "nothing is retrained yet" in driftline("lint", file).output
+        text.write("business: {bought: 'avg(y)'}\n")
+    assert "its metrics are not measured yet" in driftline("lint", file).output
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""What Airflow shows of driftline among its providers."""
+"""What Airflow shows of driftline among its providers.
+
+Airflow reads it while it is itself being imported, so nothing here may import Airflow: this is why
+it does not stand in `orchestration/`.
+"""
 
 from typing import Any
 

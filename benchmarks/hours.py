@@ -60,7 +60,7 @@ def measure(monitors: int, hours: int, preload: tuple[str, ...]) -> dict[str, fl
             airflow.client.wait_for_dags(*dags)
             up = time.monotonic() - begun
             time.sleep(10)  # the fork server imports
-            keeper = airflow._keepers["scheduler"].pid
+            keeper = airflow.pid("scheduler")
             idle = _cpu(keeper)
             time.sleep(10)
             idle_rate = (_cpu(keeper) - idle) / 10

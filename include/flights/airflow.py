@@ -127,6 +127,10 @@ class Airflow:
         """Return the file that holds what a component has printed."""
         return self.home / f"{component}.log"
 
+    def pid(self, component: str) -> int:
+        """Return the process below which a component runs."""
+        return self._keepers[component].pid
+
     def start(self, component: str) -> None:
         """Start one component; it need not be healthy yet on return."""
         self._keepers[component] = self._keep(component, *COMPONENTS[component])

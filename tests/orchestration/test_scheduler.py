@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import make_url
 
 from driftline.domain import RetrainingState
 from driftline.retraining.registry import registry_of
 from driftline.store import Store, outbox, references, retrainings
+from flights.airflow import LOGIN
 from flights.airflow_client import AirflowError, Client, Json, becomes
 from tests.conftest import PASSWORD, a_database, a_reader
 from tests.models import DAY, START
@@ -339,6 +341,31 @@ def test_a_warehouse_that_is_down_fails_the_run_clearly_and_is_in_the_ledger(
     assert len(ledger["windows"]) == 3  # one a suite
     assert all("failed" in row for row in ledger["windows"])
     assert ledger["measurements"] == []
+
+
+def test_the_buttons_open_pages_for_who_is_logged_in(live: World, client: Client) -> None:
+    run_id = ended(client, "days__daily", 2)[-1]["dag_run_id"]
+    base, name = live.airflow.url, LOGIN[0]
+    answer = httpx.post(f"{base}/auth/token", json={"username": name, "password": LOGIN[1]})
+    token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def button(task: str, label: str) -> str:
+        path = f"dags/days__daily/dagRuns/{run_id}/taskInstances/{task}/links"
+        return str(client.request("GET", path)["extra_links"][label])
+
+    report, metrics = button("report", "Report"), button("judge", "Metrics")
+    assert report == f"{base}/driftline/days/report/1d/2024-01-14"
+    assert metrics == f"{base}/driftline/days/metrics"
+    for url in (report, metrics):
+        assert httpx.get(url).status_code == 401
+    page = httpx.get(report, headers=token)
+    assert page.status_code == 200
+    assert page.headers["content-security-policy"].startswith("sandbox ")
+    numbers = httpx.get(metrics, headers=token)
+    assert numbers.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "x-drifts" in numbers.text
+    for path in ("nobody/metrics", "days/report/1d/2020-01-01", "days/report/1d/..%2F..%2Fdays"):
+        assert httpx.get(f"{base}/driftline/{path}", headers=token).status_code == 404
 
 
 def test_housekeeping_has_nothing_to_do(live: World, client: Client) -> None:

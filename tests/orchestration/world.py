@@ -167,6 +167,7 @@ def world(
         environment = QUICK | {
             "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
             "DRIFTLINE_HOME": str(folder / "home"),
+            "DRIFTLINE_MONITORS": str(folder / "monitors"),  # for the pages behind the buttons
             "SLACK_BOT_TOKEN": TOKEN,
             "SLACK_API_URL": slack.url,
             "AIRFLOW_CONN_WAREHOUSE": _airflows(warehouse.url),

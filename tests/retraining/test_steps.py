@@ -1,5 +1,6 @@
 """A retraining from the request to the promotion, on real logs, stores and fits."""
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -197,6 +198,19 @@ def test_windows_after_a_promotion_are_compared_with_its_reference(monitor: Any)
     }
     assert values["x"] < 0.2  # the drift since day 4 is what the new model was trained on
     assert values["score"] is not None
+
+
+def test_windows_in_a_row_are_counted_anew_after_a_promotion(monitor: Any) -> None:
+    always = {"metric": "jensen_shannon", "columns": "noise", "window": "1d", "max": 0.0, "for": 2}
+    model = monitor(rules=[always])
+
+    def rows_in_a_row(first: int, last: int) -> list[int]:
+        said = [v.reason for c in watch(model, first, last) for v in c.verdicts]
+        return [int(n) for words in said for n in re.findall(r"window (\d+)", words)]
+
+    assert rows_in_a_row(14, 16) == [1, 2]
+    assert whole(model, START + 16 * DAY).state is RetrainingState.PROMOTED
+    assert rows_in_a_row(16, 18) == [1, 2]
 
 
 def test_the_champion_of_the_registry_is_what_a_challenger_is_held_to(monitor: Any) -> None:

@@ -255,7 +255,7 @@ def test_a_scheduler_killed_between_decision_and_retraining_retrains_once(
     live: World, client: Client
 ) -> None:
     client.unpause("once__retrain")
-    with live.locked("verdicts") as waiting:
+    with live.locked("incidents") as waiting:
         run_id = day(client, "once")
         assert becomes(lambda: waiting() > 0, 90)
         client.pause("once__daily")
@@ -338,7 +338,7 @@ def test_a_warehouse_that_is_down_fails_the_run_clearly_and_is_in_the_ledger(
         client.wait("down__daily", run_id)
     assert client.tasks("down__daily", run_id)["reference"]["try_number"] == 2
     ledger = live.rows("down", "windows", "measurements")
-    assert len(ledger["windows"]) == 3  # one a suite
+    assert len(ledger["windows"]) == 4  # one a suite, and the day whose labels are of age by now
     assert all("failed" in row for row in ledger["windows"])
     assert ledger["measurements"] == []
 

@@ -14,7 +14,7 @@ demo: $(VENV)/demo ## Watch a real model on real flights, from its logs to the m
 	$(BIN)/python -m flights
 
 test: $(VENV)/test ## Run the tests, on real PostgreSQL, DuckDB and SQLite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/lint ## Check style, types and import boundaries
 	$(BIN)/ruff check .

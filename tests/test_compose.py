@@ -252,7 +252,6 @@ def write_monitor(folder: Path) -> None:
     )
 
 
-@pytest.mark.xdist_group("airflow")
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server here")
 def test_its_commands_run_a_monitor_through_celery(postgres_url: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from flights.airflow import Airflow
 from flights.airflow_client import AirflowError
 
-pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 DAG = """
 from airflow.sdk import dag, task

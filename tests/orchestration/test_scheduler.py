@@ -21,7 +21,7 @@ from tests.models import DAY, START
 from tests.orchestration.world import DAYS, DRIFT, World, world
 from tests.warehouses import Warehouse
 
-pytestmark = [pytest.mark.xdist_group("scheduler"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 
 HOUR = timedelta(hours=1)
 END = START + DAYS * DAY

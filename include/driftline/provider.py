@@ -16,10 +16,4 @@ def get_provider_info() -> dict[str, Any]:
         "name": "driftline",
         "description": "Monitors machine-learning models from the logs in the warehouse.",
         "versions": [__version__],
-        "plugins": [
-            {
-                "name": "driftline",
-                "plugin-class": "driftline.orchestration.plugin.DriftlinePlugin",
-            }
-        ],
     }

@@ -128,3 +128,20 @@ def test_what_airflow_reads_of_us_while_it_is_imported_imports_no_airflow() -> N
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
+
+
+def test_the_plugin_that_airflow_loads_in_every_process_loads_little_of_us() -> None:
+    code = (
+        "import sys, airflow.sdk.plugins_manager\n"
+        "import importlib.metadata as m\n"
+        "(ours,) = m.distribution('driftline').entry_points.select(group='airflow.plugins')\n"
+        "assert ours.load().name == 'driftline'\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('driftline')))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [
+        "driftline",
+        "driftline.orchestration",
+        "driftline.orchestration.plugin",
+        "driftline.provider",
+    ]

@@ -7,9 +7,7 @@ from airflow.sdk.configuration import conf
 
 from driftline.domain import Window
 from driftline.orchestration.context import interval_of, monitor_of
-
-PREFIX = "/driftline"
-"""Where the API server serves driftline's pages, below its base URL."""
+from driftline.orchestration.plugin import PREFIX
 
 
 class ReportLink(BaseOperatorLink):

@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-from driftline.orchestration.links import PREFIX
+PREFIX = "/driftline"
+"""Where the API server serves driftline's pages, below its base URL."""
 
 
 async def _pages(scope: Any, receive: Any, send: Any) -> None:

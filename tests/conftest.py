@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import settings
 from sqlalchemy import URL, create_engine, make_url, text
@@ -144,6 +145,19 @@ def run(url: str, *statements: str) -> None:
     with engine.connect() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+def heard(processes: Iterable[psutil.Process]) -> set[tuple[str, int]]:
+    """Return the addresses and ports that processes listen at; one that has ended hears nothing."""
+    found = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found |= {
+                (socket.laddr.ip, socket.laddr.port)
+                for socket in process.net_connections("inet")
+                if socket.status == psutil.CONN_LISTEN
+            }
+    return found
 
 
 _numbers = count()

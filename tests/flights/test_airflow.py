@@ -10,6 +10,7 @@ import pytest
 
 from flights.airflow import Airflow
 from flights.airflow_client import AirflowError
+from tests.conftest import heard
 
 pytestmark = [pytest.mark.timeout(300)]
 
@@ -84,10 +85,9 @@ def test_a_killed_scheduler_can_be_started_again(airflow: Airflow) -> None:
 
 
 def test_it_listens_on_the_loopback_only(airflow: Airflow) -> None:
-    ours = [p for p in psutil.Process().children(recursive=True) if p.is_running()]
-    heard = [c for p in ours for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert airflow.port in [c.laddr.port for c in heard]
-    assert {c.laddr.ip for c in heard} == {"127.0.0.1"}
+    found = heard(psutil.Process().children(recursive=True))
+    assert airflow.port in {port for _, port in found}
+    assert {address for address, _ in found} == {"127.0.0.1"}
 
 
 KILLED = """

@@ -53,7 +53,7 @@ def _days_to_ripen(monitor: Monitor) -> timedelta:
 
 
 def references_of(
-    store: Store, watch: Watch, planned: Iterable[Step]
+    store: Store, watch: Watch, planned: Sequence[Step]
 ) -> tuple[Compared, list[Result]]:
     """Return the references of the steps' windows, and what came of the steps without one.
 
@@ -61,20 +61,21 @@ def references_of(
     no later step has to read it inside a transaction. Raises LogError where the file is wrong.
     """
     compared: dict[Window, Reference] = {}
-    missed: list[Result] = []
+    missed: dict[Window, Result] = {}
     for step in planned:
-        if step.window in compared:
+        if step.window in compared or step.window in missed:
             continue
         try:
             _ = watch.log_start
             compared[step.window] = _reference(store, watch, step.window)
         except WarehouseError as error:
-            missed.append(Result(step=step, reference_id="", error=str(error)))
+            missed[step.window] = Result(step=step, reference_id="", error=str(error))
         except LogError as error:
             if watch.monitor.reference.previous is None:
                 raise  # the file is wrong; a sliding past may only not have begun yet
-            missed.append(Result(step=step, reference_id="", not_evaluated=str(error)))
-    return compared, missed
+            missed[step.window] = Result(step=step, reference_id="", not_evaluated=str(error))
+    without = [step for step in planned if step.window in missed]
+    return compared, [replace(missed[step.window], step=step) for step in without]
 
 
 def kept(connection: Connection, watch: Watch, window: Window) -> Reference | None:

@@ -51,6 +51,7 @@ MONITORS = {
     "owned": {"rules": [AT_ONCE], "retraining": {"dag": "my_own"}},
     "started": {"rules": [AT_ONCE], "retraining": {"dag": "my_own"}},
     "down": {"warehouse": "down"},
+    "lost": {},
     "apart": {"_folder": "apart"},
 }
 DAG_IDS = ["hours__hourly", "past__hourly", "my_own", "housekeeping"]
@@ -240,9 +241,9 @@ def test_a_backfill_leaves_what_a_run_leaves_and_pages_nobody(live: World, clien
 def test_a_task_killed_while_it_writes_is_retried_and_nothing_is_half(
     live: World, client: Client
 ) -> None:
-    with live.locked("measurements") as waiting:
+    with live.locked("measurements") as lock:
         run_id = day(client, "killed")
-        assert becomes(lambda: waiting() > 0, 90)
+        assert becomes(lambda: lock.waiting() > 0, 90)
         task = client.wait_for_task("killed__daily", run_id, "measure.quality", ["running"])
         os.kill(task["pid"], signal.SIGKILL)
     client.wait("killed__daily", run_id)
@@ -255,9 +256,9 @@ def test_a_scheduler_killed_between_decision_and_retraining_retrains_once(
     live: World, client: Client
 ) -> None:
     client.unpause("once__retrain")
-    with live.locked("incidents") as waiting:
+    with live.locked("incidents") as lock:
         run_id = day(client, "once")
-        assert becomes(lambda: waiting() > 0, 90)
+        assert becomes(lambda: lock.waiting() > 0, 90)
         client.pause("once__daily")
     client.wait_for_task("once__daily", run_id, "judge", ["success"])
     live.airflow.kill("scheduler")
@@ -277,10 +278,10 @@ def test_a_scheduler_killed_while_it_starts_a_retraining_starts_it_once(
     live: World, client: Client
 ) -> None:
     client.unpause("my_own")
-    with live.locked("retrainings") as waiting:
+    with live.locked("retrainings") as lock:
         run_id = day(client, "started")
         client.wait_for_task("started__daily", run_id, "retrain", ["running"])
-        assert becomes(lambda: waiting() > 0, 60)
+        assert becomes(lambda: lock.waiting() > 0, 60)
         live.airflow.kill("scheduler")
     assert client.runs("my_own") == []
     live.airflow.start("scheduler")
@@ -341,6 +342,26 @@ def test_a_warehouse_that_is_down_fails_the_run_clearly_and_is_in_the_ledger(
     assert len(ledger["windows"]) == 4  # one a suite, and the day whose labels are of age by now
     assert all("failed" in row for row in ledger["windows"])
     assert ledger["measurements"] == []
+
+
+def test_a_warehouse_that_is_slow_and_lets_go_is_asked_again(live: World, client: Client) -> None:
+    def ledger() -> list[str]:
+        return live.rows("lost", "windows")["windows"]
+
+    assert live.warehouse.owner
+    with live.locked("predictions", url=live.warehouse.owner, mode="ACCESS EXCLUSIVE") as lock:
+        run_id = day(client, "lost")
+        assert becomes(lambda: lock.waiting() > 0, 90)
+        client.wait_for_task("lost__daily", run_id, "reference", ["running"])
+        assert live.rows("lost", "measurements")["measurements"] == []
+        assert becomes(lambda: lock.cut() == 0 and bool(ledger()), 60)
+        assert all("failed" in row for row in ledger())
+    assert client.wait("lost__daily", run_id)["state"] == "success"
+    assert client.tasks("lost__daily", run_id)["reference"]["try_number"] == 2
+    said = client.log("lost__daily", run_id, "reference", 1)
+    assert "StepFailed" in said
+    assert "terminating connection" in said
+    assert live.rows("lost") == live.in_process("lost", END - DAY, END)
 
 
 def test_the_buttons_open_pages_for_who_is_logged_in(live: World, client: Client) -> None:

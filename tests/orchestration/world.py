@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import NullPool, create_engine, make_url, select, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, select, text
 
 from driftline import monitor_file
 from driftline.config import Monitor
@@ -116,19 +116,35 @@ class World:
         )
 
     @contextmanager
-    def locked(self, table: str) -> Iterator[Any]:
-        """Let nobody write to a table of the store; yields a function: who waits to."""
-        engine = create_engine(self.store, poolclass=NullPool)
+    def locked(self, table: str, *, url: str = "", mode: str = "SHARE") -> Iterator["Locked"]:
+        """Let nobody write to a table of the store, or of the database at `url`."""
+        engine = create_engine(url or self.store, poolclass=NullPool)
         with engine.connect() as ours, engine.connect() as other:
-            ours.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
-
-            def waiting() -> int:
-                with other.begin():
-                    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = "
-                    return other.scalar(text(f"{query}'{table}'::regclass")) or 0
-
-            yield waiting
+            ours.execute(text(f"LOCK TABLE {table} IN {mode} MODE"))
+            yield Locked(table=table, connection=other)
             ours.rollback()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A table that sessions wait for."""
+
+    table: str
+    connection: Connection
+
+    def waiting(self) -> int:
+        """Return how many do."""
+        return len(self._waiting("pid"))
+
+    def cut(self) -> int:
+        """Cut the connections of those who do; return how many."""
+        return len(self._waiting("pg_terminate_backend(pid)"))
+
+    def _waiting(self, what: str) -> Sequence[Any]:
+        where = f"NOT granted AND relation = '{self.table}'::regclass"
+        with self.connection.begin():
+            found = self.connection.scalars(text(f"SELECT {what} FROM pg_locks WHERE {where}"))
+            return found.all()
 
 
 def contents(store: Store, monitor: str, *named: str) -> dict[str, list[str]]:

@@ -1,13 +1,13 @@
 """What the three databases say differently: a Dialect is a module with these functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import ModuleType
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, literal_column
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 
@@ -55,8 +55,11 @@ class Dialect(Protocol):
     def columns(self, connection: Connection, relation: FromClause) -> dict[str, Column]:
         """Describe what a SELECT from this relation returns, in its order."""
 
-    def arrow(self, engine: Engine, statement: str) -> pa.Table:
-        """Run a literal SELECT and return its rows, column by column; the names do not matter."""
+    def arrow(self, engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
+        """Run literal SELECTs and yield the rows of each, column by column; names do not matter.
+
+        All of them see the same rows of the tables, whatever arrives meanwhile.
+        """
 
     def number(self, value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
         """Cast to a double; what is no number is NULL."""
@@ -80,6 +83,16 @@ class Dialect(Protocol):
 
     def is_nan(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a double is not a number; NULL is neither."""
+
+    def bin_of(self, value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+        """Return how many of the sorted edges a finite double reaches: its bin."""
+
+    def in_step(
+        self, codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+    ) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+        """Return the pairs of the two lists, each for a statement of its own; or both lists taken
+        apart row by row, in step, for one statement.
+        """
 
     def bytewise(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return text that is ordered by its bytes, whatever the database's collation."""
@@ -107,6 +120,20 @@ def dialect_of(url: URL) -> Dialect:
     if name not in known:
         raise InputError(f"the warehouse is {name}; driftline reads {', '.join(known)}")
     return cast(Dialect, known[name])
+
+
+def tree(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+    """Return how many of the sorted edges a number reaches, found by halving."""
+    name = str(value.compile(compile_kwargs={"literal_binds": True}))
+
+    def half(low: int, high: int) -> str:
+        if low == high:
+            return str(low)
+        middle = (low + high) // 2
+        below, above = half(low, middle), half(middle + 1, high)
+        return f"CASE WHEN {name} < {edges[middle]:.17e} THEN {below} ELSE {above} END"
+
+    return literal_column(f"({half(0, len(edges))})")
 
 
 def double(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,10 +1,10 @@
 """The logs of one monitor: predictions and their labels, only ever read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -24,9 +24,11 @@ from driftline.config import Labels, Monitor
 from driftline.connections import Connections, from_environment, resolve
 from driftline.domain import DAY, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
+from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
+from driftline.warehouse.counting import count_profiles
 from driftline.warehouse.dialect import Family, varchar
 from driftline.warehouse.draw import Join, Lot, draw, placed
 from driftline.warehouse.duckdb import MEMORY
@@ -34,9 +36,9 @@ from driftline.warehouse.labels import LabelTable, known
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.rows import LABEL, TIMESTAMP, Counts, Rows
+from driftline.warehouse.rows import LABEL, TIMESTAMP, VERSION, Counts, Rows
 from driftline.warehouse.source import Field, Source, open_source
-from driftline.warehouse.statistics import count_statistics
+from driftline.warehouse.statistics import count_categories, count_statistics
 
 _CLOCK_SAMPLE = 1000
 
@@ -73,6 +75,14 @@ def _address(monitor: Monitor, connections: Connections) -> URL:
     if monitor.warehouse is None:
         return MEMORY
     return resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
+
+
+class Slot(NamedTuple):
+    """What part of a stretch a profile is of: its hour, model version, and segment's value."""
+
+    hour: datetime | None
+    version: str
+    segment: str
 
 
 class Logs:
@@ -174,6 +184,60 @@ class Logs:
         kinds = {name: project.kind(name, kind) for name, kind in columns.items()}
         rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
         return count_statistics(self._reader, rows, outputs, kinds, project.sensitive)
+
+    def categories(
+        self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
+    ) -> dict[str, dict[str, int]]:
+        """Return by column of categories the rows of each, of one more than are remembered."""
+        project = self._projection
+        found = {}
+        for output in project.features(columns):
+            if project.kind(output.name, columns[output.name]) is ColumnKind.CATEGORICAL:
+                stretch = self._select([output.value.label("c0")], start, end).subquery("stretch")
+                found[output.name] = count_categories(self._reader, stretch.c.c0, MOST_KNOWN + 1)
+        return found
+
+    def profiles(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        hours: Sequence[datetime] = (),
+        segment: str = "",
+        values: Collection[str] = (),
+    ) -> dict[Slot, Profile]:
+        """Count the profiles of a stretch, by hour, model version and value of a segment's column.
+
+        `hours` are the full hours of the stretch, in order; without them it is one. Of the
+        segment's column the `values` count.
+        """
+        project, clock = self._projection, self._clock
+        kinds = {name: bins.kind for name, bins in layout.bins.items()}
+        keys = []
+        if hours and clock is not None:
+            keys.append(Output("hour", _place(clock, hours, 0, len(hours)), pa.int64()))
+        versions = [each for each in project.roles() if each.name == VERSION]
+        keys += [each._replace(name="version") for each in versions]
+        if segment:
+            text = project.category(segment).value
+            named = case((text.in_(sorted(values)), text))
+            keys.append(Output("segment", named, pa.string()))
+        columns = [
+            *placed(project.features(kinds)),
+            *(key.value.label(key.name) for key in keys),
+        ]
+        rows = self._select(columns or [literal(1).label("one")], start, end)
+        found = count_profiles(self._reader, rows, layout, keys)
+        names = [key.name for key in keys]
+        slots = {}
+        for combination, profile in found.items():
+            own = dict(zip(names, combination, strict=True))
+            if segment and own["segment"] is None:
+                continue
+            hour = hours[own["hour"]] if "hour" in own else None
+            slots[Slot(hour, own.get("version") or "", own.get("segment") or "")] = profile
+        return slots
 
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""

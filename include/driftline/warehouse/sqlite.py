@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -35,7 +35,7 @@ from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
 from driftline.errors import LogError, MissingColumn, MissingTable
-from driftline.warehouse.dialect import Column, Family, double, varchar
+from driftline.warehouse.dialect import Column, Family, double, tree, varchar
 
 _CHUNK = 50_000
 _SAMPLE = 1000
@@ -146,19 +146,24 @@ def _affinity(declared: str) -> Family:
     return Family.TEXT
 
 
-def arrow(engine: Engine, statement: str) -> pa.Table:
+def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
     """Fetch in chunks and turn each into columns at once."""
     with engine.connect() as connection:
-        cursor = connection.exec_driver_sql(statement).cursor
-        assert cursor is not None
-        names = [str(number) for number, _ in enumerate(cursor.description)]
-        first = next(chunks := _chunks(cursor), None)
-        if first is None:
-            return pa.table([pa.array([], pa.null()) for _ in names], names=names)
-        tables = [
-            pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
-            for chunk in chain([first], chunks)
-        ]
+        for statement in statements:
+            cursor = connection.exec_driver_sql(statement).cursor
+            assert cursor is not None
+            yield _table(cursor)
+
+
+def _table(cursor: Any) -> pa.Table:
+    names = [str(number) for number, _ in enumerate(cursor.description)]
+    first = next(chunks := _chunks(cursor), None)
+    if first is None:
+        return pa.table([pa.array([], pa.null()) for _ in names], names=names)
+    tables = [
+        pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
+        for chunk in chain([first], chunks)
+    ]
     return pa.concat_tables(tables, promote_options="permissive")
 
 
@@ -214,6 +219,18 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return false: SQLite stores NaN as NULL."""
     return false()
+
+
+def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+    """Find the bin by a tree of comparisons."""
+    return tree(value, edges)
+
+
+def in_step(
+    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+    """Ask column by column: SQLite cannot take a row apart."""
+    return zip(codes, values, strict=True)
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

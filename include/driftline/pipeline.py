@@ -112,8 +112,9 @@ def count(
     """Return what was counted of the windows whose drift is measured, and the steps that failed.
 
     Hours of which nothing is kept yet are counted now, each once, and kept; `until` names a moment
-    up to which the rest of a day may be counted along. Of steps that are taken `again` the last
-    hour or day is counted anew: the log may have been mended.
+    up to which the rest of a day may be counted along. Hours that hold another number of rows by
+    now (late rows, within `lookback`) are counted anew, and so is the last hour or day of steps
+    that are taken `again`: the log may have been mended.
     """
     found: dict[Window, Counted] = {}
     failed: list[Result] = []
@@ -156,9 +157,9 @@ def _counted(
                 run_id=run_id,
                 recorded_at=datetime.now(UTC),
             )
-    stale = max(window.start, window.end - DAY) if anew else last
+    stale = _stale(watch, window, kept, anew)
     hours = [window.start + HOUR * n for n in range((last - window.start) // HOUR)]
-    missing = [hour for hour in hours if hour >= begins and (hour >= stale or hour not in kept)]
+    missing = [hour for hour in hours if hour >= begins and (hour in stale or hour not in kept)]
     if not any(hour < window.end for hour in missing):
         missing = []  # what comes later has time
     for _, each in groupby(missing, lambda hour: floor(hour, DAY)):
@@ -177,6 +178,20 @@ def _counted(
     with store.read() as connection:
         current = profiles.read(connection, layout, name, reference.id, window.start, window.end)
     return Counted(layout=layout, current=current, reference=base)
+
+
+def _stale(watch: Watch, window: Window, kept: Mapping[datetime, int], anew: bool) -> set[datetime]:
+    """Return the hours to be counted anew: those of the last day, or where rows came late.
+
+    Late rows are looked for in windows of days, as far back as `lookback` says.
+    """
+    stale = {hour for hour in kept if anew and window.end - DAY <= hour < window.end}
+    since = max(window.start, floor(window.end - watch.monitor.predictions.lookback, HOUR))
+    inside = {hour: rows for hour, rows in kept.items() if since <= hour < window.end}
+    if window.cadence != "1h" and inside:
+        now = watch.hourly_rows(since, window.end)
+        stale |= {hour for hour, rows in inside.items() if now.get(hour, 0) != rows}
+    return stale
 
 
 def done_before(store: Store, monitor: Monitor, planned: Sequence[Step]) -> list[Step]:

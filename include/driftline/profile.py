@@ -31,7 +31,7 @@ MOST_CATEGORIES = 1_000
 """So many categories have bins of their own: those with the most rows."""
 
 MOST_KNOWN = 10_000
-"""So many more are remembered by name, and counted together."""
+"""So many are remembered by name; those without a bin of their own are counted together."""
 
 _TAIL = (0.0001, 0.001, 0.0025, 0.005, 0.01)
 _QUANTILES = np.array([*_TAIL, *np.arange(1, 50) / 50, *(1 - p for p in reversed(_TAIL))])

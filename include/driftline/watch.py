@@ -108,6 +108,7 @@ class Watch:
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
         self._frames: dict[str, Frame] = {}
         self._layouts: dict[str, Layout] = {}
+        self._hourly_rows: dict[tuple[datetime, datetime], Mapping[datetime, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -240,6 +241,7 @@ class Watch:
         """
         try:
             if step.suite is Suite.DRIFT:
+                assert counted is not None
                 return self._drift(step, reference, counted)
             return _SUITES[step.suite](self, step, reference)
         except DriftlineError as error:
@@ -282,6 +284,12 @@ class Watch:
             counted[hour or start][part] = profile
         return dict(counted)
 
+    def hourly_rows(self, start: datetime, end: datetime) -> Mapping[datetime, int]:
+        """Return the rows of each hour of a stretch, as they are now; asked once."""
+        if (start, end) not in self._hourly_rows:
+            self._hourly_rows = {(start, end): self.logs.hourly_rows(start, end)}
+        return self._hourly_rows[start, end]
+
     def count_reference(self, reference: Reference) -> Parts:
         """Count the rows of the reference itself on its bins."""
         if reference.model_version:
@@ -319,23 +327,28 @@ class Watch:
                 parts[Part(version, f"{column}={value}")] = found.get((), layout.empty())
         return parts
 
+    def sql(self, reference: Reference, window: Window) -> list[str]:
+        """Return the statements that count the hours of a window on the bins of a reference."""
+        hours = [window.start + HOUR * n for n in range((window.end - window.start) // HOUR)]
+        layout = self.layout(reference)
+        return self.logs.profile_sql(layout, window.start, window.end, hours=hours)
+
     def layout(self, reference: Reference) -> Layout:
         """Return where the numbers of a reference's columns lie in a profile."""
         if reference.id not in self._layouts:
             self._layouts = {reference.id: Layout(reference.bins)}
         return self._layouts[reference.id]
 
-    def _drift(self, step: Step, reference: Reference, counted: Counted | None) -> Result:
-        assert counted is not None
-        columns = self.columns(reference)
+    def compare(self, step: Step, reference: Reference, counted: Counted) -> list[Measurement]:
+        """Measure drift from what was counted: of all rows, of each segment, of each version."""
+        columns, said = self.columns(reference), self._said()
         whole, base = counted.whole(), counted.base()
         measured: list[Measurement] = []
         for segment in ("", *counted.segments):
             scope = replace(self._scope(step, reference.id), segment=segment)
-            pair = (whole, base) if not segment else counted.of_segment(segment)
+            pair = counted.of_segment(segment) if segment else (whole, base)
             found = self._compare(scope, *pair, columns)
             measured += [*found, drift.drift_share(scope, found, self.features(reference))]
-        said = self._said()
         spoken = [m for m in measured if not m.segment and m.column_name in said]
         for version, part in counted.versions():
             scope = replace(self._scope(step, reference.id), model_version=version)
@@ -343,13 +356,17 @@ class Watch:
             measured += (
                 _as_version(scope, spoken) if alone else self._compare(scope, part, base, said)
             )
+        return measured
+
+    def _drift(self, step: Step, reference: Reference, counted: Counted) -> Result:
+        measured = self.compare(step, reference, counted)
         if step.window.cadence == self._report_cadence:
             measured += self._by_evidently(step, reference)
         return Result(
             step=step,
             reference_id=reference.id,
             measurements=tuple(measured),
-            rows=whole.rows,
+            rows=counted.whole().rows,
         )
 
     def _compare(

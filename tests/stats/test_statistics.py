@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn import metrics
 
-from driftline.stats import divergences, ordered, probabilities, samples, shares, tables
+from driftline.stats import divergences, ordered, probabilities, shares, tables
 
-numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40).map(np.array)
 scored = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=40)
 
 
-@pytest.mark.parametrize("module", [divergences, ordered, probabilities, samples, shares, tables])
+@pytest.mark.parametrize("module", [divergences, ordered, probabilities, shares, tables])
 def test_the_examples_run(module):
     failed, tried = doctest.testmod(module)
     assert tried > 0
@@ -33,24 +32,6 @@ def test_no_statistic_needs_all_of_scipy_stats():
         "assert 'scipy.special' in sys.modules and 'scipy.stats' not in sys.modules",
     ]
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
-
-
-@given(numbers, numbers)
-def test_ks_is_scipys(reference, current):
-    expected = scipy_stats.ks_2samp(reference, current, method="asymp").statistic
-    assert samples.ks(reference, current) == pytest.approx(expected)
-
-
-@given(numbers, st.randoms())
-def test_ks_of_the_same_rows_in_any_order_is_zero(reference, random):
-    shuffled = reference.copy()
-    random.shuffle(shuffled)
-    assert samples.ks(reference, shuffled) == 0
-
-
-def test_a_sample_without_rows_is_an_error():
-    with pytest.raises(ValueError, match="without rows"):
-        samples.ks(np.array([]), np.array([1.0]))
 
 
 def test_brier_has_the_published_value():

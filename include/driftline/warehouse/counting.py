@@ -16,7 +16,8 @@ from driftline.warehouse.dialect import Dialect
 from driftline.warehouse.reader import Output, Reader
 from driftline.warehouse.tally import Tally
 
-_LARGEST = f"{LARGEST:.0e}"
+_LEAST: ColumnElement[float] = literal_column("1e-150")
+"""The square of a smaller number is nothing; PostgreSQL refuses to say so."""
 
 
 class Asked(NamedTuple):
@@ -36,8 +37,7 @@ def count_profiles(
     doubles and categories as text, and the keys under their names. All statements see the same
     rows, whatever arrives meanwhile.
     """
-    tally, stretch = Tally(layout), rows.subquery("stretch")
-    asked = list(_asked(reader.dialect, stretch, layout, [key.name for key in keys]))
+    tally, asked = Tally(layout), statements(reader, rows, layout, keys)
     tables = reader.tables([(each.statement, [*keys, *each.outputs]) for each in asked])
     for each, table in zip(asked, tables, strict=True):
         groups = tally.groups([table[key.name] for key in keys], len(table))
@@ -54,6 +54,14 @@ def count_profiles(
     return tally.profiles()
 
 
+def statements(
+    reader: Reader, rows: Select[Any], layout: Layout, keys: Sequence[Output]
+) -> list[Asked]:
+    """Return what `count_profiles` asks the warehouse."""
+    stretch = rows.subquery("stretch")
+    return list(_asked(reader.dialect, stretch, layout, [key.name for key in keys]))
+
+
 def _asked(
     dialect: Dialect, stretch: Subquery, layout: Layout, keys: Sequence[str]
 ) -> Iterator[Asked]:
@@ -68,7 +76,7 @@ def _asked(
             yield Asked(grouped, [Output("value", value, pa.string()), count], name)
         else:
             codes.append(_code(dialect, value, span, span.bins))
-            shifted.append(_shifted(value, span.bins))
+            shifted.append(_shifted(dialect, value, span.bins))
     for code, less in dialect.in_step(codes, shifted):
         coded = (
             select(*own, code.label("code"), less.label("d")).select_from(stretch).subquery("coded")
@@ -78,7 +86,11 @@ def _asked(
             Output("code", coded.c.code, pa.int64()),
             count,
             Output("sum", func.sum(d), pa.float64()),
-            Output("squares", func.sum(d * d), pa.float64()),
+            Output(
+                "squares",
+                func.sum(case((func.abs(d) > _LEAST, d * d), else_=literal_column("0.0"))),
+                pa.float64(),
+            ),
             Output("low", func.min(d), pa.float64()),
             Output("high", func.max(d), pa.float64()),
         ]
@@ -94,18 +106,21 @@ def _code(
     return case(
         (value.is_(None), _number(span.nulls)),
         (dialect.is_nan(value), _number(span.nulls + 1)),
-        (~_finite(value), _number(span.nulls + 2)),
+        (~_finite(dialect, value), _number(span.nulls + 2)),
         else_=dialect.bin_of(value, bins.edges) + _number(span.counts),
     )
 
 
-def _shifted(value: ColumnElement[Any], bins: NumericBins) -> ColumnElement[Any]:
+def _shifted(dialect: Dialect, value: ColumnElement[Any], bins: NumericBins) -> ColumnElement[Any]:
     """Return a finite value less the shift, else NULL."""
-    return case((_finite(value), value - literal_column(f"({bins.shift:.17e})")))
+    shift: ColumnElement[float] = literal_column(f"({dialect.exact(bins.shift)})")
+    return case((_finite(dialect, value), value - shift))
 
 
-def _finite(value: ColumnElement[Any]) -> ColumnElement[bool]:
-    return and_(value >= literal_column(f"-{_LARGEST}"), value <= literal_column(_LARGEST))
+def _finite(dialect: Dialect, value: ColumnElement[Any]) -> ColumnElement[bool]:
+    low: ColumnElement[float] = literal_column(dialect.exact(-LARGEST))
+    high: ColumnElement[float] = literal_column(dialect.exact(LARGEST))
+    return and_(value >= low, value <= high)
 
 
 def _number(value: int) -> ColumnElement[Any]:

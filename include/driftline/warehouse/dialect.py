@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import ModuleType
+from importlib import import_module
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
@@ -15,6 +15,10 @@ from driftline.errors import InputError, LogError
 
 ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
+
+
+DIALECTS = ("duckdb", "postgresql", "sqlite")
+"""Each is a module of this room, which loads its driver."""
 
 
 class Family(StrEnum):
@@ -84,6 +88,9 @@ class Dialect(Protocol):
     def is_nan(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a double is not a number; NULL is neither."""
 
+    def exact(self, value: float) -> str:
+        """Write a finite double so that the database reads this very one."""
+
     def bin_of(self, value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
         """Return how many of the sorted edges a finite double reaches: its bin."""
 
@@ -109,21 +116,14 @@ class Dialect(Protocol):
 
 def dialect_of(url: URL) -> Dialect:
     """Return what speaks to this address; an InputError names those that there are."""
-    from driftline.warehouse import duckdb, postgresql, sqlite
-
-    known: dict[str, ModuleType] = {
-        "duckdb": duckdb,
-        "postgresql": postgresql,
-        "sqlite": sqlite,
-    }
     name = url.get_backend_name()
-    if name not in known:
-        raise InputError(f"the warehouse is {name}; driftline reads {', '.join(known)}")
-    return cast(Dialect, known[name])
+    if name not in DIALECTS:
+        raise InputError(f"the warehouse is {name}; driftline reads {', '.join(DIALECTS)}")
+    return cast(Dialect, import_module(f"driftline.warehouse.{name}"))
 
 
-def tree(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
-    """Return how many of the sorted edges a number reaches, found by halving."""
+def tree(value: ColumnElement[Any], edges: Sequence[str]) -> ColumnElement[Any]:
+    """Return how many of the sorted edges, as SQL, a number reaches: found by halving."""
     name = str(value.compile(compile_kwargs={"literal_binds": True}))
 
     def half(low: int, high: int) -> str:
@@ -131,7 +131,7 @@ def tree(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any
             return str(low)
         middle = (low + high) // 2
         below, above = half(low, middle), half(middle + 1, high)
-        return f"CASE WHEN {name} < {edges[middle]:.17e} THEN {below} ELSE {above} END"
+        return f"CASE WHEN {name} < {edges[middle]} THEN {below} ELSE {above} END"
 
     return literal_column(f"({half(0, len(edges))})")
 

@@ -33,7 +33,6 @@ from sqlalchemy.sql.elements import TryCast
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse.dialect import ZONED, Column, Family, double, tree, varchar
 
-MEMORY = URL.create("duckdb", database=":memory:")
 _THREADS = 4
 _NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
 _NO_COLUMN = re.compile(r"column .*not found|not have a column|Could not find key", re.IGNORECASE)
@@ -174,9 +173,14 @@ def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     return func.isnan(value)
 
 
+def exact(value: float) -> str:
+    """Write 17 digits; without an exponent they would be a DECIMAL."""
+    return f"{value:.17e}"
+
+
 def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
     """Find the bin by a tree of comparisons."""
-    return tree(value, edges)
+    return tree(value, [exact(edge) for edge in edges])
 
 
 def in_step(

@@ -1,6 +1,7 @@
 """SQLite: a file that is opened read-only; any column may hold any value."""
 
 import hashlib
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -149,6 +150,7 @@ def _affinity(declared: str) -> Family:
 def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
     """Fetch in chunks and turn each into columns at once."""
     with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")  # else each statement would see what has come by then
         for statement in statements:
             cursor = connection.exec_driver_sql(statement).cursor
             assert cursor is not None
@@ -221,9 +223,18 @@ def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     return false()
 
 
+def exact(value: float) -> str:
+    """Write a whole number and powers of two: SQLite reads some decimals off by the last bit."""
+    fraction, exponent = math.frexp(value)
+    whole, exponent = int(fraction * 2**53), exponent - 53
+    sign, powers = "*" if exponent > 0 else "/", abs(exponent)
+    steps = [62] * (powers // 62) + [powers % 62]
+    return f"({whole}" + "".join(f" {sign} {2**step}.0" for step in steps) + ")"
+
+
 def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
     """Find the bin by a tree of comparisons."""
-    return tree(value, edges)
+    return tree(value, [exact(edge) for edge in edges])
 
 
 def in_step(

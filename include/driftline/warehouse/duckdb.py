@@ -87,6 +87,8 @@ def _start(connection: Any, _record: object) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # Else a table that is missing may be found among the variables of a Python frame.
     connection.execute("SET python_enable_replacements = false")
+    # Columns are asked for one by one, and each would read the end of every Parquet file again.
+    connection.execute("SET parquet_metadata_cache = true")
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 LEVELS = [
     {"errors"},
     {"metrics", "domain"},
-    {"stats", "fields", "child"},
+    {"stats", "fields", "child", "profile"},
+    {"reference"},
     {"config"},
     {"connections"},
     {"judge", "rules", "monitor_file", "home", "draft"},

@@ -23,7 +23,7 @@ def measured(value: float | None, **changes: Any) -> Measurement:
     suite = changes.pop("suite", Suite.DRIFT)
     metric = changes.pop("metric", "psi")
     return replace(
-        scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, reason="no rows"),
+        scope.measurement(suite, metric, value, engine=Engine.PROFILE, reason="no rows"),
         **changes,
     )
 
@@ -89,6 +89,12 @@ def test_worse_by_without_a_reference_is_not_evaluated() -> None:
     assert "reference" in verdict.reason
 
 
+OF_F1 = {
+    "rule": {"metric": "f1"},
+    "measured": {"metric": "f1", "suite": Suite.PERFORMANCE, "engine": Engine.EVIDENTLY},
+}
+
+
 @pytest.mark.parametrize(
     ("keys", "changes", "selected"),
     [
@@ -102,8 +108,15 @@ def test_worse_by_without_a_reference_is_not_evaluated() -> None:
         ({"segment": "origin=LGA"}, {"segment": "origin=JFK"}, False),
         ({}, {"model_version": "2"}, False),
         ({"version": "*"}, {"model_version": "2"}, True),
-        ({"engine": "profile"}, {}, False),
-        ({"engine": "evidently"}, {}, True),
+        ({"engine": "profile"}, {}, True),
+        ({}, {"engine": Engine.EVIDENTLY}, False),
+        ({"engine": "evidently"}, {}, False),
+        ({"engine": "evidently"}, {"engine": Engine.EVIDENTLY}, True),
+        (
+            {"metric": "f1"},
+            {"engine": Engine.EVIDENTLY, "metric": "f1", "suite": Suite.PERFORMANCE},
+            True,
+        ),
         ({"baseline": "previous"}, {"baseline": "reference"}, False),
         ({"window": "7d"}, {}, True),
         ({"window": "1d"}, {}, False),

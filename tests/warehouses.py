@@ -186,8 +186,8 @@ def _sqlite_type(kind: pa.DataType) -> str:
 def _sqlite_values(column: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         column = pc.strftime(column, format="%Y-%m-%d %H:%M:%S")
-    elif pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
+    elif pa.types.is_decimal(column.type):  # Arrow's own cast misses 0.3 by the last bit
+        return [None if value is None else float(value) for value in column.to_pylist()]
     elif pa.types.is_date(column.type):
         column = column.cast(pa.string())
     return column.to_pylist()

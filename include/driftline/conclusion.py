@@ -13,7 +13,6 @@ from driftline.config import Monitor, Rule
 from driftline.domain import (
     Incident,
     Outcome,
-    Reference,
     Series,
     Suite,
     Verdict,
@@ -23,6 +22,7 @@ from driftline.domain import (
 )
 from driftline.judge import Baselines, Broken, Evidence, Past, broken, judge, selects
 from driftline.pipeline import Compared, kept, steps
+from driftline.reference import Reference
 from driftline.reports import places
 from driftline.rules import rules_of
 from driftline.store import incidents as incident_table

@@ -214,9 +214,13 @@ class DriftMethod(StrEnum):
     KL = "kl"
     HELLINGER = "hellinger"
     TOTAL_VARIATION = "total_variation"
+    L_INFINITY = "l_infinity"
     KS = "ks"
+    CRAMER_VON_MISES = "cramer_von_mises"
     CHI_SQUARE = "chi_square"
+    G_TEST = "g_test"
     WASSERSTEIN = "wasserstein"
+    MEAN_SHIFT = "mean_shift"
 
     @property
     def only(self) -> ColumnKind | None:
@@ -226,9 +230,11 @@ class DriftMethod(StrEnum):
 
 _ONLY = {
     DriftMethod.KS: ColumnKind.NUMERIC,
+    DriftMethod.CRAMER_VON_MISES: ColumnKind.NUMERIC,
     DriftMethod.WASSERSTEIN: ColumnKind.NUMERIC,
+    DriftMethod.MEAN_SHIFT: ColumnKind.NUMERIC,
     DriftMethod.CHI_SQUARE: ColumnKind.CATEGORICAL,
-    DriftMethod.TOTAL_VARIATION: ColumnKind.CATEGORICAL,
+    DriftMethod.G_TEST: ColumnKind.CATEGORICAL,
 }
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from driftline.config import Rule
-from driftline.domain import Measurement, Outcome, Series, Suite, Verdict, Window
+from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
 from driftline.metrics import worsening
 
 MIN_SHARE_OF_LOG = 0.8
@@ -58,13 +58,18 @@ def selects(rule: Rule, series: Series) -> bool:
     return (
         rule.metric == series.metric
         and rule.window in (None, series.cadence)
-        and rule.engine in (None, series.engine)
+        and series.engine == (rule.engine or _engine_of(series))
         and rule.baseline in (None, series.baseline)
         and is_about(rule, series.column_name)
         and _matches(series.segment, rule.segment)
         and _matches(series.model_version, rule.version)
         and _matches(series.detail, any_detail if rule.detail is None else rule.detail)
     )
+
+
+def _engine_of(series: Series) -> str:
+    """Return whose number a rule means that names no engine: of drift, the one of every row."""
+    return str(Engine.PROFILE) if series.suite == Suite.DRIFT else series.engine
 
 
 def is_about(rule: Rule, column: str) -> bool:

@@ -11,9 +11,13 @@ DRIFT: Mapping[str, tuple[str, ...]] = {
     "kl": ("kl",),
     "hellinger": ("hellinger",),
     "total_variation": ("total_variation",),
+    "l_infinity": ("l_infinity",),
     "ks": ("ks", "ks_p_value"),
+    "cramer_von_mises": ("cramer_von_mises", "cramer_von_mises_p_value"),
     "chi_square": ("chi_square", "chi_square_p_value"),
+    "g_test": ("g_test", "g_test_p_value"),
     "wasserstein": ("wasserstein",),
+    "mean_shift": ("mean_shift",),
 }
 """What each drift method records for a column."""
 
@@ -38,7 +42,9 @@ HIGHER_IS_BETTER = frozenset(
     {
         "row_count",
         "ks_p_value",
+        "cramer_von_mises_p_value",
         "chi_square_p_value",
+        "g_test_p_value",
         "roc_auc",
         "average_precision",
         *_CLASSES,

@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from driftline.config import Monitor
-from driftline.domain import Reference, Verdict, Window
+from driftline.domain import Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
+from driftline.reference import Reference
 from driftline.store import Store, incidents, verdicts
 from driftline.watch import Step, Watch
 

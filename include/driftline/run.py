@@ -5,7 +5,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ from driftline.domain import Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError
 from driftline.pipeline import Compared
 from driftline.store import Store, ledger
-from driftline.watch import Result, Step, Watch
+from driftline.watch import Counted, Result, Step, Watch
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,8 @@ def run(
         watch = opened.enter_context(Watch(monitor, connections))
         measured = _measured(watch, todo, store, connections, as_of, jobs, opened)
         coming = set(todo)
-        for interval, compared, results in measured:
+        for interval, run_id, compared, results in measured:
             coming.discard(interval)
-            run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
             with store.begin(monitor.monitor) as connection:
                 pipeline.record(connection, monitor, results, run_id)
                 conclusion = Conclusion(interval=interval, verdicts=(), open={})
@@ -108,7 +107,7 @@ def _measured(
     as_of: datetime | None,
     jobs: int,
     opened: ExitStack,
-) -> Iterator[tuple[Window, Compared, list[Result]]]:
+) -> Iterator[tuple[Window, str, Compared, list[Result]]]:
     """Yield each interval's measurements, made here or ahead of time in worker processes."""
     alone = jobs == 1 or len(todo) < 2 * jobs
     if not alone:
@@ -116,16 +115,29 @@ def _measured(
             jobs, get_context("spawn"), initializer=_open, initargs=(watch.monitor, connections)
         )
         opened.callback(workers.shutdown, cancel_futures=True)
-    ahead: deque[tuple[Window, Compared, list[Result], Future[list[Result]]]] = deque()
+    ahead: deque[tuple[Window, str, Compared, list[Result], Future[list[Result]]]] = deque()
     for interval in todo:
+        run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
         steps = pipeline.steps(watch.monitor, interval, as_of)
         compared, missed = pipeline.references_of(store, watch, steps)
-        ready = [step for step in steps if step.window in compared]
+        counted, failed = pipeline.count(
+            store,
+            watch,
+            steps,
+            compared,
+            run_id=run_id,
+            again=pipeline.done_before(store, watch.monitor, steps),
+            until=todo[-1].end,
+        )
+        gone = {result.step for result in failed}
+        ready = [step for step in steps if step.window in compared and step not in gone]
         if alone:
-            future = _done([watch.measure(step, compared[step.window]) for step in ready])
+            future = _done(
+                [watch.measure(s, compared[s.window], counted.get(s.window)) for s in ready]
+            )
         else:
-            future = workers.submit(_measure, ready, compared)
-        ahead.append((interval, compared, missed, future))
+            future = workers.submit(_measure, ready, compared, counted)
+        ahead.append((interval, run_id, compared, [*missed, *failed], future))
         if alone or len(ahead) > 3 * jobs:
             yield _awaited(*ahead.popleft())
     while ahead:
@@ -139,10 +151,14 @@ def _done(results: list[Result]) -> Future[list[Result]]:
 
 
 def _awaited(
-    interval: Window, compared: Compared, missed: list[Result], future: Future[list[Result]]
-) -> tuple[Window, Compared, list[Result]]:
+    interval: Window,
+    run_id: str,
+    compared: Compared,
+    missed: list[Result],
+    future: Future[list[Result]],
+) -> tuple[Window, str, Compared, list[Result]]:
     try:
-        return interval, compared, [*missed, *future.result()]
+        return interval, run_id, compared, [*missed, *future.result()]
     except BrokenProcessPool:
         raise SuiteError(
             f"a measuring process died at {interval} (out of memory?); what came before is kept: "
@@ -168,8 +184,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _measure(steps: Sequence[Step], compared: Compared) -> list[Result]:
-    return [_worker.measure(step, compared[step.window]) for step in steps]
+def _measure(
+    steps: Sequence[Step], compared: Compared, counted: Mapping[Window, Counted]
+) -> list[Result]:
+    return [_worker.measure(s, compared[s.window], counted.get(s.window)) for s in steps]
 
 
 def _reports(

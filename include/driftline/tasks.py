@@ -68,7 +68,7 @@ class Decision:
 def suites(monitor: Monitor, cadence: str) -> tuple[Suite, ...]:
     """Return which suites the runs of this cadence (`1h` or `1d`) measure."""
     if cadence == "1h":
-        return (Suite.QUALITY,)
+        return (Suite.QUALITY, Suite.DRIFT)
     labelled = (Suite.PERFORMANCE,) if monitor.labels else ()
     return (Suite.QUALITY, Suite.DRIFT, *labelled)
 
@@ -104,10 +104,11 @@ def measure(run: Run, suite: Suite) -> list[Result]:
     """
     planned = [step for step in run.steps if step.suite is suite]
     with open_store(run.monitor, run.connections) as store:
+        again = pipeline.done_before(store, run.monitor, planned)
         pipeline.claim(store, run.monitor, planned, run.run_id)
         try:
             with Watch(run.monitor, run.connections) as watch:
-                results = _measured(store, watch, planned)
+                results = _measured(store, watch, planned, run.run_id, again)
         except StoreError:
             raise
         except DriftlineError as error:
@@ -131,7 +132,7 @@ def fill(run: Run) -> list[Window]:
                 pipeline.claim(store, one.monitor, one.steps, one.run_id)
             except WindowClaimed:
                 continue
-            results = _measured(store, watch, one.steps)
+            results = _measured(store, watch, one.steps, one.run_id)
             _record(store, one, results)
             _judged(store, watch, one)
             failed += [result for result in results if result.error]
@@ -229,10 +230,18 @@ def _opened(run: Run) -> Iterator[tuple[Store, Watch]]:
         yield store, watch
 
 
-def _measured(store: Store, watch: Watch, planned: Sequence[Step]) -> list[Result]:
+def _measured(
+    store: Store, watch: Watch, planned: Sequence[Step], run_id: str, again: Sequence[Step] = ()
+) -> list[Result]:
     compared, missed = pipeline.references_of(store, watch, planned)
-    ready = [step for step in planned if step.window in compared]
-    return [*missed, *(watch.measure(step, compared[step.window]) for step in ready)]
+    counted, failed = pipeline.count(store, watch, planned, compared, run_id=run_id, again=again)
+    gone = {result.step for result in failed}
+    ready = [step for step in planned if step.window in compared and step not in gone]
+    return [
+        *missed,
+        *failed,
+        *(watch.measure(step, compared[step.window], counted.get(step.window)) for step in ready),
+    ]
 
 
 def _failed(planned: Sequence[Step], error: DriftlineError) -> list[Result]:

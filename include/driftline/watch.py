@@ -8,28 +8,25 @@ from functools import cached_property
 from itertools import chain
 from typing import Self
 
+import pyarrow.compute as pc
+
 from driftline import metrics
-from driftline.config import DriftMethod, Expectation, Monitor, Task
+from driftline.config import Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
-from driftline.domain import (
-    ColumnKind,
-    Measurement,
-    Reference,
-    Scope,
-    Suite,
-    Verdict,
-    Window,
-    digest,
-)
+from driftline.domain import HOUR, ColumnKind, Measurement, Scope, Suite, Verdict, Window, digest
 from driftline.errors import DriftlineError, LogError
 from driftline.judge import is_about
+from driftline.profile import Layout, Part, Parts, Profile
+from driftline.reference import Reference
 from driftline.retraining.reference import rows_of
 from driftline.store.ledger import State
-from driftline.suites import drift, performance, quality, report
+from driftline.suites import drift, evidently, performance, quality, report
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
 from driftline.warehouse import VERSION, Logs, Rows, open_logs, open_reference
+from driftline.warehouse.bins import bins_of
+from driftline.warehouse.streaming import stream_profiles
 
 MOST_SEGMENTS = 20
 """So many values of a segment column, or model versions, are measured: those with most rows."""
@@ -66,6 +63,40 @@ class Result:
         return State.NOT_EVALUATED if self.not_evaluated else State.DONE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What was counted of a window, and of the reference on whose bins it was."""
+
+    layout: Layout
+    current: Parts
+    reference: Parts
+
+    def whole(self) -> Profile:
+        """Return the window's profile."""
+        return self._total(self.current, "")
+
+    def base(self) -> Profile:
+        """Return the reference's profile."""
+        return self._total(self.reference, "")
+
+    @property
+    def segments(self) -> list[str]:
+        """The segments of the reference, such as `origin=JFK`."""
+        return list(dict.fromkeys(part.segment for part in self.reference if part.segment))
+
+    def of_segment(self, segment: str) -> tuple[Profile, Profile]:
+        """Return the profiles of one segment, the window's first."""
+        return self._total(self.current, segment), self._total(self.reference, segment)
+
+    def versions(self) -> list[tuple[str, Profile]]:
+        """Return the model versions of the window with the most rows, each with its profile."""
+        own = [(p.version, each) for p, each in self.current.items() if p.version and not p.segment]
+        return sorted(own, key=lambda pair: (-pair[1].rows, pair[0]))[:MOST_SEGMENTS]
+
+    def _total(self, parts: Parts, segment: str) -> Profile:
+        return self.layout.total(each for part, each in parts.items() if part.segment == segment)
+
+
 class Watch:
     """A monitor with its logs open; close it, or use it in a `with`."""
 
@@ -75,7 +106,9 @@ class Watch:
         self._opened = ExitStack()
         self.logs = self._opened.enter_context(open_logs(monitor, connections))
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
-        self._frames: dict[tuple[str, str], Frame] = {}
+        self._frames: dict[str, Frame] = {}
+        self._layouts: dict[str, Layout] = {}
+        self._hourly_rows: dict[tuple[datetime, datetime], Mapping[datetime, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -132,13 +165,22 @@ class Watch:
             statistics=statistics,
             daily_rows=logs.daily_rows(start, end) if start and end else (),
         )
+        table, kinds = self._rows_of(reference, labels=False).table, self.columns(reference)
+        values = logs.categories(
+            start, end, dict.fromkeys(self.monitor.segments, ColumnKind.CATEGORICAL)
+        )
+        reference = replace(
+            reference,
+            bins=bins_of(table, kinds, logs.categories(start, end, kinds)),
+            segments={name: tuple(found)[:MOST_SEGMENTS] for name, found in values.items()},
+        )
         if self.monitor.labels is None:
             return reference
         known = outcomes(self.monitor, self._rows_of(reference, labels=True))
         scope = self._scope(Step(suite=Suite.PERFORMANCE, window=window, as_of=window.end), "")
         measured = performance.measure(scope, known)
-        values = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
-        return replace(reference, performance=values)
+        numbers = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
+        return replace(reference, performance=numbers)
 
     def _no_rows(self, start: datetime | None, end: datetime | None) -> str:
         first, last = self.logs.first_timestamp(), self.logs.last_timestamp()
@@ -192,9 +234,15 @@ class Watch:
 
     # The measuring
 
-    def measure(self, step: Step, reference: Reference) -> Result:
-        """Run one step; what goes wrong on purpose stands in the result, not in an exception."""
+    def measure(self, step: Step, reference: Reference, counted: Counted | None = None) -> Result:
+        """Run one step; what goes wrong on purpose stands in the result, not in an exception.
+
+        `counted` is what drift is measured from.
+        """
         try:
+            if step.suite is Suite.DRIFT:
+                assert counted is not None
+                return self._drift(step, reference, counted)
             return _SUITES[step.suite](self, step, reference)
         except DriftlineError as error:
             return Result(step=step, reference_id=reference.id, error=str(error))
@@ -226,38 +274,137 @@ class Watch:
         """Return the expectations that the reference leads to, for windows of this cadence."""
         return default_expectations(self.monitor, reference, window.cadence)
 
-    def _drift(self, step: Step, reference: Reference) -> Result:
-        columns = self.columns(reference)
+    # The counting
 
-        def methods(column: str) -> tuple[DriftMethod, ...]:
-            return self.monitor.drift_methods(column, columns[column])
+    def count(self, reference: Reference, start: datetime, end: datetime) -> dict[datetime, Parts]:
+        """Count each of the hours from `start` to `end` on the bins of a reference."""
+        hours = [start + HOUR * n for n in range((end - start) // HOUR)]
+        counted: dict[datetime, dict[Part, Profile]] = {hour: {} for hour in hours}
+        for part, hour, profile in self._counted(self.logs, reference, start, end, hours):
+            counted[hour or start][part] = profile
+        return dict(counted)
 
-        rows = self._rows(step, columns, labels=False)
-        measured: list[Measurement] = []
-        for scope, part in self._parts(step, reference, rows):
-            base = self._compared(reference, scope.segment)
-            found = drift.measure(scope, part, base, columns, methods)
-            measured += [*found, drift.drift_share(scope, found, self.features(reference))]
-        whole = [m for m in measured if not m.segment and m.column_name in self._said()]
-        for scope, part in self._versions(step, reference, rows):
-            measured += (
-                _as_version(scope, whole)
-                if part is rows
-                else drift.measure(scope, part, self._compared(reference), self._said(), methods)
+    def hourly_rows(self, start: datetime, end: datetime) -> Mapping[datetime, int]:
+        """Return the rows of each hour of a stretch, as they are now; asked once."""
+        if (start, end) not in self._hourly_rows:
+            self._hourly_rows = {(start, end): self.logs.hourly_rows(start, end)}
+        return self._hourly_rows[start, end]
+
+    def count_reference(self, reference: Reference) -> Parts:
+        """Count the rows of the reference itself on its bins."""
+        if reference.model_version:
+            return self._streamed(reference)
+        return {
+            part: profile
+            for part, _, profile in self._counted(
+                self.reference_logs, reference, reference.start, reference.end, ()
             )
+        }
+
+    def _counted(
+        self,
+        logs: Logs,
+        reference: Reference,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+    ) -> Iterator[tuple[Part, datetime | None, Profile]]:
+        layout = self.layout(reference)
+        for column, values in {"": (), **reference.segments}.items():
+            found = logs.profiles(layout, start, end, hours=hours, segment=column, values=values)
+            for slot, profile in found.items():
+                segment = f"{column}={slot.segment}" if column else ""
+                yield Part(slot.version, segment), slot.hour, profile
+
+    def _streamed(self, reference: Reference) -> Parts:
+        """Count the rows of a promotion's reference, which lie in a file."""
+        layout, rows = self.layout(reference), rows_of(self.monitor, reference)
+        version = reference.model_version
+        parts = {Part(version, ""): stream_profiles([rows.table], layout)[()]}
+        for column, values in reference.segments.items():
+            for value in values:
+                found = stream_profiles([rows.where(column, value).table], layout)
+                parts[Part(version, f"{column}={value}")] = found.get((), layout.empty())
+        return parts
+
+    def sql(self, reference: Reference, window: Window) -> list[str]:
+        """Return the statements that count the hours of a window on the bins of a reference."""
+        hours = [window.start + HOUR * n for n in range((window.end - window.start) // HOUR)]
+        layout = self.layout(reference)
+        return self.logs.profile_sql(layout, window.start, window.end, hours=hours)
+
+    def layout(self, reference: Reference) -> Layout:
+        """Return where the numbers of a reference's columns lie in a profile."""
+        if reference.id not in self._layouts:
+            self._layouts = {reference.id: Layout(reference.bins)}
+        return self._layouts[reference.id]
+
+    def compare(self, step: Step, reference: Reference, counted: Counted) -> list[Measurement]:
+        """Measure drift from what was counted: of all rows, of each segment, of each version."""
+        columns, said = self.columns(reference), self._said()
+        whole, base = counted.whole(), counted.base()
+        measured: list[Measurement] = []
+        for segment in ("", *counted.segments):
+            scope = replace(self._scope(step, reference.id), segment=segment)
+            pair = counted.of_segment(segment) if segment else (whole, base)
+            found = self._compare(scope, *pair, columns)
+            measured += [*found, drift.drift_share(scope, found, self.features(reference))]
+        spoken = [m for m in measured if not m.segment and m.column_name in said]
+        for version, part in counted.versions():
+            scope = replace(self._scope(step, reference.id), model_version=version)
+            alone = part.rows == whole.rows
+            measured += (
+                _as_version(scope, spoken) if alone else self._compare(scope, part, base, said)
+            )
+        return measured
+
+    def _drift(self, step: Step, reference: Reference, counted: Counted) -> Result:
+        measured = self.compare(step, reference, counted)
+        if step.window.cadence == self._report_cadence:
+            measured += self._by_evidently(step, reference)
         return Result(
-            step=step, reference_id=reference.id, measurements=tuple(measured), rows=rows.total
+            step=step,
+            reference_id=reference.id,
+            measurements=tuple(measured),
+            rows=counted.whole().rows,
         )
 
-    def _compared(self, reference: Reference, segment: str = "") -> Frame:
-        """Return the reference's rows, of one segment or all, ready to be compared with."""
-        key = reference.id, segment
-        if key not in self._frames:
+    def _compare(
+        self, scope: Scope, current: Profile, base: Profile, columns: Mapping[str, ColumnKind]
+    ) -> list[Measurement]:
+        return drift.measure(
+            scope,
+            current,
+            base,
+            columns,
+            lambda name: self.monitor.drift_methods(name, columns[name]),
+            sensitive=self.monitor.features.sensitive,
+        )
+
+    @property
+    def _report_cadence(self) -> str:
+        """The windows that Evidently looks at: days, else the shortest that are watched."""
+        days = [cadence for cadence in self.monitor.windows if cadence != "1h"]
+        return days[0] if days else ""
+
+    def _by_evidently(self, step: Step, reference: Reference) -> list[Measurement]:
+        """Return what Evidently says of a sample of the window; the rules do not look at it."""
+        columns = self.columns(reference)
+        rows = self._rows(step, columns, labels=False)
+        return evidently.drift(
+            self._scope(step, reference.id),
+            rows,
+            self._compared(reference),
+            columns,
+            lambda name: self.monitor.drift_methods(name, columns[name]),
+        )
+
+    def _compared(self, reference: Reference) -> Frame:
+        """Return the reference's rows, ready to be compared with."""
+        if reference.id not in self._frames:
             rows = self._rows_of(reference, labels=False)
-            part = rows.where(*segment.split("=", 1)) if segment else rows
-            self._frames = {k: v for k, v in self._frames.items() if k[0] == reference.id}
-            self._frames[key] = Frame.of(part, self.columns(reference))
-        return self._frames[key]
+            self._frames = {reference.id: Frame.of(rows, self.columns(reference))}
+        return self._frames[reference.id]
 
     def _performance(self, step: Step, reference: Reference) -> Result:
         rows = self._rows(step, {}, labels=True)
@@ -294,8 +441,8 @@ class Watch:
         """Yield the whole window and each of its segments."""
         scope = self._scope(step, reference.id)
         yield scope, rows
-        for column in self.monitor.segments:
-            for value in _common(self._rows_of(reference, labels=False), column):
+        for column, values in reference.segments.items():
+            for value in values:
                 yield replace(scope, segment=f"{column}={value}"), rows.where(column, value)
 
     def _versions(
@@ -329,8 +476,6 @@ def _as_version(scope: Scope, whole: Iterable[Measurement]) -> list[Measurement]
 
 def _common(rows: Rows, column: str) -> list[str]:
     """Return the values of a text column with the most rows, the most frequent first."""
-    import pyarrow.compute as pc
-
     counts = pc.value_counts(pc.drop_null(rows.table[column])).to_pylist()
     ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))
     return [entry["values"] for entry in ranked[:MOST_SEGMENTS]]
@@ -338,6 +483,5 @@ def _common(rows: Rows, column: str) -> list[str]:
 
 _SUITES: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {
     Suite.QUALITY: Watch._quality,
-    Suite.DRIFT: Watch._drift,
     Suite.PERFORMANCE: Watch._performance,
 }

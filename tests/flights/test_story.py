@@ -133,8 +133,10 @@ def test_the_numbers_are_those_that_are_known(demo: tuple[Path, str], monitor: M
             return {f"{end:%m-%d}": row["value"] for end, row in seen.items()}
 
         psi = weekly("psi", column="probability", suite=str(Suite.DRIFT))
-        # Evidently's PSI of the score over the week, as published with the demo's data.
-        assert [round(psi[day], 3) for day in ("04-02", "04-03", "04-04")] == [0.336, 0.321, 0.322]
+        # PSI of the score over the week by the reference's deciles, as published with the data.
+        assert [psi[day] for day in ("04-02", "04-03", "04-04")] == pytest.approx(
+            [0.286, 0.268, 0.268], abs=6e-4
+        )
         ratio = weekly("log_loss_ratio")
         assert round(ratio["04-13"], 3) == 0.968  # it recovers by itself: no evidence of a cure
         assert [day for day in ("04-10", "04-11", "04-12") if ratio[day] <= 1] == []

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from driftline.domain import ColumnKind, ColumnStatistics, Reference, WindowStatistics
+from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
+from driftline.reference import Reference
 from driftline.store import Store, references
 from tests.store.conftest import contents
 

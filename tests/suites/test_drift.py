@@ -1,4 +1,4 @@
-"""Drift against Evidently's published definitions, recomputed from the raw rows with scipy."""
+"""Drift from profiles, against SciPy and Evidently on the rows, and what is promised of it."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +11,12 @@ from scipy.spatial import distance
 from driftline import metrics
 from driftline.config import DriftMethod
 from driftline.domain import ColumnKind, Engine
-from driftline.errors import SuiteError
+from driftline.profile import Layout
+from driftline.stats import divergences
 from driftline.suites import drift, evidently
-from driftline.suites.frame import Frame
-from driftline.warehouse.rows import Rows
+from driftline.suites.pair import CLASSES, classes_of
+from driftline.warehouse.bins import bins_of
+from driftline.warehouse.streaming import stream_profiles
 from tests.suites.conftest import flights, rows
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL
@@ -26,216 +28,412 @@ KINDS = {
     "origin": CATEGORICAL,
 }
 REFERENCE, CURRENT = flights(2000, 1), flights(300, 2, shift=0.5)
-
-
-def psi_only(_):
-    return (DriftMethod.PSI,)
+MANY = flights(3000, 3, shift=0.5)
+TYPES = {NUMERIC: pa.float64(), CATEGORICAL: pa.string()}
 
 
 def every_method(_):
     return tuple(DriftMethod)
 
 
-def measured(scope, current, reference, kinds=KINDS, methods=psi_only):
-    found = drift.measure(scope, current, reference, kinds, methods)
+def profiles(current, reference, kinds=KINDS):
+    """Return the profiles of both sides' columns, on the bins of the reference's."""
+    tables = [
+        pa.table(
+            {
+                name: pa.chunked_array([pa.array(list(side[name]), TYPES[kind])])
+                for name, kind in kinds.items()
+                if name in side
+            }
+        )
+        for side in (current, reference)
+    ]
+    layout = Layout(bins_of(tables[1], kinds))
+    return [stream_profiles([table], layout).get((), layout.empty()) for table in tables]
+
+
+def measured(scope, current, reference, kinds=KINDS, methods=every_method, **rest):
+    found = drift.measure(scope, *profiles(current, reference, kinds), kinds, methods, **rest)
     return {(each.column_name, each.metric): each for each in found}
 
 
-def shares(name, zero=1e-4):
-    """Return Evidently's bins: Sturges' on both samples, or a value each up to 20 of them."""
-    reference, current = REFERENCE[name], CURRENT[name]
-    if KINDS[name] is NUMERIC and len(np.unique(reference)) > 20:
-        edges = np.histogram_bin_edges(np.concatenate([reference, current]), bins="sturges")
-        counted = [np.histogram(sample, edges)[0] for sample in (reference, current)]
-    else:
-        keys = np.unique(np.concatenate([reference, current]))
-        counted = [[(sample == key).sum() for key in keys] for sample in (reference, current)]
-    result = []
-    for counts in counted:
-        share = np.array(counts) / np.sum(counts)
-        if zero:
-            share[share == 0] = zero
-        result.append(share)
-    return result
+def of(scope, reference, current, methods=every_method, **rest):
+    """Return what is measured of one column, by metric, without methods of the other kind."""
+    present = [value for value in [*reference, *current] if value is not None]
+    kind = CATEGORICAL if isinstance(present[0], str) else NUMERIC
+    pair = {"x": current}, {"x": reference}
+    fit = lambda name: [m for m in methods(name) if m.only in (None, kind)]  # noqa: E731
+    found = measured(scope, *pair, {"x": kind}, fit, **rest)
+    return {metric: each for (_, metric), each in found.items()}
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_evidentlys_distances_are_what_it_says_they_are(scope, name):
-    found = measured(scope, rows(**CURRENT), rows(**REFERENCE), methods=every_method)
-    p, q = shares(name)
-    assert found[name, "psi"].value == pytest.approx(((p - q) * np.log(p / q)).sum())
-    assert found[name, "kl"].value == pytest.approx(stats.entropy(p, q))
-    p, q = shares(name, zero=None)
-    expected = distance.jensenshannon(p, q, base=2)
-    assert found[name, "jensen_shannon"].value == pytest.approx(expected)
-    assert found[name, "psi"].engine is Engine.EVIDENTLY
+def psi_only(_):
+    return (DriftMethod.PSI,)
 
 
-def test_numeric_tests_are_scipys(scope):
-    found = measured(scope, rows(**CURRENT), rows(**REFERENCE), methods=every_method)
-    expected = stats.ks_2samp(REFERENCE["temp"], CURRENT["temp"])
-    assert found["temp", "ks"].value == pytest.approx(expected.statistic)
-    assert found["temp", "ks"].engine is Engine.PROFILE
-    assert found["temp", "ks_p_value"].value == pytest.approx(expected.pvalue)
-    assert found["temp", "ks_p_value"].engine is Engine.EVIDENTLY
-    apart = stats.wasserstein_distance(REFERENCE["temp"], CURRENT["temp"])
-    assert found["temp", "wasserstein"].value == pytest.approx(apart / np.std(REFERENCE["temp"]))
+def table_of(reference, current):
+    keys = np.unique(np.concatenate([reference, current]))
+    return np.array([[(side == key).sum() for key in keys] for side in (reference, current)])
 
 
-def test_categorical_tests_are_scipys(scope):
-    found = measured(scope, rows(**CURRENT), rows(**REFERENCE), methods=every_method)
-    keys = np.unique(REFERENCE["carrier"])
-    reference, current = (
-        np.array([(sample["carrier"] == key).sum() for key in keys])
-        for sample in (REFERENCE, CURRENT)
+# Agreement with SciPy, on the rows themselves.
+
+
+@pytest.mark.parametrize("current", [CURRENT, MANY], ids=len)
+@pytest.mark.parametrize("name", ["temp", "distance", "precip"])
+def test_the_bounds_hold_the_statistics_of_the_values(scope, name, current):
+    found = measured(scope, current, REFERENCE)
+    values = REFERENCE[name], current[name]
+    for metric, true in {
+        "ks": stats.ks_2samp(*values).statistic,
+        "wasserstein": stats.wasserstein_distance(*values) / np.std(values[0]),
+    }.items():
+        each = found[name, metric]
+        assert each.lower - 1e-9 <= true <= each.upper + 1e-9
+        assert each.lower == each.value == pytest.approx(true, abs=0.02)
+    moved = (values[1].mean() - values[0].mean()) / np.std(values[0])
+    assert found[name, "mean_shift"].value == pytest.approx(moved)
+
+
+@pytest.mark.parametrize("name", ["precip", "carrier", "origin"])
+def test_classes_of_one_value_are_exact(scope, name):
+    found = measured(scope, CURRENT, REFERENCE)
+    reference, current = table_of(REFERENCE[name], CURRENT[name])
+    p, q = reference / reference.sum(), current / current.sum()
+    expected = {
+        "psi": ((p - q) * np.log(p / q)).sum(),
+        "jensen_shannon": distance.jensenshannon(p, q, base=2),
+        "kl": stats.entropy(p, q),
+        "hellinger": np.sqrt(1 - np.sqrt(p * q).sum()),
+        "total_variation": np.abs(p - q).sum() / 2,
+        "l_infinity": np.abs(p - q).max(),
+    }
+    if KINDS[name] is CATEGORICAL:
+        for metric, law in {"chi_square": "pearson", "g_test": "log-likelihood"}.items():
+            test = stats.chi2_contingency([reference, current], correction=False, lambda_=law)
+            expected |= {metric: test.statistic, f"{metric}_p_value": test.pvalue}
+    for metric, value in expected.items():
+        assert found[name, metric].value == pytest.approx(value), metric
+
+
+def test_order_statistics_of_few_distinct_values_are_exact(scope):
+    found = measured(scope, CURRENT, REFERENCE)
+    values = REFERENCE["precip"], CURRENT["precip"]
+    ks = stats.ks_2samp(*values, method="asymp")
+    assert found["precip", "ks"].value == pytest.approx(ks.statistic)
+    assert found["precip", "ks"].upper == found["precip", "ks"].value
+    assert found["precip", "ks_p_value"].value == pytest.approx(ks.pvalue, abs=0.003)
+    apart = stats.wasserstein_distance(*values) / np.std(values[0])
+    assert found["precip", "wasserstein"].value == pytest.approx(apart)
+    assert found["precip", "wasserstein"].upper == pytest.approx(apart)
+
+
+@pytest.mark.parametrize("current", [CURRENT, MANY], ids=len)
+def test_cramer_von_mises_is_close_to_scipys(scope, current):
+    found = measured(scope, current, REFERENCE)
+    for name in ("temp", "distance"):
+        expected = stats.cramervonmises_2samp(REFERENCE[name], current[name], method="asymptotic")
+        assert found[name, "cramer_von_mises"].value == pytest.approx(expected.statistic, rel=0.1)
+        p_value = found[name, "cramer_von_mises_p_value"].value
+        assert p_value == pytest.approx(expected.pvalue, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["temp", "distance"])
+def test_psi_is_that_of_the_references_deciles(scope, name):
+    inner = np.quantile(REFERENCE[name], np.arange(1, 10) / 10)
+    p, q = (
+        np.bincount(np.searchsorted(inner, side[name], side="right"), minlength=10)
+        / len(side[name])
+        for side in (REFERENCE, MANY)
     )
-    table = stats.chi2_contingency([reference, current], correction=False)
-    assert found["carrier", "chi_square"].value == pytest.approx(table.statistic)
-    exact = stats.chisquare(current, reference / 2000 * 300)
-    assert found["carrier", "chi_square_p_value"].value == pytest.approx(exact.pvalue)
-    apart = np.abs(reference / 2000 - current / 300).sum() / 2
-    assert found["carrier", "total_variation"].value == pytest.approx(apart)
-    overlap = np.sqrt(reference / 2000 * current / 300).sum()
-    assert found["carrier", "hellinger"].value == pytest.approx(np.sqrt(1 - overlap))
+    found = measured(scope, MANY, REFERENCE)
+    assert found[name, "psi"].value == pytest.approx(((p - q) * np.log(p / q)).sum())
+
+
+# Agreement with Evidently, where both mean the same.
+
+ALIKE = {
+    "psi": ("precip", "carrier", "origin"),
+    "jensen_shannon": ("precip", "carrier", "origin"),
+    "kl": ("precip", "carrier", "origin"),
+    # Evidently's puts numbers into Sturges' bins, however few values there are.
+    "hellinger": ("carrier", "origin"),
+    "wasserstein": ("temp", "distance", "precip"),
+    # Of continuous numbers ours is a little larger than that of the values.
+    "ks_p_value": ("temp", "distance", "precip"),
+}
+
+
+@pytest.fixture(scope="module")
+def both():
+    """Return a function from a window to our measurements and Evidently's."""
+    found = {}
+
+    def compared(scope, number):
+        if number not in found:
+            current = {300: CURRENT, 3000: MANY}[number]
+            theirs = evidently.drift(scope, rows(**current), rows(**REFERENCE), KINDS, every_method)
+            found[number] = (
+                measured(scope, current, REFERENCE),
+                {(each.column_name, each.metric): each for each in theirs},
+            )
+        return found[number]
+
+    return compared
+
+
+@pytest.mark.parametrize("number", [300, 3000])
+@pytest.mark.parametrize(("metric", "name"), [(m, n) for m, names in ALIKE.items() for n in names])
+def test_agreement_with_evidently(scope, both, metric, name, number):
+    ours, theirs = (found[name, metric] for found in both(scope, number))
+    assert (ours.engine, theirs.engine) == (Engine.PROFILE, Engine.EVIDENTLY)
+    if ours.upper is not None:
+        assert ours.lower - 1e-9 <= theirs.value <= ours.upper + 1e-9
+    elif metric == "ks_p_value":
+        assert theirs.value - 1e-3 <= ours.value <= theirs.value + 0.2
+    else:
+        assert ours.value == pytest.approx(theirs.value, rel=1e-9)
+
+
+# Laws.
 
 
 def test_each_method_records_its_names_in_order(scope):
-    found = drift.measure(scope, rows(**CURRENT), rows(**REFERENCE), KINDS, every_method)
+    found = drift.measure(scope, *profiles(CURRENT, REFERENCE), KINDS, every_method)
     names = [each.metric for each in found if each.column_name == "temp"]
     assert names == [name for method in DriftMethod for name in metrics.DRIFT[method]]
     assert [each.column_name for each in found[:: len(names)]] == list(KINDS)
     assert {each.baseline for each in found} == {"reference"}
+    assert {each.engine for each in found} == {Engine.PROFILE}
+    assert {each.row_count for each in found} == {300}
 
 
-def test_a_method_that_makes_no_sense_says_which_does(scope):
-    found = measured(scope, rows(**CURRENT), rows(**REFERENCE), methods=every_method)
-    for key in [("carrier", "ks"), ("carrier", "ks_p_value"), ("carrier", "wasserstein")]:
-        assert found[key].value is None
-        assert "use psi, " in found[key].reason
-    assert found["temp", "chi_square"].value is None
-
-
-def test_published_psi_of_categories(scope):
-    found = measured(
-        scope,
-        rows(c=["a", "b", "b", "c", "c", "c"]),
-        rows(c=["a", "a", "a", "b", "b", "c", "c"]),
-        {"c": CATEGORICAL},
+def nothing(found):
+    """Return whether no metric sees a change."""
+    return all(
+        each.value == pytest.approx(1 if metric.endswith("_p_value") else 0, abs=1e-7)
+        for metric, each in found.items()
     )
-    p, q = np.array([3, 2, 2]) / 7, np.array([1, 2, 3]) / 6
-    assert found["c", "psi"].value == pytest.approx(((p - q) * np.log(p / q)).sum())
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(values=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40), random=st.randoms())
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.lists(
+        st.floats(-1e6, 1e6) | st.sampled_from([0.0, 0.1, 1e16 / 3, 5e-324, -1e140]),
+        min_size=1,
+        max_size=80,
+    ),
+    random=st.randoms(),
+)
 def test_the_same_rows_in_any_order_have_not_drifted(scope, values, random):
     shuffled = values.copy()
     random.shuffle(shuffled)
-    methods = (DriftMethod.PSI, DriftMethod.JENSEN_SHANNON, DriftMethod.WASSERSTEIN, DriftMethod.KS)
-    found = measured(
-        scope, rows(x=shuffled), rows(x=values), {"x": NUMERIC}, methods=lambda _: methods
-    )
-    for metric in ("psi", "jensen_shannon", "wasserstein", "ks"):
-        assert found["x", metric].value == pytest.approx(0, abs=1e-6)
-    assert found["x", "ks_p_value"].value == pytest.approx(1)
+    assert nothing(of(scope, values, shuffled))
+    assert nothing(of(scope, [str(v) for v in values], [str(v) for v in shuffled]))
 
 
-BAD = {
-    "missing": (None, "bad is missing in the window"),
-    "null": (pa.nulls(300, pa.float64()), "bad is null in every row in the window"),
-    "infinite": (np.full(300, np.inf), "bad has no finite value in the window"),
-    "one value": ([1.0, *[None] * 299], "bad has only one value in the window"),
-    "text": (["x"] * 300, "bad holds string, not numbers in the window"),
+def test_psi_without_a_change_is_that_of_noise(scope):
+    found = [measured(scope, flights(500, n), flights(5000, 1000 + n)) for n in range(100)]
+    for name, classes in {"temp": 10, "distance": 10, "precip": 3, "carrier": 4}.items():
+        mean = np.mean([each[name, "psi"].value for each in found])
+        assert mean == pytest.approx(divergences.psi_noise(classes, 5000, 500), rel=0.25), name
+
+
+# Promises.
+
+
+def zeros(number, seed, spike=0.0):
+    """Return numbers of which 91% are one value."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(number) < 0.91, spike, rng.gamma(2, 1, number))
+
+
+def letters(number, seed, names="abc", shares=None):
+    return np.random.default_rng(seed).choice(list(names), number, p=shares)
+
+
+NULLS = [None] * 300
+CHANGES = {
+    "a constant": ([5.0] * 1000, [6.0] * 300),
+    "a constant, a little": ([5.0] * 1000, [5.000001] * 300),
+    "a constant zero, in small units": ([0.0] * 1000, np.full(300, 1e-6)),
+    "a constant, to a spread": ([5.0] * 1000, flights(300, 1)["temp"]),
+    "a constant, huge": ([1e140] * 1000, [1.1e140] * 300),
+    "a constant of rounding": ([0.1] * 1000, [0.3] * 300),
+    "tiny numbers": (np.arange(1000) * 1e-200, np.arange(300) * 1e-200 + 1e-196),
+    "numbers, to null": (REFERENCE["temp"], NULLS),
+    "a constant, to null": ([0.0] * 1000, NULLS),
+    "numbers, to NaN": (REFERENCE["temp"], [float("nan")] * 300),
+    "numbers, to infinity": (REFERENCE["temp"], [float("inf")] * 300),
+    "null, to numbers": ([None] * 1000, CURRENT["temp"]),
+    "null, to a constant": ([None] * 1000, [0.0] * 300),
+    "zeros, to another value": (zeros(5000, 1), zeros(600, 2, spike=1.5)),
+    "zeros, to many values": (zeros(5000, 1), np.random.default_rng(2).gamma(2, 1, 600)),
+    "a spike that moves": (zeros(5000, 1, spike=3.0), zeros(600, 2, spike=4.0)),
+    "all above": (REFERENCE["temp"], CURRENT["temp"] + 1000),
+    "all below": (REFERENCE["temp"], CURRENT["temp"] - 1000),
+    "a category for another": (letters(2000, 1), letters(600, 2, "abd")),
+    "a new category": (letters(2000, 1), letters(600, 2, "abcd")),
+    "one category": (["a"] * 1000, ["b"] * 300),
+    "categories, to null": (letters(2000, 1), NULLS),
+    "null, to categories": ([None] * 1000, letters(300, 2)),
 }
 
 
-@pytest.mark.parametrize("side", ["window", "reference"])
-@pytest.mark.parametrize("bad", BAD)
-def test_one_bad_column_does_not_spoil_the_others(scope, bad, side):
-    values, reason = BAD[bad]
-    worse = dict(CURRENT) if values is None else {**CURRENT, "bad": values}
-    better = {**CURRENT, "bad": np.arange(300.0)}
-    pair = (rows(**worse), rows(**better)) if side == "window" else (rows(**better), rows(**worse))
-    found = measured(scope, *pair, {**KINDS, "bad": NUMERIC})
-    assert found["bad", "psi"].value is None
-    assert found["bad", "psi"].reason == reason.replace("the window", f"the {side}")
-    assert all(found[name, "psi"].value is not None for name in KINDS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_has_changed_is_drift_by_every_method(scope, change):
+    for metric, each in of(scope, *CHANGES[change]).items():
+        assert each.value is not None, metric
+        if metric in drift.BOUNDS:
+            assert drift.BOUNDS[metric].broken_by(each.value), metric
+        else:
+            assert abs(each.value) > 0.05, metric
+        assert each.row_count in (300, 600)
 
 
-def test_nan_and_infinities_are_left_out_and_counted(scope):
+SAME = {
+    "a constant": ([5.0] * 1000, [5.0] * 300),
+    "a constant zero": ([0.0] * 1000, [0.0] * 300),
+    "a constant of rounding": ([0.1] * 999, [0.1] * 301),
+    "a constant of great numbers": ([1e16 / 3] * 1000, [1e16 / 3] * 300),
+    "a huge constant": ([1e149] * 1000, [1e149] * 300),
+    "one row": ([1.0], [1.0]),
+    "zeros": (zeros(5000, 1), zeros(5000, 1)),
+    "denormal neighbours": ([0.0, 5e-324, -5e-324] * 300, [0.0, 5e-324, -5e-324] * 100),
+    "one category": (["a"] * 1000, ["a"] * 300),
+    "categories": (letters(900, 1), letters(900, 1)),
+}
+
+
+@pytest.mark.parametrize("same", SAME)
+def test_what_has_not_changed_is_no_drift_by_any_method(scope, same):
+    assert nothing(of(scope, *SAME[same]))
+
+
+@pytest.mark.parametrize(
+    "pair", [(zeros(5000, 1), zeros(3000, 2)), (letters(5000, 1), letters(3000, 2))]
+)
+def test_other_rows_of_the_same_kind_are_within_the_bounds(scope, pair):
+    for metric, each in of(scope, *pair).items():
+        assert metric not in drift.BOUNDS or not drift.BOUNDS[metric].broken_by(each.value), metric
+
+
+def test_one_row_is_no_proof(scope):
+    found = of(scope, REFERENCE["temp"], [40.0])
+    assert all(each.value > 0.05 for name, each in found.items() if name.endswith("_p_value"))
+
+
+# Remarks, and what cannot be measured.
+
+
+def reason(scope, reference, current, **rest):
+    return of(scope, reference, current, psi_only, **rest)["psi"].reason
+
+
+def half_null(values):
+    return [None if place % 2 else value for place, value in enumerate(values)]
+
+
+REMARKS = {
+    "nulls went from 0.0% to 50.0%": (MANY["temp"], half_null(MANY["temp"])),
+    "nulls went from 50.0% to 0.0%": (half_null(MANY["carrier"]), MANY["carrier"]),
+    "nulls went from 0.0% to 100.0%": (MANY["temp"], NULLS),
+    "25.0% of the values are new categories": (["a"] * 900, ["a", "a", "a", "new"] * 400),
+    "vanished: b, c": (list("abc") * 900, ["a"] * 3000),
+    "vanished: b, c, d, ...": (list("abcdef") * 900, ["a"] * 3000),
+    "2 infinite values of the window left out": (
+        MANY["temp"],
+        [*MANY["temp"], float("inf"), -1e308],
+    ),
+    "the values are about 1e+03 times the reference's: another unit?": (
+        MANY["temp"],
+        MANY["temp"] * 1000,
+    ),
+    "the values are about 0.001 times the reference's: another unit?": (
+        MANY["temp"],
+        MANY["temp"] * 0.001,
+    ),
+    "0.061 is to be expected of so few rows without a change": (
+        REFERENCE["temp"],
+        MANY["temp"][:160],
+    ),
+}
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_remarks(scope, remark):
+    assert reason(scope, *REMARKS[remark]) == remark
+
+
+def test_a_sensitive_column_has_none_of_its_values_named(scope):
+    assert (
+        reason(scope, *REMARKS["vanished: b, c"], sensitive={"x"}) == "2 categories have vanished"
+    )
+    unit = MANY["temp"], MANY["temp"] * 1000
+    assert reason(scope, *unit, sensitive={"x"}) == ""
+
+
+@pytest.mark.parametrize("moved", [lambda x: x + 200, lambda x: -x, lambda x: x * 2])
+def test_a_mere_shift_is_no_other_unit(scope, moved):
+    assert reason(scope, MANY["temp"], moved(MANY["temp"])) == ""
+
+
+def test_a_few_nulls_and_a_rare_new_category_are_not_worth_a_word(scope):
+    assert reason(scope, MANY["temp"], [*MANY["temp"], *[None] * 100]) == ""
+    assert reason(scope, ["a"] * 900, ["a"] * 900 + ["b"] * 5) == ""
+
+
+@pytest.mark.parametrize("methods", [tuple(DriftMethod), (DriftMethod.KS, DriftMethod.PSI)])
+def test_a_remark_stands_once_a_column(scope, methods):
+    found = of(scope, MANY["temp"], half_null(MANY["temp"]), lambda _: methods)
+    assert [each.reason for each in found.values() if "nulls" in each.reason] == [
+        "nulls went from 0.0% to 50.0%"
+    ]
+
+
+def test_an_empty_window(scope):
+    found = measured(scope, {name: [] for name in KINDS}, REFERENCE)
+    assert {each.value for each in found.values()} == {None}
+    assert {each.row_count for each in found.values()} == {0}
+    assert found["temp", "psi"].reason == "temp has no rows in the window"
+
+
+def test_a_column_without_a_value_on_both_sides(scope):
+    found = measured(scope, {"x": NULLS}, {"x": NULLS}, {"x": NUMERIC})
+    assert {each.value for each in found.values()} == {None}
+    assert found["x", "psi"].reason == "x has no value, in the reference and in the window"
+    assert found["x", "psi"].row_count == 0
+
+
+def test_a_column_that_the_window_lacks_is_null(scope):
+    found = measured(scope, {"carrier": CURRENT["carrier"]}, REFERENCE)
+    assert found["temp", "psi"].value > 1
+    assert found["temp", "psi"].reason == "nulls went from 0.0% to 100.0%"
+
+
+def test_a_method_that_makes_no_sense_says_which_does(scope):
+    found = measured(scope, CURRENT, REFERENCE)
+    for method in DriftMethod:
+        names = metrics.DRIFT[method]
+        for other in {NUMERIC: ["carrier"], CATEGORICAL: ["temp"], None: []}[method.only]:
+            assert {found[other, name].value for name in names} == {None}
+            assert "use psi, " in found[other, names[0]].reason
+    assert found["carrier", "ks"].reason.startswith(
+        "ks compares numeric columns and carrier is categorical: use psi, "
+    )
+
+
+def test_only_finite_values_count(scope):
     clean = np.arange(100.0)
-    dirty = np.concatenate([clean, [np.inf, -np.inf, np.nan]])
-    found = measured(scope, rows(x=dirty), rows(x=clean), {"x": NUMERIC}, every_method)
-    assert found["x", "ks"].value == 0
-    assert found["x", "psi"].value == pytest.approx(0)
-    assert found["x", "psi"].reason == "2 infinite values of the window left out"
-    assert found["x", "psi"].row_count == 100
+    dirty = [*clean, np.inf, -np.inf, np.nan, 1e308, -1e308, None]
+    found = of(scope, clean, dirty)
+    assert nothing(found)
+    assert {each.row_count for each in found.values()} == {100}
+    assert found["psi"].reason.endswith("4 infinite values of the window left out")
+    assert nothing(of(scope, dirty, clean))
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_window_without_rows_to_speak_of(scope, number):
-    few = {name: values[:number] for name, values in CURRENT.items()}
-    found = measured(scope, rows(**few), rows(**REFERENCE), methods=every_method)
-    assert all(each.value is None and each.reason for each in found.values())
-
-
-def test_evidently_takes_the_kinds_that_we_give_it(scope):
-    # Two values: Evidently by itself would read a category and could not run a KS test.
-    flags = {"x": np.tile([0.0, 1.0], 100)}
-    found = measured(
-        scope, rows(**flags), rows(**flags), {"x": NUMERIC}, lambda _: (DriftMethod.KS,)
-    )
-    assert found["x", "ks_p_value"].value == pytest.approx(1)
-    numbers = {"x": [str(n % 40) for n in range(400)]}
-    found = measured(
-        scope,
-        rows(**numbers),
-        rows(**numbers),
-        {"x": CATEGORICAL},
-        lambda _: (DriftMethod.CHI_SQUARE,),
-    )
-    assert found["x", "chi_square_p_value"].value == pytest.approx(1)
-
-
-def test_names_that_evidently_gives_a_meaning_are_columns_like_others(scope):
-    names = ["target", "prediction", "id", "datetime", "a b", 'x"; --', "", "c0"]
-    columns = dict.fromkeys(names, REFERENCE["temp"])
-    reference = Rows(table=pa.table(columns), total=2000)
-    moved = {name: column + place for place, (name, column) in enumerate(columns.items())}
-    found = measured(
-        scope,
-        Rows(table=pa.table(moved), total=2000),
-        reference,
-        dict.fromkeys(names, NUMERIC),
-        lambda _: (DriftMethod.WASSERSTEIN,),
-    )
-    apart = [found[name, "wasserstein"].value * np.std(REFERENCE["temp"]) for name in names]
-    assert apart == pytest.approx(range(len(names)))
-
-
-def test_a_column_that_evidently_fails_on_is_told_and_the_rest_measured(scope):
-    huge = {**CURRENT, "temp": np.tile([-1.7e308, 1.7e308, 0.0], 100)}
-    found = measured(scope, rows(**huge), rows(**REFERENCE))
-    assert found["temp", "psi"].value is None
-    assert "Evidently failed" in found["temp", "psi"].reason
-    assert found["distance", "psi"].value is not None
-    with pytest.raises(SuiteError, match="every metric"):
-        measured(scope, rows(**huge), rows(**REFERENCE), {"temp": NUMERIC})
-
-
-def test_a_sample_says_so(scope):
-    found = measured(scope, rows(total=3000, **CURRENT), rows(**REFERENCE))
-    assert found["temp", "psi"].reason == "a sample: 300 of 3,000 rows (10.0%)"
-
-
-def test_a_frame_is_converted_once(scope, monkeypatch):
-    made = []
-    typed = evidently.typed
-    monkeypatch.setattr(evidently, "typed", lambda *a, **k: made.append(a) or typed(*a, **k))
-    reference = Frame.of(rows(**REFERENCE), KINDS)
-    first, second = (measured(scope, rows(**CURRENT), reference) for _ in range(2))
-    assert len(made) == 3  # the reference, and the window twice
-    assert first == second
+# The share of drifted columns, the bounds, the classes.
 
 
 def share(scope, values, features=("a", "b", "c", "d")):
@@ -275,4 +473,41 @@ def test_drift_share_of_nothing(scope):
 
 def test_every_drift_metric_has_a_bound_or_is_a_bare_statistic():
     named = {name for names in metrics.DRIFT.values() for name in names}
-    assert named - set(drift.BOUNDS) == {"ks", "chi_square"}
+    bare = {"ks", "cramer_von_mises", "chi_square", "g_test", "mean_shift"}
+    assert named - set(drift.BOUNDS) == bare
+    assert set(drift.BOUNDS) <= named
+
+
+def column(reference, of_others=()):
+    """Return the profile of numbers, on the bins of others where there are some."""
+    bins = {"x": reference} if not len(of_others) else {"x": of_others}
+    return profiles({"x": reference}, bins, {"x": NUMERIC})[0].column("x")
+
+
+@settings(max_examples=50)
+@given(
+    values=st.lists(st.floats(-1e3, 1e3) | st.integers(-3, 3).map(float), min_size=1, max_size=300)
+)
+def test_spikes_are_classes_and_the_rest_is_at_most_ten(values):
+    reference = column(values)
+    place, single = classes_of(reference), reference.bins.single
+    held = reference.counts > 0
+    spikes, others = place[single & held], place[~single & held]
+    assert len(set(spikes)) == len(spikes)
+    assert len(set(others)) <= CLASSES
+    assert not set(spikes) & set(others)
+    assert len(set(place[~held])) <= 1
+    assert not set(place[~held]) & set(place[held])
+
+
+def test_classes_of_a_continuous_column_are_deciles():
+    reference = column(np.random.default_rng(1).normal(size=10_000))
+    assert np.bincount(classes_of(reference), weights=reference.counts).tolist() == [1000] * 10
+
+
+def test_bins_that_the_reference_leaves_empty_are_one_class():
+    # On the bins of more numbers than the reference has, as when those came from a sample.
+    reference = column(np.repeat([1.0, 2.0], 50), of_others=np.arange(10.0))
+    place = classes_of(reference)
+    assert len(set(place)) == 3
+    assert set(place[reference.counts == 0]) == {2}

@@ -14,6 +14,7 @@ from driftline.cli.metrics import metrics
 from driftline.cli.report import report
 from driftline.cli.retrain import retrain
 from driftline.cli.run import backfill, run
+from driftline.cli.sql import sql
 from driftline.cli.store import store
 from driftline.errors import DriftlineError, InputError
 
@@ -58,5 +59,5 @@ def main(verbose: bool) -> None:
     logging.getLogger("driftline").setLevel(level)
 
 
-for _command in (init, lint, run, backfill, metrics, report, retrain, store, schema):
+for _command in (init, lint, run, backfill, metrics, report, sql, retrain, store, schema):
     main.add_command(_command)

@@ -18,7 +18,8 @@ SUITES: Mapping[Suite, str] = {
     Suite.QUALITY: """Counts rows and nulls, and validates the expectations with Great Expectations.
 
 **When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
-    Suite.DRIFT: """Compares the windows that end now with the reference, column by column.
+    Suite.DRIFT: """Counts the hours that are not counted yet in the warehouse, and compares the windows that
+end now, which are sums of hours, with the reference, column by column.
 
 **When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
     Suite.PERFORMANCE: """Joins the labels known by the end of the interval and measures performance; and

@@ -17,21 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from driftline.config import Monitor
-from driftline.domain import (
-    DAY,
-    ColumnKind,
-    ColumnStatistics,
-    Reference,
-    Scope,
-    Window,
-    digest,
-    floor,
-)
+from driftline.domain import DAY, ColumnKind, ColumnStatistics, Scope, Window, digest, floor
 from driftline.errors import LogError
 from driftline.home import artifacts
+from driftline.reference import Reference
 from driftline.suites import performance
 from driftline.suites.outcomes import canonical, outcomes
 from driftline.warehouse import Logs, Rows
+from driftline.warehouse.bins import bins_of
 from driftline.warehouse.rows import PREDICTION, RESERVED, SCORE, score_of
 
 NUMERIC = ColumnKind.NUMERIC
@@ -91,6 +84,8 @@ def promoted(
             _with(later.select(kept), {n: scores[n].slice(0, len(later)) for n in said}),
         ]
     )
+    kinds = {name: column.kind for name, column in before.statistics.columns.items()}
+    reference = replace(reference, bins=bins_of(table, kinds), segments=before.segments)
     content = BytesIO()
     pq.write_table(table, content, compression="zstd")
     _write(rows_file(monitor, reference.id), content.getvalue())

@@ -18,8 +18,9 @@ from driftline.alerts.notice import Finding, Notice
 from driftline.config import Monitor
 from driftline.config import Retraining as How
 from driftline.connections import Connections, from_environment
-from driftline.domain import Outcome, Reference, Retraining, RetrainingState, digest
+from driftline.domain import Outcome, Retraining, RetrainingState, digest
 from driftline.errors import InputError
+from driftline.reference import Reference
 from driftline.retraining import admission, reference
 from driftline.retraining.gate import compare
 from driftline.retraining.registry import Version, registry_of

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, select
 
-from driftline.domain import ColumnKind, ColumnStatistics, Reference, WindowStatistics
+from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
+from driftline.profile import Bins, CategoryBins, NumericBins
+from driftline.reference import Reference
 from driftline.store.engine import lock
 from driftline.store.rows import Row, upsert
 from driftline.store.tables import references
@@ -73,6 +75,8 @@ def _content(reference: Reference) -> str:
         "performance": performance,
         "model_version": reference.model_version,
         "rows_sha256": reference.rows_sha256,
+        "bins": {name: asdict(bins) for name, bins in reference.bins.items()},
+        "segments": reference.segments,
     }
     return json.dumps(content, allow_nan=False)
 
@@ -94,4 +98,15 @@ def _reference(row: Row) -> Reference:
         model_version=content["model_version"],
         rows_sha256=content["rows_sha256"],
         performance={(metric, detail): value for metric, detail, value in content["performance"]},
+        bins={name: _bins(bins) for name, bins in content["bins"].items()},
+        segments={column: tuple(values) for column, values in content["segments"].items()},
+    )
+
+
+def _bins(written: Row) -> Bins:
+    if "edges" in written:
+        return NumericBins(edges=tuple(written["edges"]), shift=written["shift"])
+    folded = written["folded"]
+    return CategoryBins(
+        categories=tuple(written["categories"]), folded=None if folded is None else tuple(folded)
     )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -150,6 +151,32 @@ references = Table(
     PrimaryKeyConstraint("monitor", "reference_id", name="references_pkey"),
     Index("references_by_time", "monitor", "config_hash", "valid_from"),
 )
+
+profiles = Table(
+    "profiles",
+    metadata,
+    _label("monitor"),
+    _label("reference_id"),
+    _label("cadence"),
+    _time("window_start"),
+    _label("model_version"),
+    _label("segment"),
+    Column("row_count", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    _label("run_id"),
+    _time("recorded_at"),
+    PrimaryKeyConstraint(
+        "monitor",
+        "reference_id",
+        "cadence",
+        "window_start",
+        "model_version",
+        "segment",
+        name="profiles_pkey",
+    ),
+    CheckConstraint("cadence IN ('1h', '1d', 'reference')", name="profiles_known"),
+)
+"""Additive counts on a reference's bins, of hours, of whole days, and of the reference itself."""
 
 windows = Table(
     "windows",

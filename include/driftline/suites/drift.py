@@ -1,17 +1,13 @@
-"""Drift of columns whichever engine counted it: conventional bounds, and the share beyond them."""
+"""Drift of columns from their profiles: every row counts, on the bins of the reference."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from driftline import metrics
 from driftline.config import DriftMethod
-from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite
-from driftline.stats.categories import chi_square, total_variation
-from driftline.stats.samples import ks
-from driftline.suites import evidently
-from driftline.suites.frame import Column, Frame, obstacle, remark
-from driftline.warehouse.rows import Rows
+from driftline.domain import Engine, Measurement, Scope, Suite
+from driftline.profile import Profile
+from driftline.suites.pair import METHODS, Pair, Value
 
 
 class Bound(NamedTuple):
@@ -34,42 +30,63 @@ BOUNDS: Mapping[str, Bound] = {
     "kl": Bound(0.1),
     "hellinger": Bound(0.1),
     "wasserstein": Bound(0.1),
+    # NannyML's default.
+    "l_infinity": Bound(0.1),
     # Of the same scale as Hellinger's distance, which bounds it from both sides.
     "total_variation": Bound(0.1),
     # Fisher's 5%.
     "ks_p_value": Bound(0.05, below=True),
     "chi_square_p_value": Bound(0.05, below=True),
+    "g_test_p_value": Bound(0.05, below=True),
+    "cramer_von_mises_p_value": Bound(0.05, below=True),
 }
 """Conventions, by metric: good enough to count drifted columns, too crude to page anybody."""
 
 
 def measure(
     scope: Scope,
-    current: Rows | Frame,
-    reference: Rows | Frame,
-    columns: Mapping[str, ColumnKind],
+    current: Profile,
+    reference: Profile,
+    columns: Iterable[str],
     methods: Callable[[str], tuple[DriftMethod, ...]],
+    *,
+    baseline: str = "reference",
+    sensitive: Collection[str] = (),
 ) -> list[Measurement]:
     """Return the drift of each column by each of its methods, in that order.
 
-    Evidently measures what it has; its test statistics, which it keeps to itself, and the total
-    variation distance (of which it gives a permutation p-value) come from the same rows here.
+    A number that the counts do not give exactly has the bounds that hold for it in `lower` and
+    `upper`. A column of which nothing is left, or that had nothing and has now, has drifted as far
+    as the method can say. Of `sensitive` columns no value is named.
     """
-    current, reference = Frame.of(current, columns), Frame.of(reference, columns)
-    own = [
-        _own(scope, name, method, current, reference)
-        for name in columns
-        for method in methods(name)
-        if method in _OWN
-    ]
-    names = list(columns)
-    return sorted(
-        own + evidently.drift(scope, current, reference, columns, methods),
-        key=lambda each: (
-            names.index(each.column_name),
-            methods(each.column_name).index(DriftMethod(each.metric.removesuffix("_p_value"))),
-        ),
-    )
+    found = []
+    for name in columns:
+        pair = Pair(
+            reference=reference.column(name),
+            current=current.column(name),
+            window_rows=current.rows,
+        )
+        remarks = "; ".join(pair.remarks(named=name not in sensitive))
+        for method in methods(name):
+            names, obstacle = metrics.DRIFT[method], pair.obstacle(name, method)
+            nothing = (Value(None, reason=obstacle),) * len(names)
+            values = nothing if obstacle else METHODS[method](pair)
+            for metric, value in zip(names, values, strict=True):
+                found.append(
+                    _measurement(
+                        scope,
+                        metric,
+                        value.value,
+                        lower=value.lower,
+                        upper=value.upper,
+                        reason="; ".join(filter(None, (value.reason, remarks))),
+                        column_name=name,
+                        baseline=baseline,
+                        row_count=pair.rows,
+                    )
+                )
+                remarks = ""  # once a column
+    return found
 
 
 def drift_share(
@@ -97,39 +114,5 @@ def drift_share(
     return _measurement(scope, "drift_share", beyond / len(measured), **rest)
 
 
-def _own(
-    scope: Scope, name: str, method: DriftMethod, current: Frame, reference: Frame
-) -> Measurement:
-    rest: dict[str, Any] = {
-        "column_name": name,
-        "baseline": "reference",
-        "row_count": current.columns[name].usable,
-    }
-    if reason := obstacle(name, method, current, reference):
-        return _measurement(scope, method, None, reason=reason, **rest)
-    value = _OWN[method](reference.columns[name], current.columns[name])
-    return _measurement(scope, method, value, reason=remark(name, current, reference), **rest)
-
-
 def _measurement(scope: Scope, metric: str, value: float | None, **rest: Any) -> Measurement:
-    return scope.measurement(Suite.DRIFT, str(metric), value, engine=Engine.PROFILE, **rest)
-
-
-def _by_counts(statistic: Callable[[Any, Any], float]) -> Callable[[Column, Column], float]:
-    def of_columns(reference: Column, current: Column) -> float:
-        both = np.concatenate([reference.present, current.present]).astype(str)
-        names, places = np.unique(both, return_inverse=True)
-        cut = reference.usable
-        return statistic(
-            np.bincount(places[:cut], minlength=len(names)),
-            np.bincount(places[cut:], minlength=len(names)),
-        )
-
-    return of_columns
-
-
-_OWN: Mapping[DriftMethod, Callable[[Column, Column], float]] = {
-    DriftMethod.KS: lambda reference, current: ks(reference.present, current.present),
-    DriftMethod.CHI_SQUARE: _by_counts(chi_square),
-    DriftMethod.TOTAL_VARIATION: _by_counts(total_variation),
-}
+    return scope.measurement(Suite.DRIFT, metric, value, engine=Engine.PROFILE, **rest)

@@ -40,7 +40,7 @@ TESTS: Mapping[DriftMethod, Test] = {
     DriftMethod.KS: Test("ks", "ks_p_value"),
     DriftMethod.CHI_SQUARE: Test("chisquare", "chi_square_p_value"),
 }
-"""TOTAL_VARIATION is absent: Evidently's is the p-value of a permutation test, minutes long."""
+"""What it has of our methods; its TOTAL_VARIATION is a permutation test's p-value, minutes long."""
 
 
 def drift(

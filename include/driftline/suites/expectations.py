@@ -9,7 +9,8 @@ from math import ceil
 from typing import Any
 
 from driftline.config import Expectation, Monitor, Task
-from driftline.domain import DAY, ColumnStatistics, Reference, cadence_length
+from driftline.domain import DAY, ColumnStatistics, cadence_length
+from driftline.reference import Reference
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 BETWEEN = "expect_column_values_to_be_between"

@@ -28,13 +28,6 @@ class Column:
     infinite: int = 0
     problem: str = ""
 
-    @property
-    def present(self) -> NDArray[Any]:
-        """The usable values alone."""
-        # Neither NaN nor None: what equals itself and is something.
-        there = (self.values == self.values) & (self.values != None)  # noqa: E711
-        return np.asarray(self.values[there])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Frame:

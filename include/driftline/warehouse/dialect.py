@@ -1,13 +1,13 @@
 """What the three databases say differently: a Dialect is a module with these functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import ModuleType
+from importlib import import_module
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, literal_column
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 
@@ -15,6 +15,10 @@ from driftline.errors import InputError, LogError
 
 ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
+
+
+DIALECTS = ("duckdb", "postgresql", "sqlite")
+"""Each is a module of this room, which loads its driver."""
 
 
 class Family(StrEnum):
@@ -55,8 +59,11 @@ class Dialect(Protocol):
     def columns(self, connection: Connection, relation: FromClause) -> dict[str, Column]:
         """Describe what a SELECT from this relation returns, in its order."""
 
-    def arrow(self, engine: Engine, statement: str) -> pa.Table:
-        """Run a literal SELECT and return its rows, column by column; the names do not matter."""
+    def arrow(self, engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
+        """Run literal SELECTs and yield the rows of each, column by column; names do not matter.
+
+        All of them see the same rows of the tables, whatever arrives meanwhile.
+        """
 
     def number(self, value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
         """Cast to a double; what is no number is NULL."""
@@ -81,6 +88,19 @@ class Dialect(Protocol):
     def is_nan(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a double is not a number; NULL is neither."""
 
+    def exact(self, value: float) -> str:
+        """Write a finite double so that the database reads this very one."""
+
+    def bin_of(self, value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+        """Return how many of the sorted edges a finite double reaches: its bin."""
+
+    def in_step(
+        self, codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+    ) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+        """Return the pairs of the two lists, each for a statement of its own; or both lists taken
+        apart row by row, in step, for one statement.
+        """
+
     def bytewise(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return text that is ordered by its bytes, whatever the database's collation."""
 
@@ -96,17 +116,24 @@ class Dialect(Protocol):
 
 def dialect_of(url: URL) -> Dialect:
     """Return what speaks to this address; an InputError names those that there are."""
-    from driftline.warehouse import duckdb, postgresql, sqlite
-
-    known: dict[str, ModuleType] = {
-        "duckdb": duckdb,
-        "postgresql": postgresql,
-        "sqlite": sqlite,
-    }
     name = url.get_backend_name()
-    if name not in known:
-        raise InputError(f"the warehouse is {name}; driftline reads {', '.join(known)}")
-    return cast(Dialect, known[name])
+    if name not in DIALECTS:
+        raise InputError(f"the warehouse is {name}; driftline reads {', '.join(DIALECTS)}")
+    return cast(Dialect, import_module(f"driftline.warehouse.{name}"))
+
+
+def tree(value: ColumnElement[Any], edges: Sequence[str]) -> ColumnElement[Any]:
+    """Return how many of the sorted edges, as SQL, a number reaches: found by halving."""
+    name = str(value.compile(compile_kwargs={"literal_binds": True}))
+
+    def half(low: int, high: int) -> str:
+        if low == high:
+            return str(low)
+        middle = (low + high) // 2
+        below, above = half(low, middle), half(middle + 1, high)
+        return f"CASE WHEN {name} < {edges[middle]} THEN {below} ELSE {above} END"
+
+    return literal_column(f"({half(0, len(edges))})")
 
 
 def double(value: ColumnElement[Any]) -> ColumnElement[Any]:

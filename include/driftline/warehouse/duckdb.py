@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,8 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.elements import TryCast
 
 from driftline.errors import LogError, MissingColumn, MissingTable
-from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
+from driftline.warehouse.dialect import ZONED, Column, Family, double, tree, varchar
 
-MEMORY = URL.create("duckdb", database=":memory:")
 _THREADS = 4
 _NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
 _NO_COLUMN = re.compile(r"column .*not found|not have a column|Could not find key", re.IGNORECASE)
@@ -88,6 +87,8 @@ def _start(connection: Any, _record: object) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # Else a table that is missing may be found among the variables of a Python frame.
     connection.execute("SET python_enable_replacements = false")
+    # Columns are asked for one by one, and each would read the end of every Parquet file again.
+    connection.execute("SET parquet_metadata_cache = true")
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
@@ -108,11 +109,16 @@ def _column(kind: Any) -> Column:
     )
 
 
-def arrow(engine: Engine, statement: str) -> pa.Table:
+def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
     """Fetch natively: DuckDB hands over Arrow's own buffers."""
     with engine.connect() as connection:
         native: Any = connection.connection.driver_connection
-        return native.sql(statement).to_arrow_table()
+        native.begin()
+        try:
+            for statement in statements:
+                yield native.sql(statement).to_arrow_table()
+        finally:
+            native.rollback()
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
@@ -167,6 +173,23 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a double is not a number."""
     return func.isnan(value)
+
+
+def exact(value: float) -> str:
+    """Write 17 digits; without an exponent they would be a DECIMAL."""
+    return f"{value:.17e}"
+
+
+def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+    """Find the bin by a tree of comparisons."""
+    return tree(value, [exact(edge) for edge in edges])
+
+
+def in_step(
+    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+    """Ask column by column: columns lie apart, and one is read for itself."""
+    return zip(codes, values, strict=True)
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,10 +1,10 @@
 """The logs of one monitor: predictions and their labels, only ever read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -22,23 +22,25 @@ from sqlalchemy import (
 
 from driftline.config import Labels, Monitor
 from driftline.connections import Connections, from_environment, resolve
-from driftline.domain import DAY, ColumnKind, WindowStatistics, floor
+from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
+from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
+from driftline.warehouse.counting import count_profiles, statements
 from driftline.warehouse.dialect import Family, varchar
 from driftline.warehouse.draw import Join, Lot, draw, placed
-from driftline.warehouse.duckdb import MEMORY
 from driftline.warehouse.labels import LabelTable, known
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.rows import LABEL, TIMESTAMP, Counts, Rows
+from driftline.warehouse.rows import LABEL, TIMESTAMP, VERSION, Counts, Rows
 from driftline.warehouse.source import Field, Source, open_source
-from driftline.warehouse.statistics import count_statistics
+from driftline.warehouse.statistics import count_categories, count_statistics
 
 _CLOCK_SAMPLE = 1000
+_MEMORY = URL.create("duckdb", database=":memory:")
 
 
 @contextmanager
@@ -71,8 +73,16 @@ def open_reference(
 
 def _address(monitor: Monitor, connections: Connections) -> URL:
     if monitor.warehouse is None:
-        return MEMORY
+        return _MEMORY
     return resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
+
+
+class Slot(NamedTuple):
+    """What part of a stretch a profile is of: its hour, model version, and segment's value."""
+
+    hour: datetime | None
+    version: str
+    segment: str
 
 
 class Logs:
@@ -175,6 +185,83 @@ class Logs:
         rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
         return count_statistics(self._reader, rows, outputs, kinds, project.sensitive)
 
+    def categories(
+        self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
+    ) -> dict[str, dict[str, int]]:
+        """Return by column of categories the rows of each, of one more than are remembered."""
+        project = self._projection
+        found = {}
+        for output in project.features(columns):
+            if project.kind(output.name, columns[output.name]) is ColumnKind.CATEGORICAL:
+                stretch = self._select([output.value.label("c0")], start, end).subquery("stretch")
+                found[output.name] = count_categories(self._reader, stretch.c.c0, MOST_KNOWN + 1)
+        return found
+
+    def profiles(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        hours: Sequence[datetime] = (),
+        segment: str = "",
+        values: Collection[str] = (),
+    ) -> dict[Slot, Profile]:
+        """Count the profiles of a stretch, by hour, model version and value of a segment's column.
+
+        `hours` are the full hours of the stretch, in order; without them it is one. Of the
+        segment's column the `values` count.
+        """
+        rows, keys = self._parted(layout, start, end, hours, segment, values)
+        slots = {}
+        for combination, profile in count_profiles(self._reader, rows, layout, keys).items():
+            own = dict(zip((key.name for key in keys), combination, strict=True))
+            if segment and own["segment"] is None:
+                continue
+            hour = hours[own["hour"]] if "hour" in own else None
+            version, value = own.get("version", ""), own.get("segment", "")
+            slots[Slot(hour, version, value)] = profile
+        return slots
+
+    def profile_sql(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        hours: Sequence[datetime] = (),
+    ) -> list[str]:
+        """Return the statements with which `profiles` counts a stretch."""
+        rows, keys = self._parted(layout, start, end, hours, "", ())
+        asked = statements(self._reader, rows, layout, keys)
+        return [self._reader.literal(each.statement) for each in asked]
+
+    def _parted(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segment: str,
+        values: Collection[str],
+    ) -> tuple[Select[Any], list[Output]]:
+        """Return the rows of a stretch with the keys that part them, and these keys."""
+        project, clock, keys = self._projection, self._clock, []
+        if hours and clock is not None:
+            keys.append(Output("hour", _place(clock, hours, 0, len(hours)), pa.int64()))
+        versions = [each for each in project.roles() if each.name == VERSION]
+        keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
+        if segment:
+            text = project.category(segment).value
+            named = case((text.in_(sorted(values)), text))
+            keys.append(Output("segment", named, pa.string()))
+        kinds = {name: bins.kind for name, bins in layout.bins.items()}
+        columns = [
+            *placed(project.features(kinds)),
+            *(key.value.label(key.name) for key in keys),
+        ]
+        return self._select(columns or [literal(1).label("one")], start, end), keys
+
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
         first, last = start or self.first_timestamp(), end or self.last_timestamp()
@@ -184,11 +271,26 @@ class Logs:
         days = [floor(first, DAY)]
         while days[-1] + DAY < last or (end is None and days[-1] + DAY <= last):
             days.append(days[-1] + DAY)
-        place = _place(clock, days, 0, len(days)).label("day")
-        day = self._select([place], start, end).subquery("each").c.day
-        grouped = self._reader.all(select(day, func.count()).group_by(day))
-        counted = {row[0]: row[1] for row in grouped}
-        return tuple(counted.get(place, 0) for place, _ in enumerate(days))
+        counted = self._rows_of(clock, days, start, end)
+        return tuple(counted.get(day, 0) for day in days)
+
+    def hourly_rows(self, start: datetime, end: datetime) -> dict[datetime, int]:
+        """Return the rows of the full hours of a stretch; an hour without rows is left out."""
+        clock, hours = self._clock, [start + HOUR * n for n in range((end - start) // HOUR)]
+        return self._rows_of(clock, hours, start, end) if clock and hours else {}
+
+    def _rows_of(
+        self,
+        clock: Clock,
+        starts: Sequence[datetime],
+        start: datetime | None,
+        end: datetime | None,
+    ) -> dict[datetime, int]:
+        """Return the rows from each start to the next."""
+        place = _place(clock, starts, 0, len(starts)).label("place")
+        each = self._select([place], start, end).subquery("each").c.place
+        grouped = self._reader.all(select(each, func.count()).group_by(each))
+        return {starts[row[0]]: row[1] for row in grouped}
 
     def counts(
         self, start: datetime | None, end: datetime | None, *, as_of: datetime | None = None

@@ -1,6 +1,6 @@
 """PostgreSQL: psycopg for SQLAlchemy, ADBC for Arrow; every transaction is read-only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -111,18 +111,35 @@ def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
     return {name: found[number] for name, number in described}
 
 
-def arrow(engine: Engine, statement: str) -> pa.Table:
-    """Fetch by COPY through ADBC, in a read-only transaction of its own."""
+def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
+    """Fetch by COPY through ADBC, in a read-only transaction of its own.
+
+    Its plain interface is spoken to: the one like other drivers' would load pandas.
+    """
     try:
-        from adbc_driver_postgresql import dbapi
+        from adbc_driver_manager import AdbcConnection
+        from adbc_driver_postgresql import connect
     except ModuleNotFoundError as error:
         raise MissingExtra("adbc-driver-postgresql", "postgres") from error
     uri = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with dbapi.connect(uri) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute(_SESSION)
-        cursor.execute(statement)
-        return cursor.fetch_arrow_table()
+    with connect(uri) as database, AdbcConnection(database) as connection:
+        connection.set_autocommit(False)
+        _ask(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        _ask(connection, _SESSION)
+        # Rows that were taken apart are many, and the planner takes them for few: it would hand
+        # each of them from its workers to its leader, when these could have counted them.
+        _ask(connection, "SET LOCAL parallel_tuple_cost = 1")
+        for statement in statements:
+            yield _ask(connection, statement)
+
+
+def _ask(connection: Any, text: str) -> pa.Table:
+    from adbc_driver_manager import AdbcStatement
+
+    with AdbcStatement(connection) as statement:
+        statement.set_sql_query(text)
+        stream, _ = statement.execute_query()
+        return pa.RecordBatchReader.from_stream(stream).read_all()
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
@@ -173,6 +190,26 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a double is not a number, which PostgreSQL holds equal to itself."""
     return value == literal_column("'NaN'::float8")
+
+
+def exact(value: float) -> str:
+    """Write 17 digits; bare they would be a numeric."""
+    return f"'{value:.17e}'::float8"
+
+
+def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+    """Find the bin by halving, which PostgreSQL has built in."""
+    array = ",".join(f"{edge:.17e}" for edge in edges)
+    return func.width_bucket(value, literal_column(f"'{{{array}}}'::float8[]"))
+
+
+def in_step(
+    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+    """Take each row apart: rows lie together, and are read once for all columns."""
+    if not codes:
+        return []
+    return [(func.unnest(pg_array(list(codes))), func.unnest(pg_array(list(values))))]
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -55,7 +55,7 @@ class Projection:
             empty: ColumnElement[Any] = sql_cast(null(), sql.Double())
             value = self._dialect.number(field.value, field.family) if field else empty
             return Output(name, value, pa.float64())
-        value = self._string(field) if field else sql_cast(null(), sql.Text())
+        value = self.string(field) if field else sql_cast(null(), sql.Text())
         return Output(name, self._hashed(value) if name in self.sensitive else value, pa.string())
 
     def raw(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
@@ -74,7 +74,11 @@ class Projection:
         names = [name for name in self.monitor.segments if name not in columns]
         for name in names:
             self.source.field(name, "segments")
-        return [self._feature(name, ColumnKind.CATEGORICAL) for name in names]
+        return [self.category(name) for name in names]
+
+    def category(self, name: str) -> Output:
+        """Return a column as text, whatever it holds."""
+        return self._feature(name, ColumnKind.CATEGORICAL)
 
     def undecided(self, name: str, family: Family) -> Output:
         """Return a column of which it is still to be found out whether it is a feature.
@@ -85,7 +89,7 @@ class Projection:
             return self._feature(name, self.kind(name, ColumnKind.NUMERIC))
         field = self.source.field(name, "features")
         inside = [path for path in sorted(self.sensitive) if path.startswith(f"{name}.")]
-        value = self._string(field)
+        value = self.string(field)
         for path in inside:
             value = self._dialect.without(value, path.removeprefix(f"{name}.").split("."))
         return Output(name, value, pa.string())
@@ -103,7 +107,7 @@ class Projection:
         if field := self.role(log.prediction, "predictions.prediction"):
             yield self.outcome(PREDICTION, field)
         if field := self.role(log.version, "predictions.version"):
-            yield Output(VERSION, self._string(field), pa.string())
+            yield Output(VERSION, self.string(field), pa.string())
 
     def role(self, column: str | None, key: str) -> Field | None:
         """Return a column that the file gives a role; MissingColumn when it is not there."""
@@ -128,9 +132,10 @@ class Projection:
 
     def text(self, field: Field) -> ColumnElement[Any]:
         """Return a column as text, NULL as nothing."""
-        return func.coalesce(self._string(field), "")
+        return func.coalesce(self.string(field), "")
 
-    def _string(self, field: Field) -> ColumnElement[Any]:
+    def string(self, field: Field) -> ColumnElement[Any]:
+        """Return a column as text."""
         return self._dialect.string(field.value, field.family)
 
     def _hashed(self, value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,6 +1,6 @@
 """One connection to a warehouse: statements are literal SQL, for every driver alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -55,14 +55,20 @@ class Reader:
 
     def table(self, statement: Select[Any], outputs: Sequence[Output]) -> pa.Table:
         """Return a statement's rows as Arrow, under the names and types of the outputs."""
-        literal = self.literal(statement)
+        (found,) = self.tables([(statement, outputs)])
+        return found
+
+    def tables(self, asked: Sequence[tuple[Select[Any], Sequence[Output]]]) -> Iterator[pa.Table]:
+        """Yield the rows of each statement; all see the same rows of the warehouse."""
+        literals = [self.literal(statement) for statement, _ in asked]
         with mapped(self.dialect, self.url):
-            found = self.dialect.arrow(self._engine, literal)
-            arrays = [
-                column.cast(output.type, safe=not pa.types.is_timestamp(output.type))
-                for column, output in zip(found.columns, outputs, strict=True)
-            ]
-            return pa.table(arrays, schema=pa.schema([(o.name, o.type) for o in outputs]))
+            tables = self.dialect.arrow(self._engine, literals)
+            for found, (_, outputs) in zip(tables, asked, strict=True):
+                arrays = [
+                    column.cast(output.type, safe=not pa.types.is_timestamp(output.type))
+                    for column, output in zip(found.columns, outputs, strict=True)
+                ]
+                yield pa.table(arrays, schema=pa.schema([(o.name, o.type) for o in outputs]))
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,8 +1,9 @@
 """SQLite: a file that is opened read-only; any column may hold any value."""
 
 import hashlib
+import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -35,7 +36,7 @@ from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
 from driftline.errors import LogError, MissingColumn, MissingTable
-from driftline.warehouse.dialect import Column, Family, double, varchar
+from driftline.warehouse.dialect import Column, Family, double, tree, varchar
 
 _CHUNK = 50_000
 _SAMPLE = 1000
@@ -146,19 +147,25 @@ def _affinity(declared: str) -> Family:
     return Family.TEXT
 
 
-def arrow(engine: Engine, statement: str) -> pa.Table:
+def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
     """Fetch in chunks and turn each into columns at once."""
     with engine.connect() as connection:
-        cursor = connection.exec_driver_sql(statement).cursor
-        assert cursor is not None
-        names = [str(number) for number, _ in enumerate(cursor.description)]
-        first = next(chunks := _chunks(cursor), None)
-        if first is None:
-            return pa.table([pa.array([], pa.null()) for _ in names], names=names)
-        tables = [
-            pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
-            for chunk in chain([first], chunks)
-        ]
+        connection.exec_driver_sql("BEGIN")  # else each statement would see what has come by then
+        for statement in statements:
+            cursor = connection.exec_driver_sql(statement).cursor
+            assert cursor is not None
+            yield _table(cursor)
+
+
+def _table(cursor: Any) -> pa.Table:
+    names = [str(number) for number, _ in enumerate(cursor.description)]
+    first = next(chunks := _chunks(cursor), None)
+    if first is None:
+        return pa.table([pa.array([], pa.null()) for _ in names], names=names)
+    tables = [
+        pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
+        for chunk in chain([first], chunks)
+    ]
     return pa.concat_tables(tables, promote_options="permissive")
 
 
@@ -214,6 +221,27 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return false: SQLite stores NaN as NULL."""
     return false()
+
+
+def exact(value: float) -> str:
+    """Write a whole number and powers of two: SQLite reads some decimals off by the last bit."""
+    fraction, exponent = math.frexp(value)
+    whole, exponent = int(fraction * 2**53), exponent - 53
+    sign, powers = "*" if exponent > 0 else "/", abs(exponent)
+    steps = [62] * (powers // 62) + [powers % 62]
+    return f"({whole}" + "".join(f" {sign} {2**step}.0" for step in steps) + ")"
+
+
+def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+    """Find the bin by a tree of comparisons."""
+    return tree(value, [exact(edge) for edge in edges])
+
+
+def in_step(
+    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+    """Ask column by column: SQLite cannot take a row apart."""
+    return zip(codes, values, strict=True)
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

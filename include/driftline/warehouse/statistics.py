@@ -53,13 +53,19 @@ def count_statistics(
 
 def _categories(reader: Reader, value: ColumnElement[Any]) -> dict[str, int] | None:
     """Return the rows of each category, most first; None when there are too many."""
+    found = count_categories(reader, value, MOST_CATEGORIES + 1)
+    return found if len(found) <= MOST_CATEGORIES else None
+
+
+def count_categories(reader: Reader, value: ColumnElement[Any], limit: int) -> dict[str, int]:
+    """Return the rows of the categories that have the most, most first."""
+    first = reader.dialect.bytewise(value)
     counted = reader.all(
         select(value, func.count())
         .where(value.is_not(None))
         .group_by(value)
-        .limit(MOST_CATEGORIES + 1)
+        .order_by(func.count().desc(), first)
+        .limit(limit)
     )
-    if len(counted) > MOST_CATEGORIES:
-        return None
     pairs = [row._tuple() for row in counted]
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))

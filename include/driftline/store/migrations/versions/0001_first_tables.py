@@ -146,6 +146,30 @@ def upgrade() -> None:
     op.create_index("references_by_time", "references", ["monitor", "config_hash", "valid_from"])
 
     op.create_table(
+        "profiles",
+        _label("monitor"),
+        _label("reference_id"),
+        _label("cadence"),
+        _time("window_start"),
+        _label("model_version"),
+        _label("segment"),
+        sa.Column("row_count", sa.BigInteger, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        _label("run_id"),
+        _time("recorded_at"),
+        sa.PrimaryKeyConstraint(
+            "monitor",
+            "reference_id",
+            "cadence",
+            "window_start",
+            "model_version",
+            "segment",
+            name="profiles_pkey",
+        ),
+        sa.CheckConstraint("cadence IN ('1h', '1d', 'reference')", name="profiles_known"),
+    )
+
+    op.create_table(
         "windows",
         _label("monitor"),
         _label("cadence"),
@@ -256,6 +280,7 @@ def downgrade() -> None:
         "retrainings",
         "incidents",
         "windows",
+        "profiles",
         "references",
         "monitors",
         "verdicts",

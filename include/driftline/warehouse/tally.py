@@ -1,0 +1,125 @@
+"""A tally: rows counted bin by bin and group by group, on their way to profiles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from driftline.profile import CategoryBins, Floats, Layout, Profile
+
+Places = NDArray[np.int64]
+
+
+class Tally:
+    """Adds up what is found of a layout's columns; a group is a combination of keys' values."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._places: dict[tuple[Any, ...], int] = {}
+        self._rows = np.zeros(0, np.int64)
+        self._counts = np.zeros((0, layout.counts), np.int64)
+        self._sums = np.zeros((0, layout.sums))
+        self._lows = np.full((0, layout.numeric), np.inf)
+        self._highs = np.full((0, layout.numeric), -np.inf)
+
+    def groups(self, keys: Sequence[pa.ChunkedArray], rows: int) -> Places:
+        """Return the place of each row's group; a new combination gets the next one."""
+        code = np.zeros(rows, np.int64)
+        encoded = [_encoded(key) for key in keys]
+        for one in encoded:
+            code = code * (len(one.dictionary) or 1) + one.indices.to_numpy(zero_copy_only=False)
+        _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+        places = [
+            self._places.setdefault(
+                tuple(one.dictionary[one.indices[at].as_py()].as_py() for one in encoded),
+                len(self._places),
+            )
+            for at in first.tolist()
+        ]
+        self._grow()
+        return np.array(places, np.int64)[inverse]
+
+    def add_rows(self, groups: Places, rows: Places) -> None:
+        """Add rows to groups."""
+        np.add.at(self._rows, groups, rows)
+
+    def add_counts(self, groups: Places, codes: Places, rows: Places) -> None:
+        """Add rows to bins; `codes` are places in the layout's vector of counts."""
+        np.add.at(self._counts, (groups, codes), rows)
+
+    def add_numbers(
+        self,
+        groups: Places,
+        codes: Places,
+        sums: Floats,
+        squares: Floats,
+        lows: Floats,
+        highs: Floats,
+    ) -> None:
+        """Add the sums and extremes of numeric bins; those of other places are left out.
+
+        They are added in the order of the bins: what comes out depends on no order of the rows.
+        """
+        of_sum, of_square, of_end = self._layout.of_numbers[codes].T
+        order = np.argsort(codes, kind="stable")
+        own = order[of_sum[order] >= 0]
+        groups = groups[own]
+        np.add.at(self._sums, (groups, of_sum[own]), sums[own])
+        np.add.at(self._sums, (groups, of_square[own]), squares[own])
+        np.minimum.at(self._lows, (groups, of_end[own]), lows[own])
+        np.maximum.at(self._highs, (groups, of_end[own]), highs[own])
+
+    def add_categories(self, groups: Places, name: str, values: Any, rows: Places) -> None:
+        """Add rows to the bins of a column of categories."""
+        span = self._layout.spans[name]
+        assert isinstance(span.bins, CategoryBins)
+        self.add_counts(groups, span.counts + category_codes(span.bins, values), rows)
+
+    def profiles(self) -> dict[tuple[Any, ...], Profile]:
+        """Return the profile of each group."""
+        return {
+            key: Profile(
+                layout=self._layout,
+                rows=int(self._rows[at]),
+                counts=self._counts[at],
+                sums=self._sums[at],
+                lows=self._lows[at],
+                highs=self._highs[at],
+            )
+            for key, at in self._places.items()
+        }
+
+    def _grow(self) -> None:
+        missing = len(self._places) - len(self._rows)
+        if missing <= 0:
+            return
+        more = [(0, missing), (0, 0)]
+        self._rows = np.pad(self._rows, more[0])
+        self._counts = np.pad(self._counts, more)
+        self._sums = np.pad(self._sums, more)
+        self._lows = np.pad(self._lows, more, constant_values=np.inf)
+        self._highs = np.pad(self._highs, more, constant_values=-np.inf)
+
+
+def category_codes(bins: CategoryBins, values: Any) -> Places:
+    """Return the bin of each value: its own, that of others, of new ones; after them nulls."""
+    own = pc.index_in(values, pa.array(bins.categories, pa.string()))
+    codes: Places = pc.fill_null(own, -1).to_numpy().astype(np.int64)
+    elsewhere = codes < 0
+    if elsewhere.any():
+        known = np.ones(len(codes), bool)
+        if bins.folded is not None:
+            known = pc.is_in(values, pa.array(bins.folded, pa.string())).to_numpy()
+        codes[elsewhere] = np.where(known[elsewhere], bins.other, bins.other + 1)
+        codes[np.asarray(pc.is_null(values).to_numpy())] = bins.size
+    return codes
+
+
+def _encoded(column: pa.ChunkedArray) -> Any:
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.chunk(0) if whole.num_chunks else pa.array([], column.type)
+    return whole.dictionary_encode(null_encoding="encode")

@@ -1,0 +1,221 @@
+"""How often the warehouse is counted: each hour once, and again only where there is a reason."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from sqlalchemy import make_url
+
+from driftline import pipeline
+from driftline.config import Monitor
+from driftline.domain import DAY, HOUR, Window
+from driftline.profile import Parts
+from driftline.reference import Reference
+from driftline.run import planned
+from driftline.store import Store, profiles, upgrade
+from driftline.watch import Counted, Watch
+from tests.models import START, logs, parts
+from tests.warehouses import Warehouse, make_warehouse
+
+LAST = START + 12 * DAY
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
+    upgrade(url)
+    with Store.open(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    here = make_warehouse(request, "duckdb", tmp_path)
+    here.load("predictions", logs()[0])
+    return here
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> Counter[datetime]:
+    """How often each hour has been counted in the warehouse."""
+    seen: Counter[datetime] = Counter()
+    count = Watch.count
+
+    def note(
+        watch: Watch, reference: Reference, start: datetime, end: datetime
+    ) -> dict[datetime, Parts]:
+        seen.update(hours(start, end))
+        return count(watch, reference, start, end)
+
+    monkeypatch.setattr(Watch, "count", note)
+    return seen
+
+
+def hours(start: datetime, end: datetime) -> list[datetime]:
+    return [start + HOUR * n for n in range((end - start) // HOUR)]
+
+
+def hourly(day: Window) -> list[Window]:
+    return [Window.ending("1h", hour + HOUR) for hour in hours(day.start, day.end)]
+
+
+def monitor_of(warehouse: Warehouse, *windows: str, **changes: Any) -> Monitor:
+    return warehouse.monitor(**parts("binary") | {"labels": None, "windows": windows} | changes)
+
+
+def count(
+    monitor: Monitor, store: Store, *intervals: Window, again: bool = False, **how: Any
+) -> dict[Window, Counted]:
+    """Count what the runs of these intervals need; return what the last one found."""
+    with Watch(monitor) as watch:
+        for interval in intervals:
+            steps = pipeline.steps(monitor, interval)
+            compared, _ = pipeline.references_of(store, watch, steps)
+            found, failed = pipeline.count(
+                store, watch, steps, compared, run_id="r", again=steps if again else (), **how
+            )
+            assert not failed
+    return found
+
+
+def change(warehouse: Warehouse, statement: str, **values: Any) -> None:
+    with duckdb.connect(str(warehouse.file)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(statement, values)
+
+
+def profiled(store: Store, monitor: Monitor, window: Window) -> set[datetime]:
+    """The hours of a window that are kept."""
+    with store.read() as connection:
+        reference = pipeline.references.in_force(
+            connection, monitor.monitor, monitor.config_hash, window.start
+        )
+        assert reference is not None
+        return set(
+            profiles.counted(connection, monitor.monitor, reference.id, window.start, window.end)
+        )
+
+
+@pytest.mark.parametrize("windows", [("1d", "7d"), ("1h", "1d", "7d")])
+def test_a_backfill_counts_each_hour_once(
+    loaded: Warehouse, store: Store, scans: Counter[datetime], windows: tuple[str, ...]
+) -> None:
+    monitor = monitor_of(loaded, *windows)
+    start, end = START + 5 * DAY, START + 12 * DAY
+    found = count(monitor, store, *planned(monitor, start, end), until=end)
+    assert scans == Counter(hours(START, end)), "a week reaches back behind the first day"
+    at = np.array(logs()[0]["ts"].to_numpy(), "datetime64[us]")
+    for window, counted in found.items():
+        first, last = (np.datetime64(m.replace(tzinfo=None)) for m in (window.start, window.end))
+        assert counted.whole().rows == ((at >= first) & (at < last)).sum()
+        assert counted.base().rows == (at < np.datetime64("2024-01-05")).sum()
+
+
+def test_an_hourly_run_counts_its_hour_alone(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    monitor = monitor_of(loaded, "1h", "1d")
+    day = Window.ending("1d", START + 6 * DAY)
+    count(monitor, store, *hourly(day)[:5])
+    assert scans == Counter(hours(day.start, day.start + 5 * HOUR))
+    count(monitor, store, day)
+    assert scans == Counter(hours(day.start, day.end))
+    count(monitor, store, day)
+    assert scans == Counter(hours(day.start, day.end)), "what is kept is not counted"
+
+
+def test_a_missing_hour_is_filled(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    monitor = monitor_of(loaded, "1h", "1d", "7d")
+    day = Window.ending("1d", LAST)
+    gap = day.start + 7 * HOUR
+    count(monitor, store, *(hour for hour in hourly(day) if hour.start != gap))
+    assert scans == Counter(hour for hour in hours(day.start, day.end) if hour != gap)
+    found = count(monitor, store, day)
+    assert scans == Counter(hours(day.end - 7 * DAY, day.end))
+    assert profiled(store, monitor, day) == set(hours(day.start, day.end))
+    whole = {window.cadence: counted.whole() for window, counted in found.items()}
+    with Watch(monitor) as watch:
+        for cadence, one in whole.items():
+            window = Window.ending(cadence, day.end)
+            alone = watch.logs.counts(window.start, window.end).rows
+            assert one.rows == alone
+
+
+def test_a_step_taken_again_counts_its_last_day_anew(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    monitor = monitor_of(loaded, "7d")
+    week = Window.ending("1d", LAST)
+    (before,) = count(monitor, store, week).values()
+    scans.clear()
+    # As many rows as before: nothing but being asked again tells that they are others.
+    change(loaded, "UPDATE predictions SET x = x + 100 WHERE ts >= $day", day=LAST - DAY)
+    (same,) = count(monitor, store, week).values()
+    assert not scans
+    assert np.array_equal(same.whole().sums, before.whole().sums)
+    (after,) = count(monitor, store, week, again=True).values()
+    assert scans == Counter(hours(LAST - DAY, LAST))
+    assert after.whole().column("x").maximum > before.whole().column("x").maximum + 50  # type: ignore[union-attr]
+
+
+def test_hours_taken_again_are_each_counted_once_more(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    monitor = monitor_of(loaded, "1h", "1d")
+    day = Window.ending("1d", START + 6 * DAY)
+    count(monitor, store, *hourly(day), until=day.end)
+    assert scans == Counter(hours(day.start, day.end))
+    count(monitor, store, *hourly(day), until=day.end, again=True)
+    assert scans == Counter(hours(day.start, day.end) * 2)
+
+
+def test_late_rows_within_the_lookback_are_counted(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    monitor = monitor_of(loaded, "1d", "7d")
+    rows = [each.whole().rows for each in count(monitor, store, Window.ending("1d", LAST)).values()]
+    scans.clear()
+    late, older = LAST - 2 * DAY + 5 * HOUR, LAST - 5 * DAY
+    for moment in (late, older):
+        change(
+            loaded,
+            "INSERT INTO predictions SELECT * REPLACE ($at AS ts) FROM predictions LIMIT 10",
+            at=moment + timedelta(minutes=1),
+        )
+    found = count(monitor, store, Window.ending("1d", LAST))
+    assert scans == Counter([late]), "three days back, and no further"
+    assert [each.whole().rows for each in found.values()] == [rows[0], rows[1] + 10]
+
+
+def test_a_log_that_begins_in_the_middle_is_not_searched_before(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    begins = START + 3 * DAY + 5 * HOUR + timedelta(minutes=30)
+    change(loaded, "DELETE FROM predictions WHERE ts < $begins", begins=begins)
+    monitor = monitor_of(loaded, "1d", "7d")
+    count(monitor, store, Window.ending("1d", START + 5 * DAY))
+    assert min(scans) == START + 3 * DAY + 5 * HOUR
+    assert scans == Counter(hours(START + 3 * DAY + 5 * HOUR, START + 5 * DAY))
+    count(monitor, store, Window.ending("1d", START + 6 * DAY))
+    assert scans == Counter(hours(START + 3 * DAY + 5 * HOUR, START + 6 * DAY))
+
+
+def test_a_change_of_what_shapes_numbers_counts_anew(
+    loaded: Warehouse, store: Store, scans: Counter[datetime]
+) -> None:
+    day = Window.ending("1d", LAST)
+    count(monitor_of(loaded, "1d"), store, day)
+    found = count(monitor_of(loaded, "1d", segments=["group"]), store, day)
+    assert scans == Counter(hours(day.start, day.end) * 2)
+    (counted,) = found.values()
+    assert set(counted.segments) == {"group=north", "group=south"}
+    pairs = [counted.of_segment(segment) for segment in counted.segments]
+    assert sum(now.rows for now, _ in pairs) == counted.whole().rows
+    assert sum(base.rows for _, base in pairs) == counted.base().rows

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -137,6 +138,23 @@ def test_a_report_is_made_on_demand(file: Path) -> None:
     made = driftline("report", file, "--end", "2024-01-07")
     assert made.exit_code == 0, made.output
     assert Path(made.stdout.strip()).read_text(encoding="utf-8").startswith("<")
+
+
+def test_the_statements_that_count_a_window_can_be_run_by_hand(file: Path) -> None:
+    said = driftline("sql", file, "--window", "1d", "--end", "2024-01-07")
+    assert said.exit_code == 0, said.output
+    statements = [text for text in said.stdout.split(";\n") if text.strip()]
+    with duckdb.connect() as connection:
+        counted = [connection.execute(text).fetchall() for text in statements]
+        rows = connection.execute(statements[0]).fetchall()
+    assert len(counted) == 5  # rows; x, noise, the score; the group
+    assert {sum(row[2] for row in rows)} == {
+        sum(row[-1 if len(row) == 4 else 3] for row in found) for found in counted[1:]
+    }
+    for wrong in (("--window", "7d"), ("--end", "2024-01-07T00:30")):
+        refused = driftline("sql", file, *wrong)
+        assert refused.exit_code == 2
+        assert "found" in refused.output
 
 
 def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:

@@ -75,8 +75,9 @@ def test_the_hourly_graph_is_smaller(folder: Folder) -> None:
     folder.add("m")
     assert edges(airflow_dags(folder.path)["m__hourly"]) == {
         "settle": {"reference"},
-        "reference": {"measure.quality"},
+        "reference": {"measure.quality", "measure.drift"},
         "measure.quality": {"judge", "done"},
+        "measure.drift": {"judge", "done"},
         "judge": {"alert", "all_clear"},
         "alert": {"done"},
         "all_clear": {"done"},

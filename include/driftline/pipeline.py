@@ -119,13 +119,16 @@ def count(
     """
     found: dict[Window, Counted] = {}
     failed: list[Result] = []
+    recounted: set[str] = set()
     for step in planned:
         reference = compared.get(step.window)
         if step.suite is not Suite.DRIFT or reference is None:
             continue
+        # Windows that end together share their last day: it is counted anew for the first of them.
+        anew = step in again and reference.id not in recounted
         try:
-            anew = step in again
             found[step.window] = _counted(store, watch, step.window, reference, run_id, anew, until)
+            recounted.add(reference.id)
         except WarehouseError as error:
             failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
     return found, failed

@@ -52,11 +52,12 @@ def test_the_daily_graph(folder: Folder) -> None:
     folder.add("m", RETRAINED)
     daily = airflow_dags(folder.path)["m__daily"]
     follows = {"alert", "retrain", "all_clear", "report"}
-    measured = {f"measure.{n}" for n in ("quality", "drift", "performance", "missing_hours")}
+    measured = {f"measure.{name}" for name in ("quality", "drift", "performance")}
     assert edges(daily) == {
         "settle": {"reference"},
         "reference": measured,
-        **{key: {"judge", "done"} for key in measured},
+        **{key: {"judge", "done"} for key in (*measured, "measure.missing_hours")},
+        "measure.drift": {"measure.missing_hours", "judge", "done"},
         "judge": follows,
         "alert": {"done"},
         "retrain": {"done"},

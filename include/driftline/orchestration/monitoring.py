@@ -18,7 +18,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from driftline import tasks
 from driftline.config import Monitor
-from driftline.domain import DAY, HOUR
+from driftline.domain import DAY, HOUR, Suite
 from driftline.orchestration import measuring, words
 from driftline.orchestration.context import WINDOW_END
 from driftline.orchestration.links import MetricsLink, ReportLink
@@ -82,7 +82,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         )
         reference = take(task_id="reference", what="freeze", doc_md=words.REFERENCE)
         with TaskGroup("measure", tooltip="One task a suite; each records its own numbers"):
-            measured = [
+            of_suites = [
                 take(
                     task_id=suite.value,
                     what="measure",
@@ -91,14 +91,12 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
                 )
                 for suite in tasks.suites(monitor, cadence)
             ]
+            measured = of_suites
             if cadence == "1d" and "1h" in monitor.windows:
-                measured.append(
-                    take(
-                        task_id="missing_hours",
-                        what="fill",
-                        doc_md=words.MISSING_HOURS,
-                    )
-                )
+                fill = take(task_id="missing_hours", what="fill", doc_md=words.MISSING_HOURS)
+                # What drift counts of the day at once need not be counted hour by hour.
+                dag.get_task(f"measure.{Suite.DRIFT}") >> fill
+                measured = [*of_suites, fill]
         reported = ["report"] if cadence == "1d" else []
         judge = measuring.judge.override(
             task_id="judge", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.JUDGE
@@ -114,7 +112,8 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             doc_md=words.DONE,
         )
-        settle >> reference >> measured >> judge >> follows >> done
+        settle >> reference >> of_suites
+        measured >> judge >> follows >> done
         measured >> done  # a measurement that failed fails the run, whatever was judged
         _link(dag.get_task("judge"), MetricsLink())
         if reported:

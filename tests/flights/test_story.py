@@ -81,7 +81,9 @@ def test_the_days_and_hours_are_whole(demo: tuple[Path, str], monitor: Monitor) 
         )
         assert outbox.pending(connection) == []
     assert {entry.state for entry in entries} == {ledger.State.DONE}
-    assert sum(entry.window.cadence == "1h" for entry in entries) == 24
+    hours = [(entry.suite, entry.window) for entry in entries if entry.window.cadence == "1h"]
+    assert {suite for suite, _ in hours} == {Suite.QUALITY, Suite.DRIFT}
+    assert len({window for _, window in hours}) == 24
 
 
 def test_what_came_of_the_retrainings_is_shown(demo: tuple[Path, str], monitor: Monitor) -> None:

@@ -5,8 +5,8 @@
 
 Every hour is a scheduled run of `<monitor>__hourly` on flight logs (Parquet read by DuckDB, Great
 Expectations on every column): settle, reference, quality, judge. CPU seconds are those of the
-scheduler's process tree, where the tasks run, less what it uses when idle; an hour of one more
-monitor comes first, so that what is done once (the fork server's imports) is done.
+scheduler's process tree, where the tasks run, from the first run to the last; an hour of one more
+monitor comes before, so that what is done once (the fork server's imports) is done.
 """
 
 import argparse
@@ -62,15 +62,12 @@ def measure(monitors: int, hours: int, preload: tuple[str, ...]) -> dict[str, fl
             up = time.monotonic() - begun
             _wait(airflow, ["first__hourly"], 1)
             keeper = airflow.pid("scheduler")
-            idle = _cpu(keeper)
-            time.sleep(10)
-            idle_rate = (_cpu(keeper) - idle) / 10
             before, started = _cpu(keeper), time.monotonic()
             pulse = _wait(airflow, dags, hours)
             wall = time.monotonic() - started
             runs = [run for dag in dags for run in airflow.client.runs(dag)]
             failed = sum(run["state"] == "failed" for run in runs)
-            spent = _cpu(keeper) - before - idle_rate * wall
+            spent = _cpu(keeper) - before
         return {
             "runs": len(runs),
             "failed": failed,

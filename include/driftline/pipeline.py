@@ -100,6 +100,27 @@ def _reference(store: Store, watch: Watch, window: Window) -> Reference:
         return references.by_id(connection, monitor.monitor, reference.id) or reference
 
 
+def prepare(
+    store: Store,
+    watch: Watch,
+    planned: Sequence[Step],
+    *,
+    run_id: str,
+    again: Collection[Step] = (),
+    until: datetime | None = None,
+) -> tuple[Compared, Mapping[Window, Counted], list[Step], list[Result]]:
+    """Return the references of the windows, what was counted of them, the steps that can be
+    measured from these, and what came of the others. See `references_of` and `count`.
+    """
+    compared, missed = references_of(store, watch, planned)
+    counted, failed = count(
+        store, watch, planned, compared, run_id=run_id, again=again, until=until
+    )
+    gone = {result.step for result in (*missed, *failed)}
+    ready = [step for step in planned if step not in gone]
+    return compared, counted, ready, [*missed, *failed]
+
+
 def count(
     store: Store,
     watch: Watch,

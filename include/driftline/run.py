@@ -119,25 +119,21 @@ def _measured(
     for interval in todo:
         run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
         steps = pipeline.steps(watch.monitor, interval, as_of)
-        compared, missed = pipeline.references_of(store, watch, steps)
-        counted, failed = pipeline.count(
+        compared, counted, ready, missed = pipeline.prepare(
             store,
             watch,
             steps,
-            compared,
             run_id=run_id,
             again=pipeline.done_before(store, watch.monitor, steps),
             until=todo[-1].end,
         )
-        gone = {result.step for result in failed}
-        ready = [step for step in steps if step.window in compared and step not in gone]
         if alone:
             future = _done(
                 [watch.measure(s, compared[s.window], counted.get(s.window)) for s in ready]
             )
         else:
             future = workers.submit(_measure, ready, compared, counted)
-        ahead.append((interval, run_id, compared, [*missed, *failed], future))
+        ahead.append((interval, run_id, compared, missed, future))
         if alone or len(ahead) > 3 * jobs:
             yield _awaited(*ahead.popleft())
     while ahead:

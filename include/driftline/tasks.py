@@ -233,15 +233,11 @@ def _opened(run: Run) -> Iterator[tuple[Store, Watch]]:
 def _measured(
     store: Store, watch: Watch, planned: Sequence[Step], run_id: str, again: Sequence[Step] = ()
 ) -> list[Result]:
-    compared, missed = pipeline.references_of(store, watch, planned)
-    counted, failed = pipeline.count(store, watch, planned, compared, run_id=run_id, again=again)
-    gone = {result.step for result in failed}
-    ready = [step for step in planned if step.window in compared and step not in gone]
-    return [
-        *missed,
-        *failed,
-        *(watch.measure(step, compared[step.window], counted.get(step.window)) for step in ready),
-    ]
+    compared, counted, ready, missed = pipeline.prepare(
+        store, watch, planned, run_id=run_id, again=again
+    )
+    measured = [watch.measure(s, compared[s.window], counted.get(s.window)) for s in ready]
+    return [*missed, *measured]
 
 
 def _failed(planned: Sequence[Step], error: DriftlineError) -> list[Result]:

@@ -26,6 +26,10 @@ from sqlalchemy import make_url
 from driftline.config import Monitor
 
 KINDS = ("duckdb", "parquet", "postgresql", "sqlite")
+"""Every run tests these; `pytest --warehouses=duckdb,...` names others, also of MORE."""
+
+MORE: tuple[str, ...] = ()
+"""What takes minutes to install or to start: tested on demand."""
 
 
 @dataclass
@@ -193,7 +197,25 @@ def _sqlite_values(column: pa.ChunkedArray) -> list[Any]:
     return column.to_pylist()
 
 
-@pytest.fixture(params=KINDS)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--warehouses",
+        default=",".join(KINDS),
+        help=f"on which warehouses the shared tests run, of {', '.join((*KINDS, *MORE))}",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a `warehouse` once for each of the kinds that are asked for."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "warehouse" in metafunc.fixturenames and all(m.args[0] != "warehouse" for m in marks):
+        kinds = metafunc.config.getoption("warehouses").split(",")
+        if strange := set(kinds) - {*KINDS, *MORE}:
+            raise pytest.UsageError(f"--warehouses: there is no {', '.join(sorted(strange))}")
+        metafunc.parametrize("warehouse", kinds, indirect=True)
+
+
+@pytest.fixture
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """An empty warehouse, once for each kind."""
     return make_warehouse(request, request.param, tmp_path)

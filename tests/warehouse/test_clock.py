@@ -178,27 +178,26 @@ def test_no_wall_time_stands_for_the_first_pass_of_a_repeated_hour(minutes: int)
     assert [wall >= bound for wall in walls] == [instant >= moment for instant in later]
 
 
-class TestHoursAddUp:
-    @settings(
-        max_examples=8,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-    @given(
-        minutes=st.lists(st.integers(-90, 24 * 60 + 90), min_size=1, max_size=60),
-        zone=st.sampled_from(ZONES),
-        form=st.sampled_from(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]),
-    )
-    def test_to_the_day(self, warehouse: Warehouse, minutes: list[int], zone: str, form: str):
-        day = datetime(2013, 4, 7)
-        walls = [(day + timedelta(minutes=minute)).strftime(form) for minute in minutes]
-        load(warehouse, pa.array(walls))
-        start = datetime(2013, 4, 7, tzinfo=UTC)
-        with open_logs(warehouse.monitor(predictions={"timezone": zone})) as logs:
-            hours = [start + HOUR * place for place in range(24)]
-            counted = sum(logs.counts(hour, hour + HOUR).rows for hour in hours)
-            assert (counted,) == logs.daily_rows(start, start + DAY)
-            assert counted == logs.counts(start, start + DAY).rows
-            assert logs.counts(None, None).rows == len(minutes)
+@settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    minutes=st.lists(st.integers(-90, 24 * 60 + 90), min_size=1, max_size=60),
+    zone=st.sampled_from(ZONES),
+    form=st.sampled_from(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]),
+)
+def test_hours_add_up_to_the_day(warehouse: Warehouse, minutes: list[int], zone: str, form: str):
+    day = datetime(2013, 4, 7)
+    walls = [(day + timedelta(minutes=minute)).strftime(form) for minute in minutes]
+    load(warehouse, pa.array(walls))
+    start = datetime(2013, 4, 7, tzinfo=UTC)
+    with open_logs(warehouse.monitor(predictions={"timezone": zone})) as logs:
+        hours = [start + HOUR * place for place in range(24)]
+        counted = sum(logs.counts(hour, hour + HOUR).rows for hour in hours)
+        assert (counted,) == logs.daily_rows(start, start + DAY)
+        assert counted == logs.counts(start, start + DAY).rows
+        assert logs.counts(None, None).rows == len(minutes)
 
 
 @pytest.mark.parametrize("kind", ["date", "text"])

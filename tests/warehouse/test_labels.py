@@ -137,26 +137,25 @@ def test_fractions_of_a_second_decide_in_text_too(warehouse: Warehouse, form: st
     assert known(warehouse, at + timedelta(milliseconds=500)) == {"a": 1, "b": 1}
 
 
-class TestArrival:
-    @settings(
-        max_examples=6,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-    @given(
-        rows=st.lists(
-            st.tuples(st.sampled_from("abc"), st.sampled_from([0, 1, None]), st.integers(0, 3)),
-            min_size=1,
-            max_size=12,
-        ),
-        seed=st.integers(0, 99),
-    )
-    def test_its_order_does_not_matter(self, warehouse: Warehouse, rows: list, seed: int):
-        warehouse.load("predictions", predictions(["a", "b", "c"]))
-        warehouse.load("labels", labels(rows))
-        first = known(warehouse)
-        warehouse.load("labels", labels(random.Random(seed).sample(rows, len(rows))))
-        assert known(warehouse) == first
-        for name in "abc":
-            times = [hours for key, _, hours in rows if key == name]
-            newest = {value for key, value, hours in rows if key == name and hours == max(times)}
-            assert first[name] in (newest or {None})
+@settings(
+    max_examples=6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from([0, 1, None]), st.integers(0, 3)),
+        min_size=1,
+        max_size=12,
+    ),
+    seed=st.integers(0, 99),
+)
+def test_the_order_of_arrival_does_not_matter(warehouse: Warehouse, rows: list, seed: int):
+    warehouse.load("predictions", predictions(["a", "b", "c"]))
+    warehouse.load("labels", labels(rows))
+    first = known(warehouse)
+    warehouse.load("labels", labels(random.Random(seed).sample(rows, len(rows))))
+    assert known(warehouse) == first
+    for name in "abc":
+        times = [hours for key, _, hours in rows if key == name]
+        newest = {value for key, value, hours in rows if key == name and hours == max(times)}
+        assert first[name] in (newest or {None})

@@ -1,5 +1,6 @@
 """What is read of a log, the same from every warehouse."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -254,6 +255,24 @@ class TestSampling:
                 drawn.append(sample.table["id"].to_pylist())
         assert drawn[0] == drawn[2]
         assert drawn[0] != drawn[1]
+
+    def test_rows_that_share_an_id_are_drawn_all_the_same(self, warehouse: Warehouse):
+        """Where few ids have all the rows, the part of them that is sorted first is not enough."""
+        rows = log(3000)
+        shared = pa.array(np.where(np.arange(3000) % 2, "a", "b"))
+        warehouse.load("predictions", rows.set_column(0, "id", shared))
+        with open_logs(warehouse.monitor()) as logs:
+            drawn = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}, limit=50)
+        assert (len(drawn.table), drawn.total) == (50, 1440)
+        assert len(set(drawn.table["id"].to_pylist())) == 1
+
+    def test_a_few_of_many_are_those_with_the_least_hashes(self, warehouse: Warehouse):
+        warehouse.load("predictions", log(5000))
+        with open_logs(warehouse.monitor()) as logs:
+            drawn = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}, limit=20)
+            names = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}).table["id"].to_pylist()
+        hashed = sorted(names, key=lambda name: hashlib.md5(f"0\x1f{name}".encode()).hexdigest())
+        assert drawn.table["id"].to_pylist() == hashed[:20]
 
     def test_it_is_uniform_and_equal_in_every_database(
         self, request: pytest.FixtureRequest, tmp_path

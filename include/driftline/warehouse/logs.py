@@ -30,7 +30,7 @@ from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.counting import count_profiles, statements
 from driftline.warehouse.dialect import Family, varchar
-from driftline.warehouse.draw import Join, Lot, draw, placed
+from driftline.warehouse.draw import Join, Lot, draw, enough, placed
 from driftline.warehouse.labels import LabelTable, known
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
@@ -169,7 +169,7 @@ class Logs:
         if not families:
             return {}
         undecided = [self._projection.undecided(*pair) for pair in families.items()]
-        sample = self._draw(undecided, start, end, limit=features.SAMPLE)
+        sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)
 
     def statistics(
@@ -328,14 +328,13 @@ class Logs:
             outputs += project.raw(columns)
         if clock is not None:
             outputs.append(Output(TIMESTAMP, clock.value, clock.type))
-        table = self._draw(outputs, start, end, as_of=as_of, labels=labels, limit=limit, seed=seed)
+        table, total = self._draw(
+            outputs, start, end, as_of=as_of, labels=labels, limit=limit, seed=seed
+        )
         if clock is not None:
             place = table.column_names.index(TIMESTAMP)
             instants = clock.instants(table[TIMESTAMP])
             table = table.set_column(place, pa.field(TIMESTAMP, INSTANT), instants)
-        total = len(table)
-        if limit is not None and total >= limit:
-            (total,) = self._reader.one(self._select([func.count()], start, end))
         return Rows(table=table, total=total)
 
     def sql(
@@ -416,9 +415,25 @@ class Logs:
         return statement
 
     def _draw(
-        self, outputs: Sequence[Output], start: datetime | None, end: datetime | None, **how: Any
-    ) -> pa.Table:
-        return self._reader.table(*self._drawn(outputs, start, end, **how))
+        self,
+        outputs: Sequence[Output],
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        limit: int | None = None,
+        **how: Any,
+    ) -> tuple[pa.Table, int]:
+        """Return the rows of a draw, and how many there are to draw from."""
+        if limit is None:
+            table = self._reader.table(*self._drawn(outputs, start, end, **how))
+            return table, len(table)
+        (total,) = self._reader.one(self._select([func.count()], start, end))
+        for below in dict.fromkeys([enough(limit, total), ""]):
+            drawn = self._drawn(outputs, start, end, limit=limit, below=below, **how)
+            table = self._reader.table(*drawn)
+            if len(table) >= min(limit, total):
+                break
+        return table, total
 
     def _drawn(
         self,
@@ -429,6 +444,7 @@ class Logs:
         as_of: datetime | None = None,
         labels: bool = False,
         limit: int | None = None,
+        below: str = "",
         seed: int = 0,
     ) -> tuple[Select[Any], list[Output]]:
         """Return the SELECT of a draw and its outputs, the label last."""
@@ -443,7 +459,7 @@ class Logs:
         if limit is not None:
             parts = [project.text(field) for field in self._ids]
             parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
-            lot = Lot(parts=parts, seed=seed, limit=limit)
+            lot = Lot(parts=parts, seed=seed, limit=limit, below=below)
         statement = draw(
             lambda columns: self._select(columns, start, end),
             self.predictions.dialect,

@@ -153,7 +153,8 @@ class Watch:
         start, end = self.reference_span(window)
         logs = self.reference_logs
         columns = logs.features(start, end) | self._said()
-        statistics = logs.statistics(start, end, columns)
+        counted = logs.categories(start, end, columns)
+        statistics = logs.statistics(start, end, columns, counted)
         if not statistics.rows:
             raise LogError(f"{self.monitor.path}: reference: {self._no_rows(start, end)}")
         reference = Reference(
@@ -171,7 +172,7 @@ class Watch:
         )
         reference = replace(
             reference,
-            bins=bins_of(table, kinds, logs.categories(start, end, kinds)),
+            bins=bins_of(table, kinds, counted),
             segments={name: tuple(found)[:MOST_SEGMENTS] for name, found in values.items()},
         )
         if self.monitor.labels is None:

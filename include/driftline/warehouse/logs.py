@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -173,17 +174,22 @@ class Logs:
         return features.infer(self.monitor, families, sample)
 
     def statistics(
-        self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        columns: Mapping[str, ColumnKind],
+        categories: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     ) -> WindowStatistics:
         """Count rows, nulls (NaN is one), ranges and categories in the warehouse.
 
         A column that the log lacks is null in every row; a sensitive one shows its nulls only.
+        `categories` are the rows of those that were counted before.
         """
         project = self._projection
         outputs = project.features(columns)
         kinds = {name: project.kind(name, kind) for name, kind in columns.items()}
         rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
-        return count_statistics(self._reader, rows, outputs, kinds, project.sensitive)
+        return count_statistics(self._reader, rows, outputs, kinds, project.sensitive, categories)
 
     def categories(
         self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]

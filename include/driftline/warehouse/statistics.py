@@ -18,10 +18,12 @@ def count_statistics(
     outputs: Sequence[Output],
     kinds: Mapping[str, ColumnKind],
     sensitive: frozenset[str],
+    categories: Mapping[str, Mapping[str, int]],
 ) -> WindowStatistics:
     """Count one scan for rows, nulls and ranges, and one for each column of categories.
 
-    `rows` selects the outputs under their positions (`c0`, `c1`, ...).
+    `rows` selects the outputs under their positions (`c0`, `c1`, ...). What is known of
+    `categories` already is not counted again.
     """
     stretch = rows.subquery("stretch")
     wanted: list[ColumnElement[Any]] = [func.count()]
@@ -45,16 +47,15 @@ def count_statistics(
                 kind=kind, nulls=nulls, minimum=low, maximum=high
             )
         else:
-            hidden = output.name in sensitive
-            categories = None if hidden else _categories(reader, stretch.c[f"c{place}"])
-            columns[output.name] = ColumnStatistics(kind=kind, nulls=nulls, categories=categories)
+            value = stretch.c[f"c{place}"]
+            held = None if output.name in sensitive else categories.get(output.name)
+            if held is None and output.name not in sensitive:
+                held = count_categories(reader, value, MOST_CATEGORIES + 1)
+            few = held is not None and len(held) <= MOST_CATEGORIES
+            columns[output.name] = ColumnStatistics(
+                kind=kind, nulls=nulls, categories=dict(held or {}) if few else None
+            )
     return WindowStatistics(rows=total, columns=columns)
-
-
-def _categories(reader: Reader, value: ColumnElement[Any]) -> dict[str, int] | None:
-    """Return the rows of each category, most first; None when there are too many."""
-    found = count_categories(reader, value, MOST_CATEGORIES + 1)
-    return found if len(found) <= MOST_CATEGORIES else None
 
 
 def count_categories(reader: Reader, value: ColumnElement[Any], limit: int) -> dict[str, int]:

@@ -210,7 +210,7 @@ def _rows(folder: Path, kind: str, query: str) -> Any:
 
 
 def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
-    from driftline import monitor_file, pipeline
+    from driftline import hours, monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
     from driftline.store import store_url, upgrade
@@ -229,7 +229,7 @@ def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
         assert not missed, missed
         began = time.monotonic()
         again = [] if cold else [step]
-        counted, failed = pipeline.count(
+        counted, failed = hours.count(
             store, watch, [step], compared, run_id="bench", again=again
         )
         assert not failed, failed
@@ -241,7 +241,7 @@ def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
 
 def _hour(folder: Path, kind: str) -> dict[str, float]:
     """Count, keep and measure one hour in a process that is warm: the second one."""
-    from driftline import monitor_file, pipeline
+    from driftline import hours, monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
     from driftline.store import store_url
@@ -259,7 +259,7 @@ def _hour(folder: Path, kind: str) -> dict[str, float]:
             began = time.monotonic()
             with Watch(monitor) as watch:
                 compared, _ = pipeline.references_of(store, watch, [step])
-                counted, _ = pipeline.count(
+                counted, _ = hours.count(
                     store, watch, [step], compared, run_id="bench", again=[step]
                 )
                 measured = watch.compare(step, compared[window], counted[window])

@@ -23,7 +23,14 @@ def measured(value: float | None, **changes: Any) -> Measurement:
     suite = changes.pop("suite", Suite.DRIFT)
     metric = changes.pop("metric", "psi")
     return replace(
-        scope.measurement(suite, metric, value, engine=Engine.PROFILE, reason="no rows"),
+        scope.measurement(
+            suite,
+            metric,
+            value,
+            engine=Engine.PROFILE,
+            baseline="reference" if suite is Suite.DRIFT else "",
+            reason="no rows",
+        ),
         **changes,
     )
 
@@ -118,6 +125,8 @@ OF_F1 = {
             True,
         ),
         ({"baseline": "previous"}, {"baseline": "reference"}, False),
+        ({"baseline": "previous"}, {"baseline": "previous"}, True),
+        ({}, {"baseline": "previous"}, False),
         ({"window": "7d"}, {}, True),
         ({"window": "1d"}, {}, False),
         ({"metric": "ks"}, {}, False),

@@ -251,10 +251,23 @@ class ColumnDrift(Section):
     method: Methods = ()
 
 
+class Baseline(StrEnum):
+    """What a window is compared with: the frozen reference, and windows that came before it."""
+
+    REFERENCE = "reference"
+    PREVIOUS = "previous"
+    SEASONAL = "seasonal"
+
+
 class Drift(Section):
-    """How drift is measured; an empty `method` is `auto`."""
+    """How drift is measured; an empty `method` is `auto`.
+
+    The reference is always a baseline. Others are the `previous` window, and `seasonal`: the same
+    hours of the four weeks before.
+    """
 
     method: Methods = ()
+    baselines: Annotated[tuple[Baseline, ...], BeforeValidator(listed)] = (Baseline.REFERENCE,)
     columns: dict[str, ColumnDrift] = Field(default_factory=dict)
     rows: Annotated[int, Field(ge=100)] = 100_000
 
@@ -292,7 +305,7 @@ class Rule(Section):
     segment: str = ""
     version: str = ""
     engine: str | None = None
-    baseline: str | None = None
+    baseline: Baseline | None = None
     detail: str | None = None
     window: Cadence | None = None
     min: float | None = None

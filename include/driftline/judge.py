@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from driftline.config import Rule
+from driftline.config import Baseline, Rule
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
 from driftline.metrics import worsening
 
@@ -59,7 +59,7 @@ def selects(rule: Rule, series: Series) -> bool:
         rule.metric == series.metric
         and rule.window in (None, series.cadence)
         and series.engine == (rule.engine or _engine_of(series))
-        and rule.baseline in (None, series.baseline)
+        and series.baseline == (rule.baseline or _baseline_of(series))
         and is_about(rule, series.column_name)
         and _matches(series.segment, rule.segment)
         and _matches(series.model_version, rule.version)
@@ -70,6 +70,11 @@ def selects(rule: Rule, series: Series) -> bool:
 def _engine_of(series: Series) -> str:
     """Return whose number a rule means that names no engine: of drift, the one of every row."""
     return str(Engine.PROFILE) if series.suite == Suite.DRIFT else series.engine
+
+
+def _baseline_of(series: Series) -> str:
+    """Return what a rule means that names no baseline: of drift, the frozen reference."""
+    return str(Baseline.REFERENCE) if series.suite == Suite.DRIFT else series.baseline
 
 
 def is_about(rule: Rule, column: str) -> bool:

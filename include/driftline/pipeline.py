@@ -9,15 +9,15 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
 from sqlalchemy import Connection
 
+from driftline import hours
 from driftline.config import Monitor
-from driftline.domain import DAY, HOUR, Suite, Window, floor
+from driftline.domain import DAY, HOUR, Suite, Window
 from driftline.errors import LogError, WarehouseError
 from driftline.reference import Reference
-from driftline.store import Store, ledger, measurements, monitors, profiles, references
+from driftline.store import Store, ledger, measurements, monitors, references
 from driftline.store.ledger import Entry, State
 from driftline.watch import Counted, Result, Step, Watch
 
@@ -113,110 +113,12 @@ def prepare(
     measured from these, and what came of the others. See `references_of` and `count`.
     """
     compared, missed = references_of(store, watch, planned)
-    counted, failed = count(
+    counted, failed = hours.count(
         store, watch, planned, compared, run_id=run_id, again=again, until=until
     )
     gone = {result.step for result in (*missed, *failed)}
     ready = [step for step in planned if step not in gone]
     return compared, counted, ready, [*missed, *failed]
-
-
-def count(
-    store: Store,
-    watch: Watch,
-    planned: Sequence[Step],
-    compared: Compared,
-    *,
-    run_id: str,
-    again: Collection[Step] = (),
-    until: datetime | None = None,
-) -> tuple[dict[Window, Counted], list[Result]]:
-    """Return what was counted of the windows whose drift is measured, and the steps that failed.
-
-    Hours of which nothing is kept yet are counted now, each once, and kept; `until` names a moment
-    up to which the rest of a day may be counted along. Hours that hold another number of rows by
-    now (late rows, within `lookback`) are counted anew, and so is the last hour or day of steps
-    that are taken `again`: the log may have been mended.
-    """
-    found: dict[Window, Counted] = {}
-    failed: list[Result] = []
-    recounted: set[str] = set()
-    for step in planned:
-        reference = compared.get(step.window)
-        if step.suite is not Suite.DRIFT or reference is None:
-            continue
-        # Windows that end together share their last day: it is counted anew for the first of them.
-        anew = step in again and reference.id not in recounted
-        try:
-            found[step.window] = _counted(store, watch, step.window, reference, run_id, anew, until)
-            recounted.add(reference.id)
-        except WarehouseError as error:
-            failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
-    return found, failed
-
-
-def _counted(
-    store: Store,
-    watch: Watch,
-    window: Window,
-    reference: Reference,
-    run_id: str,
-    anew: bool,
-    until: datetime | None,
-) -> Counted:
-    name, layout = watch.monitor.monitor, watch.layout(reference)
-    last = min(until, floor(window.end - HOUR, DAY) + DAY) if until else window.end
-    begins = floor(watch.log_start, HOUR) if watch.log_start else last
-    with store.read() as connection:
-        base = profiles.read_reference(connection, layout, name, reference.id)
-        kept = profiles.counted(connection, name, reference.id, window.start, last)
-    if not base:
-        base = watch.count_reference(reference)
-        with store.begin(name) as connection:
-            profiles.save_reference(
-                connection,
-                name,
-                reference.id,
-                reference.valid_from,
-                base,
-                run_id=run_id,
-                recorded_at=datetime.now(UTC),
-            )
-    stale = _stale(watch, window, kept, anew)
-    hours = [window.start + HOUR * n for n in range((last - window.start) // HOUR)]
-    missing = [hour for hour in hours if hour >= begins and (hour in stale or hour not in kept)]
-    if not any(hour < window.end for hour in missing):
-        missing = []  # what comes later has time
-    for _, each in groupby(missing, lambda hour: floor(hour, DAY)):
-        day = list(each)
-        counted = watch.count(reference, day[0], day[-1] + HOUR)
-        with store.begin(name) as connection:
-            profiles.save(
-                connection,
-                layout,
-                name,
-                reference.id,
-                counted,
-                run_id=run_id,
-                recorded_at=datetime.now(UTC),
-            )
-    with store.read() as connection:
-        current = profiles.read(connection, layout, name, reference.id, window.start, window.end)
-    return Counted(layout=layout, current=current, reference=base)
-
-
-def _stale(watch: Watch, window: Window, kept: Mapping[datetime, int], anew: bool) -> set[datetime]:
-    """Return the hours to be counted anew: those of the last day, or where rows came late.
-
-    Late rows are looked for in windows of days, as far back as `lookback` says.
-    """
-    stale = {hour for hour in kept if anew and window.end - DAY <= hour < window.end}
-    since = max(window.start, floor(window.end - watch.monitor.predictions.lookback, HOUR))
-    inside = {hour: rows for hour, rows in kept.items() if since <= hour < window.end}
-    if window.cadence != "1h" and inside:
-        now = watch.hourly_rows(since, window.end)
-        stale |= {hour for hour, rows in inside.items() if now.get(hour, 0) != rows}
-    return stale
 
 
 def done_before(store: Store, monitor: Monitor, planned: Sequence[Step]) -> list[Step]:
@@ -249,14 +151,14 @@ def missing_hours(store: Store, monitor: Monitor, day: Window, now: datetime) ->
     An hour that ended less than an hour ago is left to the hourly run that is about to come.
     """
     first = day.start - HOUR
-    hours = [Window.ending("1h", first + HOUR * n) for n in range(1, (day.end - first) // HOUR + 1)]
+    asked = [Window.ending("1h", first + HOUR * n) for n in range(1, (day.end - first) // HOUR + 1)]
     with store.read() as connection:
         done = ledger.done(
             connection, monitor.monitor, config_hash=monitor.config_hash, start=first, end=day.end
         )
     return [
         hour
-        for hour in hours
+        for hour in asked
         if now - hour.end >= HOUR
         and any((s.suite, s.window, s.as_of) not in done for s in steps(monitor, hour))
     ]

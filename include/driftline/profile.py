@@ -195,6 +195,14 @@ class Layout:
             highs=np.max([part.highs for part in parts], axis=0),
         )
 
+    def total_parts(self, stretches: Iterable["Parts"]) -> "Parts":
+        """Return the sum of stretches, part by part."""
+        found: dict[Part, list[Profile]] = {}
+        for stretch in stretches:
+            for part, profile in stretch.items():
+                found.setdefault(part, []).append(profile)
+        return {part: self.total(profiles) for part, profiles in found.items()}
+
     def read(self, rows: int, content: bytes) -> "Profile":
         """Return the profile that `Profile.content` wrote."""
         wide, raw = content[:1] == b"8", zlib.decompress(content[1:])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -11,7 +11,7 @@ from typing import Self
 import pyarrow.compute as pc
 
 from driftline import metrics
-from driftline.config import Expectation, Monitor, Task
+from driftline.config import Baseline, Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
 from driftline.domain import HOUR, ColumnKind, Measurement, Scope, Suite, Verdict, Window, digest
 from driftline.errors import DriftlineError, LogError
@@ -70,14 +70,16 @@ class Counted:
     layout: Layout
     current: Parts
     reference: Parts
+    earlier: Mapping[Baseline, Parts] = field(default_factory=dict)
+    """The sum of the windows that a baseline stands for."""
 
     def whole(self) -> Profile:
         """Return the window's profile."""
         return self._total(self.current, "")
 
-    def base(self) -> Profile:
-        """Return the reference's profile."""
-        return self._total(self.reference, "")
+    def base(self, baseline: Baseline = Baseline.REFERENCE) -> Profile:
+        """Return the profile that the window is compared with."""
+        return self._total(self.earlier.get(baseline, self.reference), "")
 
     @property
     def segments(self) -> list[str]:
@@ -357,6 +359,11 @@ class Watch:
             measured += (
                 _as_version(scope, spoken) if alone else self._compare(scope, part, base, said)
             )
+        for baseline in counted.earlier:
+            scope = self._scope(step, reference.id)
+            found = self._compare(scope, whole, counted.base(baseline), columns, baseline)
+            share = drift.drift_share(scope, found, self.features(reference), baseline)
+            measured += [*found, share]
         return measured
 
     def _drift(self, step: Step, reference: Reference, counted: Counted) -> Result:
@@ -371,7 +378,12 @@ class Watch:
         )
 
     def _compare(
-        self, scope: Scope, current: Profile, base: Profile, columns: Mapping[str, ColumnKind]
+        self,
+        scope: Scope,
+        current: Profile,
+        base: Profile,
+        columns: Mapping[str, ColumnKind],
+        baseline: Baseline = Baseline.REFERENCE,
     ) -> list[Measurement]:
         return drift.measure(
             scope,
@@ -379,6 +391,7 @@ class Watch:
             base,
             columns,
             lambda name: self.monitor.drift_methods(name, columns[name]),
+            baseline=baseline,
             sensitive=self.monitor.features.sensitive,
         )
 

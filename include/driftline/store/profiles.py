@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select
 
 from driftline.domain import DAY, floor
-from driftline.profile import Layout, Part, Parts, Profile
+from driftline.profile import Layout, Part, Parts
 from driftline.store.engine import lock
 from driftline.store.rows import Row
 from driftline.store.tables import profiles
@@ -130,12 +130,11 @@ def _outside(day: datetime) -> ColumnElement[bool]:
 
 
 def _parts(layout: Layout, rows: Iterable[Row]) -> Parts:
-    found: dict[Part, list[Profile]] = {}
-    for row in rows:
-        if row["row_count"]:
-            part = Part(row["model_version"], row["segment"])
-            found.setdefault(part, []).append(layout.read(row["row_count"], row["content"]))
-    return {part: layout.total(profiles) for part, profiles in found.items()}
+    return layout.total_parts(
+        {Part(row["model_version"], row["segment"]): layout.read(row["row_count"], row["content"])}
+        for row in rows
+        if row["row_count"]
+    )
 
 
 def _insert(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from driftline import metrics
-from driftline.config import DriftMethod
+from driftline.config import Baseline, DriftMethod
 from driftline.domain import Engine, Measurement, Scope, Suite
 from driftline.profile import Profile
 from driftline.suites.pair import METHODS, Pair, Value
@@ -50,7 +50,7 @@ def measure(
     columns: Iterable[str],
     methods: Callable[[str], tuple[DriftMethod, ...]],
     *,
-    baseline: str = "reference",
+    baseline: Baseline = Baseline.REFERENCE,
     sensitive: Collection[str] = (),
 ) -> list[Measurement]:
     """Return the drift of each column by each of its methods, in that order.
@@ -90,7 +90,10 @@ def measure(
 
 
 def drift_share(
-    scope: Scope, measurements: Iterable[Measurement], features: Collection[str]
+    scope: Scope,
+    measurements: Iterable[Measurement],
+    features: Collection[str],
+    baseline: Baseline = Baseline.REFERENCE,
 ) -> Measurement:
     """Return the share of the features beyond the bound of their first method, 0 to 1.
 
@@ -101,7 +104,7 @@ def drift_share(
         if each.column_name in features and each.metric in BOUNDS:
             first.setdefault(each.column_name, each)
     measured = [each for each in first.values() if each.value is not None]
-    rest: dict[str, Any] = {"baseline": "reference"}
+    rest: dict[str, Any] = {"baseline": baseline}
     if not measured:
         rest["reason"] = "no feature could be measured" if features else "there are no features"
         return _measurement(scope, "drift_share", None, **rest)

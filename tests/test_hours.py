@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from driftline import pipeline
 from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Window
+from driftline.hours import count as count_hours
 from driftline.profile import Parts
 from driftline.reference import Reference
 from driftline.run import planned
@@ -76,7 +77,7 @@ def count(
         for interval in intervals:
             steps = pipeline.steps(monitor, interval)
             compared, _ = pipeline.references_of(store, watch, steps)
-            found, failed = pipeline.count(
+            found, failed = count_hours(
                 store, watch, steps, compared, run_id="r", again=steps if again else (), **how
             )
             assert not failed

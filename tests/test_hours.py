@@ -13,12 +13,12 @@ from sqlalchemy import make_url
 
 from driftline import pipeline
 from driftline.config import Monitor
-from driftline.domain import DAY, HOUR, Window
+from driftline.domain import DAY, HOUR, Suite, Window
 from driftline.hours import count as count_hours
 from driftline.profile import Parts
 from driftline.reference import Reference
-from driftline.run import planned
-from driftline.store import Store, profiles, upgrade
+from driftline.run import planned, run
+from driftline.store import Store, ledger, measurements, profiles, upgrade
 from driftline.watch import Counted, Watch
 from tests.models import START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
@@ -88,6 +88,16 @@ def change(warehouse: Warehouse, statement: str, **values: Any) -> None:
     with duckdb.connect(str(warehouse.file)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(statement, values)
+
+
+def arrive(warehouse: Warehouse, moment: datetime, rows: int = 10) -> None:
+    """Let rows arrive late, of this moment."""
+    change(
+        warehouse,
+        "INSERT INTO predictions SELECT * REPLACE ($at AS ts) FROM predictions LIMIT $rows",
+        at=moment,
+        rows=rows,
+    )
 
 
 def profiled(store: Store, monitor: Monitor, window: Window) -> set[datetime]:
@@ -185,13 +195,13 @@ def test_late_rows_within_the_lookback_are_counted(
     scans.clear()
     late, older = LAST - 2 * DAY + 5 * HOUR, LAST - 5 * DAY
     for moment in (late, older):
-        change(
-            loaded,
-            "INSERT INTO predictions SELECT * REPLACE ($at AS ts) FROM predictions LIMIT 10",
-            at=moment + timedelta(minutes=1),
-        )
-    found = count(monitor, store, Window.ending("1d", LAST))
+        arrive(loaded, moment + timedelta(minutes=1))
+    day = Window.ending("1d", LAST)
+    with Watch(monitor) as watch:
+        pipeline.plan(store, watch, day, "r")
     assert scans == Counter([late]), "three days back, and no further"
+    found = count(monitor, store, day)
+    assert scans == Counter([late])
     assert [each.whole().rows for each in found.values()] == [rows[0], rows[1] + 10]
 
 
@@ -220,3 +230,148 @@ def test_a_change_of_what_shapes_numbers_counts_anew(
     pairs = [counted.of_segment(segment) for segment in counted.segments]
     assert sum(now.rows for now, _ in pairs) == counted.whole().rows
     assert sum(base.rows for _, base in pairs) == counted.base().rows
+
+
+class TestLateRows:
+    """The windows that hold them are restated, as known at the end of the day that found them."""
+
+    @pytest.fixture
+    def monitor(self, loaded: Warehouse) -> Monitor:
+        return monitor_of(loaded, "1h", "1d", "7d")
+
+    @pytest.fixture
+    def late(self, loaded: Warehouse, store: Store, monitor: Monitor) -> datetime:
+        """An hour to which rows come when it and two days after it have been measured."""
+        hour = LAST - 3 * DAY + 5 * HOUR
+        for _ in run(monitor, planned(monitor, LAST - 4 * DAY, LAST - DAY), store, page=False):
+            pass
+        arrive(loaded, hour + timedelta(minutes=7), rows=400)
+        return hour
+
+    def restated(self, store: Store) -> dict[Window, int]:
+        with store.read() as connection:
+            entries = ledger.of(connection, "model", states=[ledger.State.DONE])
+        return {
+            each.window: each.rows or 0
+            for each in entries
+            if each.suite is Suite.DRIFT and each.as_of > each.window.end
+        }
+
+    def test_every_window_that_holds_them(
+        self, store: Store, monitor: Monitor, late: datetime
+    ) -> None:
+        with store.read() as connection:
+            before = {e.window: e.rows for e in ledger.of(connection, "model")}
+        (conclusion,) = run(monitor, [Window.ending("1d", LAST)], store, page=False)
+        assert conclusion.errors == ()
+        found = self.restated(store)
+        assert found == {
+            window: (before[window] or 0) + 400
+            for window in (
+                Window.ending("1h", late + HOUR),
+                Window.ending("1d", LAST - 2 * DAY),
+                Window.ending("7d", LAST - 2 * DAY),
+                Window.ending("7d", LAST - DAY),
+            )
+        }
+
+    def test_what_is_current_is_what_is_known_by_now(
+        self, store: Store, monitor: Monitor, late: datetime
+    ) -> None:
+        for _ in run(monitor, [Window.ending("1d", LAST)], store, page=False):
+            pass
+        week = Window.ending("7d", LAST - 2 * DAY)
+        with store.read() as connection:
+            rows = measurements.current(connection, "model", suite="drift", cadence="7d")
+        own = [row for row in rows if row["window_start"] == week.start]
+        assert {row["as_of"] for row in own} == {LAST}
+        (share,) = (row for row in own if row["metric"] == "drift_share")
+        assert share["verdict"] is not None
+
+    def test_they_are_found_once(self, store: Store, monitor: Monitor, late: datetime) -> None:
+        for _ in range(2):  # a rerun measures the same windows again, and no others
+            for _ in run(monitor, [Window.ending("1d", LAST)], store, page=False):
+                pass
+            assert len(self.restated(store)) == 4
+        for _ in run(monitor, [Window.ending("1d", LAST + DAY)], store, page=False):
+            pass
+        assert len(self.restated(store)) == 4
+
+    def test_a_run_that_died_after_counting_is_taken_up(
+        self, store: Store, monitor: Monitor, late: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        day = Window.ending("1d", LAST)
+        with Watch(monitor) as watch:
+            first = pipeline.plan(store, watch, day, "dead")
+        assert self.restated(store) == {}
+        monkeypatch.setattr(ledger, "STALE", timedelta(0))
+        for _ in run(monitor, [day], store, page=False):
+            pass
+        assert set(self.restated(store)) == {s.window for s in first if s.window.end < LAST}
+
+    def test_without_lookback_nobody_looks(
+        self, loaded: Warehouse, store: Store, scans: Counter[datetime]
+    ) -> None:
+        monitor = monitor_of(loaded, "1d", "7d", predictions={"lookback": "0d"})
+        for _ in run(monitor, planned(monitor, LAST - 3 * DAY, LAST - DAY), store, page=False):
+            pass
+        arrive(loaded, LAST - 2 * DAY)
+        for _ in run(monitor, [Window.ending("1d", LAST)], store, page=False):
+            pass
+        assert self.restated(store) == {}
+
+
+class TestBaselines:
+    """A window is compared with those before it, out of the same hours."""
+
+    def measured(
+        self, monitor: Monitor, store: Store, *intervals: Window
+    ) -> dict[tuple[str, str, str], float | None]:
+        for _ in run(monitor, intervals, store, page=False):
+            pass
+        with store.read() as connection:
+            rows = measurements.current(connection, "model", suite="drift")
+            return {
+                (row["cadence"], row["baseline"], row["column_name"]): row["value"]
+                for row in rows
+                if row["metric"] == "psi" and row["engine"] == "profile" and not row["segment"]
+            }
+
+    def test_each_is_the_sum_of_its_windows(
+        self, loaded: Warehouse, store: Store, scans: Counter[datetime]
+    ) -> None:
+        change(loaded, "UPDATE predictions SET x = x + 50 WHERE ts >= $at", at=LAST - 2 * DAY)
+        drift = {"method": "psi", "baselines": ["previous", "seasonal"]}
+        monitor = monitor_of(loaded, "1h", "1d", "7d", drift=drift)
+        day = Window.ending("1d", LAST)
+        found = self.measured(monitor, store, day)
+        assert set(scans.values()) == {1}
+        assert found["1d", "reference", "x"] > 1  # type: ignore[operator]
+        assert found["1d", "previous", "x"] < 0.2  # type: ignore[operator]
+        assert found["1d", "seasonal", "x"] > 1  # type: ignore[operator]
+        assert ("7d", "seasonal", "x") not in found, "the same hours of earlier weeks are its own"
+        with Watch(monitor) as watch:
+            counts = watch.logs.counts
+            (before,) = (counts(w.start, w.end).rows for w in (Window.ending("1d", day.start),))
+            week = counts(day.start - 7 * DAY, day.end - 7 * DAY).rows
+        counted = count(monitor, store, day)[day]
+        rows = {b: counted.base(b).rows for b in counted.earlier}
+        assert rows == {"previous": before, "seasonal": week}
+
+    def test_the_default_is_the_reference_alone(self, loaded: Warehouse, store: Store) -> None:
+        found = self.measured(monitor_of(loaded, "1d"), store, Window.ending("1d", LAST))
+        assert {baseline for _, baseline, _ in found} <= {"reference"}
+
+    def test_a_log_that_has_no_earlier_window_is_not_compared_with_it(
+        self, loaded: Warehouse, store: Store
+    ) -> None:
+        drift = {"method": "psi", "baselines": ["previous", "seasonal"]}
+        monitor = monitor_of(loaded, "1d", drift=drift)
+        found = self.measured(monitor, store, Window.ending("1d", START + DAY))
+        assert {baseline for _, baseline, _ in found} == {"reference"}
+
+    def test_a_rule_names_the_baseline_it_means(self, loaded: Warehouse) -> None:
+        rules = [{"metric": "psi", "max": 0.2, "baseline": "previous"}]
+        with pytest.raises(ValueError, match=r"drift\.baselines"):
+            monitor_of(loaded, "1d", rules=rules)
+        monitor_of(loaded, "1d", rules=rules, drift={"baselines": "previous"})

@@ -21,7 +21,7 @@ from driftline.domain import (
     digest,
 )
 from driftline.judge import Baselines, Broken, Evidence, Past, broken, judge, selects
-from driftline.pipeline import Compared, kept, steps
+from driftline.pipeline import Compared, kept, planned
 from driftline.reference import Reference
 from driftline.reports import places
 from driftline.rules import rules_of
@@ -79,7 +79,7 @@ def conclude(
             continue
         if later.end > interval.end + longest and not any(moved.values()):
             break
-        windows = {step.window for step in steps(monitor, later)}
+        windows = {step.window for step in planned(connection, monitor, later)}
         known = {window: kept(connection, watch, window) for window in windows}
         there = {window: reference for window, reference in known.items() if reference}
         _, moved[later.cadence] = _conclude(connection, watch, there, later, None, run_id, page)
@@ -97,11 +97,12 @@ def _conclude(
 ) -> tuple[Conclusion, bool]:
     """Conclude one interval; return also whether any verdict is another than it was before."""
     monitor = watch.monitor
-    planned = [step for step in steps(monitor, interval, as_of) if step.window in compared]
+    asked = planned(connection, monitor, interval, as_of)
+    taken = [step for step in asked if step.window in compared]
     now = datetime.now(UTC)
     expected = [
         expectation
-        for step in planned
+        for step in taken
         if step.suite is Suite.QUALITY
         for expectation in watch.default_expectations(compared[step.window], step.window)
     ]
@@ -116,7 +117,7 @@ def _conclude(
     found: list[Verdict] = []
     changed = False
     past: dict[Window, Past] = {}
-    for step in planned:
+    for step in taken:
         measured = measurements.recorded(
             connection,
             monitor.monitor,
@@ -144,7 +145,7 @@ def _conclude(
             connection, judged, judged=measured, run_id=run_id, recorded_at=now
         )
         found += judged
-    covered = {(str(step.suite), step.window.cadence) for step in planned}
+    covered = {(str(step.suite), step.window.cadence) for step in taken}
     _close_orphans(connection, monitor, rules, interval, covered)
     alive = _keep_incidents(connection, monitor, rules, interval, found)
     told = page and _tell(connection, monitor, interval, rules, alive, found, before, now)

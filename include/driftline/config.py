@@ -594,6 +594,8 @@ class Monitor(Defaults):
             raise _fault(
                 f"{key}.window", f"{rule.window} is not among windows: {', '.join(self.windows)}"
             )
+        if rule.baseline not in (None, Baseline.REFERENCE, *self.drift.baselines):
+            raise _fault(f"{key}.baseline", f"{rule.baseline} is not among drift.baselines")
         drift = [metrics.DRIFT_SHARE]
         for column in ("", *self.drift.columns):
             drift += (name for m in self.drift_methods(column) for name in metrics.DRIFT[m])

@@ -12,6 +12,8 @@ from driftline.reference import Reference
 from driftline.store import Store, profiles
 from driftline.watch import Counted, Result, Step, Watch
 
+Span = tuple[datetime, datetime]
+
 
 def count(
     store: Store,
@@ -26,9 +28,8 @@ def count(
     """Return what was counted of the windows whose drift is measured, and the steps that failed.
 
     Hours of which nothing is kept yet are counted now, each once, and kept; `until` names a moment
-    up to which the rest of a day may be counted along. Hours that hold another number of rows by
-    now (late rows, within `lookback`) are counted anew, and so is the last hour or day of steps
-    that are taken `again`: the log may have been mended.
+    up to which the rest of a day may be counted along. The last hour or day of steps that are taken
+    `again` is counted anew: the log may have been mended.
     """
     found: dict[Window, Counted] = {}
     failed: list[Result] = []
@@ -78,19 +79,7 @@ def _counted(
         *_missing(store, watch, window, reference, anew, until),
         *_missing_before(store, watch, window, reference, chain(*before.values())),
     }
-    for _, each in groupby(sorted(missing), lambda hour: floor(hour, DAY)):
-        day = list(each)
-        counted = watch.count(reference, day[0], day[-1] + HOUR)
-        with store.begin(name) as connection:
-            profiles.save(
-                connection,
-                layout,
-                name,
-                reference.id,
-                counted,
-                run_id=run_id,
-                recorded_at=datetime.now(UTC),
-            )
+    recount(store, watch, reference, missing, run_id)
     with store.read() as connection:
 
         def parts(span: Window) -> Parts:
@@ -101,6 +90,33 @@ def _counted(
         }
         there = {baseline: total for baseline, total in sums.items() if total}
         return Counted(layout=layout, current=parts(window), reference=base, earlier=there)
+
+
+def recount(
+    store: Store, watch: Watch, reference: Reference, hours: Iterable[datetime], run_id: str
+) -> None:
+    """Count these hours on the bins of a reference, day by day, and keep what was counted."""
+    for _, each in groupby(sorted(hours), lambda hour: floor(hour, DAY)):
+        day = list(each)
+        counted = watch.count(reference, day[0], day[-1] + HOUR)
+        with store.begin(watch.monitor.monitor) as connection:
+            profiles.save(
+                connection,
+                watch.layout(reference),
+                watch.monitor.monitor,
+                reference.id,
+                counted,
+                run_id=run_id,
+                recorded_at=datetime.now(UTC),
+            )
+
+
+def changed(
+    store: Store, watch: Watch, reference: Reference, rows: Mapping[datetime, int], span: Span
+) -> set[datetime]:
+    """Return the hours of a stretch that are kept and hold another number of `rows` by now."""
+    kept = _kept_hours(store, watch, reference, *span)
+    return {hour for hour, counted in kept.items() if rows.get(hour, 0) != counted}
 
 
 def _missing(
@@ -114,9 +130,9 @@ def _missing(
     """Return the hours of a window that are to be counted, and those that may be along with it."""
     last = min(until, floor(window.end - HOUR, DAY) + DAY) if until else window.end
     kept = _kept_hours(store, watch, reference, window.start, last)
-    stale = _stale(watch, window, kept, anew)
+    mended = window.end - DAY if anew else window.end
     hours = _hours(watch, window.start, last)
-    missing = [hour for hour in hours if hour in stale or hour not in kept]
+    missing = [hour for hour in hours if hour not in kept or mended <= hour < window.end]
     # What comes later has time.
     return missing if any(hour < window.end for hour in missing) else []
 
@@ -154,17 +170,3 @@ def _kept_hours(
 ) -> dict[datetime, int]:
     with store.read() as connection:
         return profiles.counted(connection, watch.monitor.monitor, reference.id, start, end)
-
-
-def _stale(watch: Watch, window: Window, kept: Mapping[datetime, int], anew: bool) -> set[datetime]:
-    """Return the hours to be counted anew: those of the last day, or where rows came late.
-
-    Late rows are looked for in windows of days, as far back as `lookback` says.
-    """
-    stale = {hour for hour in kept if anew and window.end - DAY <= hour < window.end}
-    since = max(window.start, floor(window.end - watch.monitor.predictions.lookback, HOUR))
-    inside = {hour: rows for hour, rows in kept.items() if since <= hour < window.end}
-    if window.cadence != "1h" and inside:
-        now = watch.hourly_rows(since, window.end)
-        stale |= {hour for hour, rows in inside.items() if now.get(hour, 0) != rows}
-    return stale

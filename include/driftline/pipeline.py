@@ -5,6 +5,7 @@
     steps of an interval -> measure each -> record -> conclude -> report -> deliver
 """
 
+import logging
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,12 +15,14 @@ from sqlalchemy import Connection
 
 from driftline import hours
 from driftline.config import Monitor
-from driftline.domain import DAY, HOUR, Suite, Window
+from driftline.domain import DAY, HOUR, Suite, Window, floor
 from driftline.errors import LogError, WarehouseError
 from driftline.reference import Reference
 from driftline.store import Store, ledger, measurements, monitors, references
 from driftline.store.ledger import Entry, State
 from driftline.watch import Counted, Result, Step, Watch
+
+log = logging.getLogger(__name__)
 
 Compared = Mapping[Window, Reference]
 """The reference of each window that has one."""
@@ -45,6 +48,74 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
         *(Step(suite=Suite.DRIFT, window=window, as_of=end) for window in ending),
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in labelled),
     ]
+
+
+def planned(
+    connection: Connection, monitor: Monitor, interval: Window, as_of: datetime | None = None
+) -> list[Step]:
+    """Return the steps of an interval, and before them those that late rows added to it."""
+    late = ledger.restated(
+        connection,
+        monitor.monitor,
+        config_hash=monitor.config_hash,
+        as_of=interval.end,
+        suite=Suite.DRIFT,
+    )
+    restated = [Step(suite=Suite.DRIFT, window=each, as_of=interval.end) for each in late]
+    return [*restated, *steps(monitor, interval, as_of)]
+
+
+def plan(
+    store: Store, watch: Watch, interval: Window, run_id: str, as_of: datetime | None = None
+) -> list[Step]:
+    """Return what a run measures, after a day's run has looked for rows that came late."""
+    if interval.cadence != "1h":
+        try:
+            _restate(store, watch, interval, run_id)
+        except WarehouseError as error:  # the next day's run looks again
+            log.warning("late rows were not looked for before %s: %s", interval.end, error)
+    with store.read() as connection:
+        return planned(connection, watch.monitor, interval, as_of)
+
+
+def _restate(store: Store, watch: Watch, day: Window, run_id: str) -> None:
+    """Count anew the hours to which rows have come late, as far back as `lookback`.
+
+    The drift of the windows that hold them and were measured before is claimed, to be measured
+    again as known at the day's end. Windows that end with the day are measured anyway.
+    """
+    monitor = watch.monitor
+    span = floor(day.end - monitor.predictions.lookback, HOUR), day.end
+    if monitor.reference.previous is not None or span[0] == day.end:
+        return  # a sliding past has bins of its own for each window
+    ending = {Window.ending(cadence, day.end) for cadence in monitor.windows}
+    with store.read() as connection:
+        longest = max(window.end - window.start for window in ending)
+        done = ledger.done(
+            connection,
+            monitor.monitor,
+            config_hash=monitor.config_hash,
+            start=span[0] - longest,
+            end=day.end,
+        )
+        measured = {w for suite, w, _ in done if suite is Suite.DRIFT and span[0] < w.end < day.end}
+        compared = {window: kept(connection, watch, window) for window in measured | ending}
+    references = {reference.id: reference for reference in compared.values() if reference}
+    rows = watch.logs.hourly_rows(*span) if references else {}
+    late = {
+        name: found
+        for name, reference in references.items()
+        if (found := hours.changed(store, watch, reference, rows, span))
+    }
+    restated = [
+        Step(suite=Suite.DRIFT, window=window, as_of=day.end)
+        for window in sorted(measured, key=lambda window: (window.end, window.start))
+        if (reference := compared[window])
+        and any(window.start <= hour < window.end for hour in late.get(reference.id, ()))
+    ]
+    claim(store, monitor, restated, run_id)
+    for name, found in late.items():
+        hours.recount(store, watch, references[name], found, run_id)
 
 
 def _days_to_ripen(monitor: Monitor) -> timedelta:

@@ -118,13 +118,15 @@ def _measured(
     ahead: deque[tuple[Window, str, Compared, list[Result], Future[list[Result]]]] = deque()
     for interval in todo:
         run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
-        steps = pipeline.steps(watch.monitor, interval, as_of)
+        own = pipeline.steps(watch.monitor, interval, as_of)
+        again = pipeline.done_before(store, watch.monitor, own)
+        steps = pipeline.plan(store, watch, interval, run_id, as_of)
         compared, counted, ready, missed = pipeline.prepare(
             store,
             watch,
             steps,
             run_id=run_id,
-            again=pipeline.done_before(store, watch.monitor, steps),
+            again=again,
             until=todo[-1].end,
         )
         if alone:

@@ -108,6 +108,9 @@ def measure(run: Run, suite: Suite) -> list[Result]:
         pipeline.claim(store, run.monitor, planned, run.run_id)
         try:
             with Watch(run.monitor, run.connections) as watch:
+                if suite is Suite.DRIFT:
+                    found = pipeline.plan(store, watch, run.interval, run.run_id)
+                    planned = [step for step in found if step.suite is suite]
                 results = _measured(store, watch, planned, run.run_id, again)
         except StoreError:
             raise
@@ -250,7 +253,9 @@ def _record(store: Store, run: Run, results: Sequence[Result]) -> None:
 
 
 def _judged(store: Store, watch: Watch, run: Run) -> Conclusion:
-    compared, _ = pipeline.references_of(store, watch, run.steps)
+    with store.read() as connection:
+        planned = pipeline.planned(connection, run.monitor, run.interval)
+    compared, _ = pipeline.references_of(store, watch, planned)
     with store.begin(run.monitor.monitor) as connection:
         return conclude(connection, watch, compared, run.interval, run_id=run.run_id, page=run.page)
 

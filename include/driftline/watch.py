@@ -110,7 +110,6 @@ class Watch:
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
         self._frames: dict[str, Frame] = {}
         self._layouts: dict[str, Layout] = {}
-        self._hourly_rows: dict[tuple[datetime, datetime], Mapping[datetime, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -287,12 +286,6 @@ class Watch:
             counted[hour or start][part] = profile
         return dict(counted)
 
-    def hourly_rows(self, start: datetime, end: datetime) -> Mapping[datetime, int]:
-        """Return the rows of each hour of a stretch, as they are now; asked once."""
-        if (start, end) not in self._hourly_rows:
-            self._hourly_rows = {(start, end): self.logs.hourly_rows(start, end)}
-        return self._hourly_rows[start, end]
-
     def count_reference(self, reference: Reference) -> Parts:
         """Count the rows of the reference itself on its bins."""
         if reference.model_version:
@@ -368,7 +361,8 @@ class Watch:
 
     def _drift(self, step: Step, reference: Reference, counted: Counted) -> Result:
         measured = self.compare(step, reference, counted)
-        if step.window.cadence == self._report_cadence:
+        restated = step.as_of > step.window.end
+        if step.window.cadence == self._report_cadence and not restated:
             measured += self._by_evidently(step, reference)
         return Result(
             step=step,

@@ -138,6 +138,25 @@ def of(
     ]
 
 
+def restated(
+    connection: Connection, monitor: str, *, config_hash: str, as_of: datetime, suite: Suite
+) -> list[Window]:
+    """Return the windows that a run measured, or is to measure, after more was known of them.
+
+    They ended before `as_of`, the end of the run's interval; the oldest come first.
+    """
+    own = windows.c
+    asked = select(windows).where(
+        own.monitor == monitor,
+        own.config_hash == config_hash,
+        own.suite == suite.value,
+        own.as_of == as_of,
+        own.window_end < as_of,
+    )
+    rows = connection.execute(asked.order_by(own.window_end, own.window_start.desc())).mappings()
+    return [window_of(row) for row in rows]
+
+
 def last_recorded(connection: Connection, monitor: str) -> datetime | None:
     """Return when a run recorded something of a monitor last; None when none ever has."""
     own = windows.c

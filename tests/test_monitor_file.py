@@ -267,7 +267,8 @@ def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
     assert plain == hashed(SHORT)
     for same in ("owner: x", "routes: {warn: []}", "windows: [1d]", "store: sqlite:///x.db"):
         assert hashed(f"{SHORT}{same}\n") == plain
-    assert hashed(SHORT + "rules: [{metric: psi, max: 1}]\n") == plain
+    for same in ("rules: [{metric: psi, max: 1}]", "drift: {profiler: stream}"):
+        assert hashed(f"{SHORT}{same}\n") == plain
     for other in ("segments: [origin]", "drift: {method: ks}", "features: {exclude: [a]}"):
         assert hashed(f"{SHORT}{other}\n") != plain
     assert hashed(SHORT.replace("2013-03-01", "2013-03-02")) != plain

@@ -245,6 +245,14 @@ def _methods(value: object) -> object:
 Methods = Annotated[tuple[DriftMethod, ...], BeforeValidator(_methods)]
 
 
+class Profiler(StrEnum):
+    """Who counts profiles: the warehouse, or numpy, to which the rows are streamed."""
+
+    AUTO = "auto"
+    SQL = "sql"
+    STREAM = "stream"
+
+
 class ColumnDrift(Section):
     """How drift of one column is measured."""
 
@@ -270,6 +278,7 @@ class Drift(Section):
     baselines: Annotated[tuple[Baseline, ...], BeforeValidator(listed)] = (Baseline.REFERENCE,)
     columns: dict[str, ColumnDrift] = Field(default_factory=dict)
     rows: Annotated[int, Field(ge=100)] = 100_000
+    profiler: Profiler = Profiler.AUTO
 
 
 class Worsening(Section):

@@ -306,9 +306,10 @@ class Watch:
         hours: Sequence[datetime],
     ) -> Iterator[tuple[Part, datetime | None, Profile]]:
         layout = self.layout(reference)
-        for column, values in {"": (), **reference.segments}.items():
-            found = logs.profiles(layout, start, end, hours=hours, segment=column, values=values)
-            for slot, profile in found.items():
+        segments = {"": (), **reference.segments}
+        found = logs.parts(layout, start, end, hours=hours, segments=segments)
+        for column, slots in found.items():
+            for slot, profile in slots.items():
                 segment = f"{column}={slot.segment}" if column else ""
                 yield Part(slot.version, segment), slot.hour, profile
 
@@ -327,7 +328,13 @@ class Watch:
         """Return the statements that count the hours of a window on the bins of a reference."""
         hours = [window.start + HOUR * n for n in range((window.end - window.start) // HOUR)]
         layout = self.layout(reference)
-        return self.logs.profile_sql(layout, window.start, window.end, hours=hours)
+        return self.logs.profile_sql(
+            layout,
+            window.start,
+            window.end,
+            hours=hours,
+            segments={"": (), **reference.segments},
+        )
 
     def layout(self, reference: Reference) -> Layout:
         """Return where the numbers of a reference's columns lie in a profile."""

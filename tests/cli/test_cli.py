@@ -141,8 +141,12 @@ def test_a_report_is_made_on_demand(file: Path) -> None:
 
 
 def test_the_statements_that_count_a_window_can_be_run_by_hand(file: Path) -> None:
-    said = driftline("sql", file, "--window", "1d", "--end", "2024-01-07")
-    assert said.exit_code == 0, said.output
+    asked = ("sql", file, "--window", "1d", "--end", "2024-01-07")
+    streamed = driftline(*asked)
+    with file.open("a", encoding="utf-8") as text:
+        text.write("drift: {profiler: sql}\n")
+    said = driftline(*asked)
+    assert said.exit_code == streamed.exit_code == 0, said.output
     statements = [text for text in said.stdout.split(";\n") if text.strip()]
     with duckdb.connect() as connection:
         counted = [connection.execute(text).fetchall() for text in statements]
@@ -151,6 +155,9 @@ def test_the_statements_that_count_a_window_can_be_run_by_hand(file: Path) -> No
     assert {sum(row[2] for row in rows)} == {
         sum(row[-1 if len(row) == 4 else 3] for row in found) for found in counted[1:]
     }
+    with duckdb.connect() as connection:
+        fetched = connection.execute(streamed.stdout.strip().removesuffix(";")).fetchall()
+    assert len(fetched) == sum(row[2] for row in rows)
     for wrong in (("--window", "7d"), ("--end", "2024-01-07T00:30")):
         refused = driftline("sql", file, *wrong)
         assert refused.exit_code == 2

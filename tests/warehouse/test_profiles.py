@@ -6,7 +6,8 @@ import math
 import sqlite3
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -14,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftline.config import Profiler
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.profile import (
     LARGEST,
@@ -32,10 +33,9 @@ from driftline.profile import (
     NumericProfile,
     Profile,
 )
-from driftline.warehouse import TIMESTAMP, VERSION, Logs, dialect, open_logs
+from driftline.warehouse import VERSION, Logs, dialect, open_logs
 from driftline.warehouse.bins import bins_of
 from driftline.warehouse.logs import Slot
-from driftline.warehouse.streaming import stream_profiles
 from tests.conftest import run
 from tests.warehouse.test_rows import END, HOSTILE, START, log, times
 from tests.warehouses import Warehouse, make_warehouse, quoted
@@ -53,40 +53,12 @@ def kinds(layout: Layout) -> dict[str, ColumnKind]:
     return {name: bins.kind for name, bins in layout.bins.items()}
 
 
-def streamed(
-    logs: Logs,
-    layout: Layout,
-    start: datetime | None,
-    end: datetime | None,
-    *,
-    hours: list[datetime] | None = None,
-    segment: str = "",
-    values: Iterable[str] = (),
-    batches: int = 1,
-) -> dict[Slot, Profile]:
-    """Fetch the rows, and do in numpy what `Logs.profiles` does in SQL."""
-    table = logs.rows(start, end, kinds(layout)).table
-    rows, keys = len(table), {}
-    if hours:
-        past = pc.subtract(table[TIMESTAMP], pa.scalar(hours[0], table[TIMESTAMP].type))
-        keys["hour"] = pc.divide(past.cast(pa.int64()), HOUR // timedelta(microseconds=1))
-    if VERSION in table.column_names:
-        keys["version"] = pc.fill_null(table[VERSION], "")
-    if segment:
-        chosen = pc.is_in(table[segment], pa.array(list(values), pa.string()))
-        table = table.filter(chosen)
-        keys = {name: key.filter(chosen) for name, key in keys.items()}
-        keys["segment"] = table[segment]
-    for name, key in keys.items():
-        table = table.append_column(f"@key:{name}", key)
-    size = max(1, -(-rows // batches))
-    pieces = (table.slice(at, size) for at in range(0, max(rows, 1), size))
-    found = {}
-    for combination, one in stream_profiles(pieces, layout, [f"@key:{n}" for n in keys]).items():
-        own: dict[str, Any] = dict(zip(keys, combination, strict=True))
-        hour = hours[own["hour"]] if hours else None
-        found[Slot(hour, own.get("version", ""), own.get("segment", ""))] = one
-    return found
+@contextmanager
+def counted_by(logs: Logs, profiler: str) -> Iterator[Logs]:
+    """The same logs, with this profiler in their monitor's file."""
+    drift = logs.monitor.drift.model_copy(update={"profiler": Profiler(profiler)})
+    with open_logs(logs.monitor.model_copy(update={"drift": drift})) as other:
+        yield other
 
 
 def agree(one: Profile, other: Profile) -> None:
@@ -104,9 +76,10 @@ def agree(one: Profile, other: Profile) -> None:
 
 
 def both(logs: Logs, layout: Layout, *stretch: Any, **how: Any) -> dict[Slot, Profile]:
-    """Return what SQL counts, when numpy has counted the same."""
-    found = logs.profiles(layout, *stretch, **how)
-    expected = streamed(logs, layout, *stretch, batches=3, **how)
+    """Return what SQL counts, when numpy has counted the same from a stream."""
+    with counted_by(logs, "sql") as warehouse, counted_by(logs, "stream") as numpy:
+        found = warehouse.profiles(layout, *stretch, **how)
+        expected = numpy.profiles(layout, *stretch, **how)
     assert set(found) == set(expected)
     for slot, one in found.items():
         agree(one, expected[slot])
@@ -569,7 +542,7 @@ def test_all_statements_see_the_same_rows(
                 run(warehouse.owner, more)
             yield table
 
-    with open_logs(warehouse.monitor()) as logs:
+    with open_logs(warehouse.monitor(drift={"profiler": "sql"})) as logs:
         layout = layout_of(logs, {"temp": NUMERIC, "carrier": CATEGORICAL, "late": CATEGORICAL})
         monkeypatch.setattr(speaker, "arrow", meddling)
         one = logs.profiles(layout, None, None)[ALL]

@@ -19,7 +19,8 @@ from driftline.errors import InputError
 def sql(monitor: str, window: str, end: datetime | None) -> None:
     """Print the statements that count a window of MONITOR in its warehouse.
 
-    They put each row into a bin of the reference and count the bins, by hour and model version.
+    They put each row into a bin of the reference and count the bins, by hour, model version and
+    segment; where `drift.profiler` is `stream`, one statement fetches what is counted here.
     Where no reference is kept yet one is counted now, and not kept. Windows of several days are
     sums of what is kept of their hours, and ask the warehouse nothing.
     """

@@ -1,6 +1,6 @@
 """What the three databases say differently: a Dialect is a module with these functions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -11,6 +11,7 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, liter
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 
+from driftline.config import Profiler
 from driftline.errors import InputError, LogError
 
 ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
@@ -19,6 +20,9 @@ ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 
 DIALECTS = ("duckdb", "postgresql", "sqlite")
 """Each is a module of this room, which loads its driver."""
+
+BATCH = 1 << 15
+"""So many rows make a batch: their columns fit into a processor's cache one by one."""
 
 
 class Family(StrEnum):
@@ -53,6 +57,10 @@ class Column:
 class Dialect(Protocol):
     """How one database is opened, described and spoken to. All expressions are SQLAlchemy's."""
 
+    @property
+    def profiler(self) -> Profiler:
+        """Who counts profiles where the monitor's file leaves it to us."""
+
     def engine(self, url: URL) -> Engine:
         """Return an engine that only reads, whose sessions are in UTC."""
 
@@ -64,6 +72,9 @@ class Dialect(Protocol):
 
         All of them see the same rows of the tables, whatever arrives meanwhile.
         """
+
+    def batches(self, engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
+        """Run a literal SELECT and yield its rows in batches, however many they are."""
 
     def number(self, value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
         """Cast to a double; what is no number is NULL."""

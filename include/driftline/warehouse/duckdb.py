@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.elements import TryCast
 
+from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
-from driftline.warehouse.dialect import ZONED, Column, Family, double, tree, varchar
+from driftline.warehouse.ahead import ahead
+from driftline.warehouse.dialect import BATCH, ZONED, Column, Family, double, tree, varchar
+
+profiler = Profiler.STREAM
 
 _THREADS = 4
 _NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
@@ -119,6 +123,17 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
                 yield native.sql(statement).to_arrow_table()
         finally:
             native.rollback()
+
+
+def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
+    """Stream natively; the next rows are made while the last are looked at."""
+    return ahead(_stream(engine, statement))
+
+
+def _stream(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
+    with engine.connect() as connection:
+        native: Any = connection.connection.driver_connection
+        yield from native.execute(statement).to_arrow_reader(BATCH)
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:

@@ -1,7 +1,7 @@
 """The logs of one monitor: predictions and their labels, only ever read."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from driftline.config import Labels, Monitor
+from driftline.config import Labels, Monitor, Profiler
 from driftline.connections import Connections, from_environment, resolve
 from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
@@ -36,9 +36,10 @@ from driftline.warehouse.labels import LabelTable, known
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.rows import LABEL, TIMESTAMP, VERSION, Counts, Rows
+from driftline.warehouse.rows import LABEL, RESERVED, TIMESTAMP, VERSION, Counts, Rows
 from driftline.warehouse.source import Field, Source, open_source
 from driftline.warehouse.statistics import count_categories, count_statistics
+from driftline.warehouse.streaming import Segments, stream_parts
 
 _CLOCK_SAMPLE = 1000
 _MEMORY = URL.create("duckdb", database=":memory:")
@@ -107,6 +108,12 @@ class Logs:
     def dialect(self) -> str:
         """The name of the database: duckdb, postgresql or sqlite."""
         return self.url.get_backend_name()
+
+    @property
+    def profiler(self) -> Profiler:
+        """Who counts: what the file says, else what the database is best served with."""
+        asked = self.monitor.drift.profiler
+        return self._reader.dialect.profiler if asked is Profiler.AUTO else asked
 
     def close(self) -> None:
         """Close the connection; leaving `open_logs` does so by itself."""
@@ -218,16 +225,85 @@ class Logs:
         `hours` are the full hours of the stretch, in order; without them it is one. Of the
         segment's column the `values` count.
         """
+        asked = {segment: values}
+        return self.parts(layout, start, end, hours=hours, segments=asked)[segment]
+
+    def parts(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        hours: Sequence[datetime] = (),
+        segments: Mapping[str, Collection[str]],
+    ) -> dict[str, dict[Slot, Profile]]:
+        """Return what `profiles` counts for each segment's column; for '' it is of all rows.
+
+        The warehouse reads the rows once for each of them, a stream serves all.
+        """
+        if self.profiler is Profiler.STREAM:
+            return self._streamed(layout, start, end, hours, segments)
+        return {
+            name: self._counted(layout, start, end, hours, name, values)
+            for name, values in segments.items()
+        }
+
+    def _counted(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segment: str,
+        values: Collection[str],
+    ) -> dict[Slot, Profile]:
         rows, keys = self._parted(layout, start, end, hours, segment, values)
-        slots = {}
-        for combination, profile in count_profiles(self._reader, rows, layout, keys).items():
-            own = dict(zip((key.name for key in keys), combination, strict=True))
-            if segment and own["segment"] is None:
-                continue
-            hour = hours[own["hour"]] if "hour" in own else None
-            version, value = own.get("version", ""), own.get("segment", "")
-            slots[Slot(hour, version, value)] = profile
-        return slots
+        return _slots(keys, hours, count_profiles(self._reader, rows, layout, keys))
+
+    def _streamed(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segments: Mapping[str, Collection[str]],
+    ) -> dict[str, dict[Slot, Profile]]:
+        """Count in one pass what numpy is handed batch by batch."""
+        statement, outputs, keys = self._stream(layout, start, end, hours, segments)
+        columns = {name: _key(name, layout) for name in segments if name}
+        with closing(self._reader.batches(statement, outputs)) as batches:
+            found = stream_parts(
+                batches,
+                layout,
+                [key.name for key in keys],
+                [
+                    Segments(columns[name], values) if name else Segments()
+                    for name, values in segments.items()
+                ],
+            )
+        own = [*keys, Output("segment", literal(""), pa.string())]
+        return {
+            name: _slots(own if name else keys, hours, profiles)
+            for name, profiles in zip(segments, found, strict=True)
+        }
+
+    def _stream(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segments: Iterable[str],
+    ) -> tuple[Select[Any], list[Output], list[Output]]:
+        """Return the SELECT of what numpy counts, its outputs, and the keys among them."""
+        project = self._projection
+        keys = [key._replace(name=f"{RESERVED}{key.name}") for key in self._keys(hours)]
+        kinds = {name: bins.kind for name, bins in layout.bins.items()}
+        names = [name for name in segments if name and _key(name, layout) != name]
+        own = [project.category(name)._replace(name=_key(name, layout)) for name in names]
+        outputs = [*project.features(kinds), *keys, *own]
+        outputs = outputs or [Output(f"{RESERVED}one", literal(1), pa.int64())]
+        return self._select(placed(outputs), start, end), outputs, keys
 
     def profile_sql(
         self,
@@ -236,9 +312,29 @@ class Logs:
         end: datetime | None,
         *,
         hours: Sequence[datetime] = (),
+        segments: Mapping[str, Collection[str]] | None = None,
     ) -> list[str]:
-        """Return the statements with which `profiles` counts a stretch."""
-        rows, keys = self._parted(layout, start, end, hours, "", ())
+        """Return the statements with which `parts` counts a stretch."""
+        segments = {"": ()} if segments is None else segments
+        if self.profiler is Profiler.STREAM:
+            statement, _, _ = self._stream(layout, start, end, hours, segments)
+            return [self._reader.literal(statement)]
+        return [
+            text
+            for name, values in segments.items()
+            for text in self._counting_sql(layout, start, end, hours, name, values)
+        ]
+
+    def _counting_sql(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segment: str,
+        values: Collection[str],
+    ) -> list[str]:
+        rows, keys = self._parted(layout, start, end, hours, segment, values)
         asked = statements(self._reader, rows, layout, keys)
         return [self._reader.literal(each.statement) for each in asked]
 
@@ -252,11 +348,7 @@ class Logs:
         values: Collection[str],
     ) -> tuple[Select[Any], list[Output]]:
         """Return the rows of a stretch with the keys that part them, and these keys."""
-        project, clock, keys = self._projection, self._clock, []
-        if hours and clock is not None:
-            keys.append(Output("hour", _place(clock, hours, 0, len(hours)), pa.int64()))
-        versions = [each for each in project.roles() if each.name == VERSION]
-        keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
+        project, keys = self._projection, self._keys(hours)
         if segment:
             text = project.category(segment).value
             named = case((text.in_(sorted(values)), text))
@@ -267,6 +359,15 @@ class Logs:
             *(key.value.label(key.name) for key in keys),
         ]
         return self._select(columns or [literal(1).label("one")], start, end), keys
+
+    def _keys(self, hours: Sequence[datetime]) -> list[Output]:
+        """Return what parts rows by hour and model version."""
+        clock, keys = self._clock, []
+        if hours and clock is not None:
+            keys.append(Output("hour", _place(clock, hours, 0, len(hours)), pa.int64()))
+        versions = [each for each in self._projection.roles() if each.name == VERSION]
+        keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
+        return keys
 
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
@@ -490,6 +591,26 @@ class Logs:
         label = self._projection.outcome(LABEL, field)
         there = known(self._label_clock, as_of)
         return [label._replace(value=case((and_(*there), label.value)))] if there else [label]
+
+
+def _key(segment: str, layout: Layout) -> str:
+    """Return what a segment's column is called in a stream: one of categories is there already."""
+    own = layout.bins.get(segment)
+    return segment if own and own.kind is ColumnKind.CATEGORICAL else f"{RESERVED}key:{segment}"
+
+
+def _slots(
+    keys: Sequence[Output], hours: Sequence[datetime], found: Mapping[tuple[Any, ...], Profile]
+) -> dict[Slot, Profile]:
+    """Return profiles by slot instead of by the keys' values; those of no segment are left out."""
+    names, slots = [key.name.removeprefix(RESERVED) for key in keys], {}
+    for combination, profile in found.items():
+        own = dict(zip(names, combination, strict=True))
+        if own.get("segment", "") is None:
+            continue
+        hour = hours[own["hour"]] if "hour" in own else None
+        slots[Slot(hour, own.get("version", ""), own.get("segment", ""))] = profile
+    return slots
 
 
 def _place(clock: Clock, days: Sequence[datetime], low: int, high: int) -> ColumnElement[Any]:

@@ -1,6 +1,7 @@
 """PostgreSQL: psycopg for SQLAlchemy, ADBC for Arrow; every transaction is read-only."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -26,8 +27,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import array as pg_array
 from sqlalchemy.pool import QueuePool
 
+from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
+from driftline.warehouse.ahead import ahead
 from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
+
+profiler = Profiler.STREAM
+
+_BYTES = 1 << 22
+"""About so many make a batch: some BATCH rows of twenty columns."""
 
 _SESSION = "SET LOCAL TIME ZONE 'UTC'"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$"
@@ -112,7 +120,26 @@ def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
 
 
 def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
-    """Fetch by COPY through ADBC, in a read-only transaction of its own.
+    """Fetch by COPY through ADBC, in a read-only transaction of its own."""
+    with _transaction(engine) as connection:
+        for statement in statements:
+            with _asked(connection, statement) as reader:
+                yield reader.read_all()
+
+
+def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
+    """Stream by COPY through ADBC; the next rows are read while the last are looked at."""
+    return ahead(_stream(engine, statement))
+
+
+def _stream(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
+    with _transaction(engine) as connection, _asked(connection, statement) as reader:
+        yield from reader
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Any]:
+    """Begin a read-only transaction of ADBC's.
 
     Its plain interface is spoken to: the one like other drivers' would load pandas.
     """
@@ -124,22 +151,28 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
     uri = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with connect(uri) as database, AdbcConnection(database) as connection:
         connection.set_autocommit(False)
-        _ask(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        _ask(connection, _SESSION)
-        # Rows that were taken apart are many, and the planner takes them for few: it would hand
-        # each of them from its workers to its leader, when these could have counted them.
-        _ask(connection, "SET LOCAL parallel_tuple_cost = 1")
-        for statement in statements:
-            yield _ask(connection, statement)
+        for setting in (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            _SESSION,
+            # Rows that were taken apart are many, and the planner takes them for few: it would hand
+            # each of them from its workers to its leader, when these could have counted them.
+            "SET LOCAL parallel_tuple_cost = 1",
+        ):
+            with _asked(connection, setting) as reader:
+                reader.read_all()
+        yield connection
 
 
-def _ask(connection: Any, text: str) -> pa.Table:
+@contextmanager
+def _asked(connection: Any, text: str) -> Iterator[pa.RecordBatchReader]:
     from adbc_driver_manager import AdbcStatement
 
     with AdbcStatement(connection) as statement:
+        statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BYTES})
         statement.set_sql_query(text)
         stream, _ = statement.execute_query()
-        return pa.RecordBatchReader.from_stream(stream).read_all()
+        with pa.RecordBatchReader.from_stream(stream) as reader:
+            yield reader
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:

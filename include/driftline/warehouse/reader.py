@@ -1,6 +1,7 @@
 """One connection to a warehouse: statements are literal SQL, for every driver alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -69,6 +70,22 @@ class Reader:
                     for column, output in zip(found.columns, outputs, strict=True)
                 ]
                 yield pa.table(arrays, schema=pa.schema([(o.name, o.type) for o in outputs]))
+
+    def batches(
+        self, statement: Select[Any], outputs: Sequence[Output]
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """Yield a statement's rows in batches, under the names and types of the outputs."""
+        literal = self.literal(statement)
+        with (
+            mapped(self.dialect, self.url),
+            closing(self.dialect.batches(self._engine, literal)) as batches,
+        ):
+            for batch in batches:
+                arrays = [
+                    column.cast(output.type, safe=not pa.types.is_timestamp(output.type))
+                    for column, output in zip(batch.columns, outputs, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, [output.name for output in outputs])
 
     def close(self) -> None:
         """Close the connection."""

@@ -3,10 +3,9 @@
 import hashlib
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,8 +34,11 @@ from sqlalchemy import (
 from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
+from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
-from driftline.warehouse.dialect import Column, Family, double, tree, varchar
+from driftline.warehouse.dialect import BATCH, Column, Family, double, tree, varchar
+
+profiler = Profiler.STREAM
 
 _CHUNK = 50_000
 _SAMPLE = 1000
@@ -154,24 +156,28 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
         for statement in statements:
             cursor = connection.exec_driver_sql(statement).cursor
             assert cursor is not None
-            yield _table(cursor)
+            names = [str(number) for number, _ in enumerate(cursor.description)]
+            tables = list(
+                map(pa.Table.from_batches, ([batch] for batch in _chunks(cursor, _CHUNK)))
+            )
+            if not tables:
+                tables = [pa.table([pa.array([], pa.null()) for _ in names], names=names)]
+            yield pa.concat_tables(tables, promote_options="permissive")
 
 
-def _table(cursor: Any) -> pa.Table:
+def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
+    """Fetch in chunks; a thread of its own would only wait for Python's lock."""
+    with engine.connect() as connection:
+        cursor = connection.exec_driver_sql(statement).cursor
+        assert cursor is not None
+        yield from _chunks(cursor, BATCH)
+
+
+def _chunks(cursor: Any, rows: int) -> Iterator[pa.RecordBatch]:
     names = [str(number) for number, _ in enumerate(cursor.description)]
-    first = next(chunks := _chunks(cursor), None)
-    if first is None:
-        return pa.table([pa.array([], pa.null()) for _ in names], names=names)
-    tables = [
-        pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
-        for chunk in chain([first], chunks)
-    ]
-    return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _chunks(cursor: Any) -> Iterator[list[tuple[Any, ...]]]:
-    while chunk := cursor.fetchmany(_CHUNK):
-        yield chunk
+    while chunk := cursor.fetchmany(rows):
+        columns = [pa.array(values) for values in zip(*chunk, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, names)
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:

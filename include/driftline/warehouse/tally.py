@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.profile import CategoryBins, Floats, Layout, Profile
+from driftline.profile import CategoryBins, Floats, Layout, Profile, Span
 
 Places = NDArray[np.int64]
 
@@ -32,15 +32,17 @@ class Tally:
         for one in encoded:
             code = code * (len(one.dictionary) or 1) + one.indices.to_numpy(zero_copy_only=False)
         _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-        places = [
-            self._places.setdefault(
-                tuple(one.dictionary[one.indices[at].as_py()].as_py() for one in encoded),
-                len(self._places),
-            )
+        names = [
+            tuple(one.dictionary[one.indices[at].as_py()].as_py() for one in encoded)
             for at in first.tolist()
         ]
+        return self.places(names)[inverse]
+
+    def places(self, names: Sequence[tuple[Any, ...]]) -> Places:
+        """Return the places of groups by their keys' values; a new one gets the next."""
+        found = [self._places.setdefault(name, len(self._places)) for name in names]
         self._grow()
-        return np.array(places, np.int64)[inverse]
+        return np.array(found, np.int64)
 
     def add_rows(self, groups: Places, rows: Places) -> None:
         """Add rows to groups."""
@@ -71,6 +73,35 @@ class Tally:
         np.add.at(self._sums, (groups, of_square[own]), squares[own])
         np.minimum.at(self._lows, (groups, of_end[own]), lows[own])
         np.maximum.at(self._highs, (groups, of_end[own]), highs[own])
+
+    def add_counts_of(self, places: Places, span: Span, rows: Places) -> None:
+        """Add rows to the first bins of a column, for groups each of which is named once."""
+        self._counts[places, span.counts : span.counts + rows.shape[1]] += rows
+
+    def add_nulls(self, places: Places, span: Span, rows: Places) -> None:
+        """Add rows in which a column is null, for groups each of which is named once."""
+        self._counts[places, span.nulls] += rows
+
+    def add_numbers_of(
+        self,
+        places: Places,
+        span: Span,
+        rows: Places,
+        sums: Floats,
+        squares: Floats,
+        lows: Floats,
+        highs: Floats,
+    ) -> None:
+        """Add what a column of numbers holds, for groups each of which is named once.
+
+        Where it holds no number in a group, the extremes are NaN.
+        """
+        self.add_counts_of(places, span, rows)
+        end = span.sums + span.bins.size
+        self._sums[places, span.sums : end] += sums
+        self._sums[places, end] += squares
+        self._lows[places, span.place] = np.fmin(self._lows[places, span.place], lows)
+        self._highs[places, span.place] = np.fmax(self._highs[places, span.place], highs)
 
     def add_categories(self, groups: Places, name: str, values: Any, rows: Places) -> None:
         """Add rows to the bins of a column of categories."""

@@ -229,9 +229,7 @@ def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
         assert not missed, missed
         began = time.monotonic()
         again = [] if cold else [step]
-        counted, failed = hours.count(
-            store, watch, [step], compared, run_id="bench", again=again
-        )
+        counted, failed = hours.count(store, watch, [step], compared, run_id="bench", again=again)
         assert not failed, failed
         counting = time.monotonic() - began
         measured = watch.compare(step, compared[window], counted[window])

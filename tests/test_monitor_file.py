@@ -61,6 +61,8 @@ labels:
 features:
   numeric: [distance, temp, inputs.feature1]
   categorical: [carrier, origin]
+  text: [comment, inputs.note]
+  timestamp: [booked_at]
   exclude: [email]
   sensitive: [postcode]
 windows: [7d, 1h, 1d]
@@ -278,6 +280,32 @@ def test_the_schema_knows_every_key_of_the_long_form() -> None:
     schema = json.dumps(Monitor.model_json_schema(by_alias=True))
     for key in yaml.safe_load(LONG):
         assert f'"{key}"' in schema
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "said"),
+    [
+        ("  text: [", "  text: [temp, ", "features", "temp cannot be numeric and text at once"),
+        ("[booked_at]", "[carrier]", "features", "carrier cannot be categorical and timestamp at"),
+        ("[booked_at]", "[comment]", "features", "comment cannot be text and timestamp at once"),
+        ("[booked_at]", "[predicted_at]", "features.timestamp", "its age is always 0"),
+        ("segments: [origin]", "segments: [comment]", "segments", "comment stands under features"),
+        ("  text: [", "  texts: [", "features.texts", "Did you mean 'text'?"),
+    ],
+)
+def test_a_column_is_watched_in_one_way(
+    tmp_path: Path, old: str, new: str, key: str, said: str
+) -> None:
+    assert old in LONG
+    (fault,) = faults(write(tmp_path, LONG.replace(old, new, 1)))
+    assert fault.key == key
+    assert said in str(fault)
+
+
+def test_what_a_rule_speaks_of_is_measured(tmp_path: Path) -> None:
+    rule = "rules: [{metric: null_share_p_value, columns: temp, window: 7d, min: 0.001}]\n"
+    monitor = monitor_file.load(write(tmp_path, SHORT + rule))
+    assert monitor.drift_methods("temp") == (DriftMethod.PSI, DriftMethod.NULL_SHARE)
 
 
 @pytest.mark.parametrize("line", range(1, len(LONG.splitlines()) + 1))

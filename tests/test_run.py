@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from sklearn import metrics as sk
@@ -378,6 +379,56 @@ def test_a_sample_is_named_wherever_it_was_measured(model: Any, store: Store) ->
     methods = {(row["column_name"], row["metric"]) for row in rows if row["suite"] == "drift"}
     assert {("x", "ks"), ("group", "chi_square")} <= methods
     assert not {("x", "chi_square"), ("group", "ks")} & methods
+
+
+def test_texts_and_timestamps_are_watched_as_numbers(model: Any, store: Store) -> None:
+    predictions, labels = logs(drift_on=7)
+    rng = np.random.default_rng(4)
+    ts = predictions["ts"].to_numpy()
+    late = ts >= np.datetime64(START.replace(tzinfo=None) + 7 * DAY)
+    sizes = rng.integers(6, 40, len(late)) // (1 + 3 * late)
+    kindly = [" ".join(rng.choice(["kindly", "said", "the", "crew"], size)) for size in sizes]
+    ages = rng.gamma(2, 86_400, len(late)) * (1 + 4 * late)
+    columns = {
+        "comment": pa.array(kindly, mask=late & (rng.random(len(late)) < 0.06)),
+        "booked": pa.array(ts - ages.astype("timedelta64[s]")).cast(pa.timestamp("us", "UTC")),
+    }
+    for name, column in columns.items():
+        predictions = predictions.append_column(name, column)
+    monitor = model(
+        predictions,
+        labels,
+        drift={"method": ["psi", "null_share"]},
+        rules=[{"metric": "psi", "columns": name, "window": "1d", "max": 0.5} for name in columns],
+    )
+    watch(monitor, store, 6, 8)
+    with store.read() as connection:
+        rows = measurements.current(connection, monitor.monitor, cadence="1d")
+    found = {
+        (row["column_name"], row["metric"], row["window_start"]): row
+        for row in rows
+        if row["engine"] != "evidently" and not row["detail"] and not row["model_version"]
+    }
+    calm, changed = START + 6 * DAY, START + 7 * DAY
+    for name, counted in (("comment", "length in characters"), ("booked", "age in seconds")):
+        assert found[name, "psi", calm]["verdict"] == "ok"
+        row = found[name, "psi", changed]
+        assert (row["verdict"], row["value"] > 0.5) == ("warn", True)
+        assert f"what counts is its {counted}" in row["reason"]
+        between = "expect_column_values_to_be_between"
+        assert found[name, between, calm]["value"] == 1
+        assert found[name, "null_share", calm]["value"] == 0
+    shift = found["comment", "null_share_shift", changed]
+    share = found["comment", "null_share", changed]["value"]
+    assert share == shift["value"] > 0.03
+    assert found["comment", "null_share_p_value", changed]["value"] < 1e-4
+    assert found["booked", "null_share_p_value", changed]["value"] == 1
+    asked = [row for row in rows if row["engine"] == "evidently" and row["metric"] == "psi"]
+    assert {row["column_name"] for row in asked} >= set(columns)
+    assert all(row["value"] is not None for row in asked)
+    with store.read() as connection:
+        fired = incidents.firing(connection, monitor.monitor)
+    assert {one.series.subject for one in fired} >= {f"psi of {name} (1d)" for name in columns}
 
 
 def test_an_empty_day_is_a_result(model: Any, store: Store) -> None:

@@ -3,6 +3,7 @@
 import difflib
 from datetime import timedelta
 from enum import StrEnum
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -134,18 +135,26 @@ class Labels(Table):
 
 
 class Features(Section):
-    """Which columns are features; inferred from the log where neither list is written."""
+    """Which columns are features; inferred where neither numeric nor categorical is written.
+
+    What stands under text is watched by its length, under timestamp by its age; either way.
+    """
 
     numeric: tuple[Column, ...] | None = None
     categorical: tuple[Column, ...] | None = None
+    text: tuple[Column, ...] = Field((), description="free text, watched by its length")
+    timestamp: tuple[Column, ...] = Field(
+        (), description="times, watched by their age: the seconds from them to the prediction"
+    )
     exclude: tuple[Column, ...] = ()
     sensitive: tuple[Column, ...] = ()
 
     @model_validator(mode="after")
     def _no_overlap(self) -> Self:
-        both = set(self.numeric or ()) & set(self.categorical or ())
-        if both:
-            raise ValueError(f"{', '.join(sorted(both))} cannot be numeric and categorical at once")
+        lists = {str(kind): set(getattr(self, kind) or ()) for kind in ColumnKind}
+        for (one, these), (other, those) in combinations(lists.items(), 2):
+            if both := these & those:
+                raise ValueError(f"{', '.join(sorted(both))} cannot be {one} and {other} at once")
         return self
 
 
@@ -221,11 +230,16 @@ class DriftMethod(StrEnum):
     G_TEST = "g_test"
     WASSERSTEIN = "wasserstein"
     MEAN_SHIFT = "mean_shift"
+    NULL_SHARE = "null_share"
 
     @property
     def only(self) -> ColumnKind | None:
-        """The one kind of column that it compares; None when it compares any."""
+        """What it compares, numbers or categories; None when it compares both."""
         return _ONLY.get(self)
+
+    def compares(self, kind: ColumnKind) -> bool:
+        """Whether it compares columns of this kind."""
+        return self.only is None or (self.only is ColumnKind.NUMERIC) == kind.is_number
 
 
 _ONLY = {
@@ -521,7 +535,7 @@ class Monitor(Defaults):
             for method in DriftMethod
             if method is DriftMethod.PSI or asked & set(metrics.DRIFT[method])
         )
-        fitting = (m for m in general if kind is None or m.only in (None, kind))
+        fitting = (m for m in general if kind is None or m.compares(kind))
         return tuple(fitting) or (DriftMethod.PSI,)
 
     @property
@@ -577,6 +591,18 @@ class Monitor(Defaults):
                     f"{one[1]} is sensitive: its values are hashed and can only be asked for "
                     + ", ".join(_OF_HASHES),
                 )
+        by_number = {*self.features.text, *self.features.timestamp}
+        if parting := by_number & set(self.segments):
+            raise _fault(
+                "segments",
+                f"{', '.join(sorted(parting))} stands under features.text or timestamp: "
+                "what is watched by its length or age parts no rows",
+            )
+        if predictions.timestamp in self.features.timestamp:
+            raise _fault(
+                "features.timestamp",
+                f"{predictions.timestamp} is the time of the prediction: its age is always 0",
+            )
         if self.retraining:
             self._can_be_retrained(self.retraining)
         for number, rule in enumerate(self.rules or ()):

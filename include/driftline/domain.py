@@ -293,10 +293,37 @@ class Incident:
 
 
 class ColumnKind(StrEnum):
-    """How a column's values are to be compared."""
+    """How a column's values are to be compared: as numbers, or as categories.
+
+    A text is the number of its characters, a timestamp its age: the seconds from it to the
+    prediction, below 0 where it lies in the future.
+    """
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether numbers are compared."""
+        return self is not ColumnKind.CATEGORICAL
+
+    @property
+    def counted(self) -> str:
+        """Which number stands for a value, in words; '' where the value stands for itself."""
+        return _COUNTED.get(self, "")
+
+    def heading(self, name: str) -> str:
+        """Name a column of this kind, with what is counted of it.
+
+        >>> ColumnKind.TEXT.heading("comment"), ColumnKind.NUMERIC.heading("temp")
+        ('comment (length in characters)', 'temp')
+        """
+        return f"{name} ({self.counted})" if self.counted else name
+
+
+_COUNTED = {ColumnKind.TEXT: "length in characters", ColumnKind.TIMESTAMP: "age in seconds"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

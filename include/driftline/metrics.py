@@ -18,6 +18,7 @@ DRIFT: Mapping[str, tuple[str, ...]] = {
     "g_test": ("g_test", "g_test_p_value"),
     "wasserstein": ("wasserstein",),
     "mean_shift": ("mean_shift",),
+    "null_share": ("null_share_shift", "null_share_p_value"),
 }
 """What each drift method records for a column."""
 
@@ -45,6 +46,7 @@ HIGHER_IS_BETTER = frozenset(
         "cramer_von_mises_p_value",
         "chi_square_p_value",
         "g_test_p_value",
+        "null_share_p_value",
         "roc_auc",
         "average_precision",
         *_CLASSES,

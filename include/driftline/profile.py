@@ -41,16 +41,13 @@ _QUANTILES = np.array([*_TAIL, *np.arange(1, 50) / 50, *(1 - p for p in reversed
 class NumericBins:
     """Bins of numbers: `edges[i - 1] <= x < edges[i]`, the first and the last of them open.
 
-    `shift` is taken from each number before it is summed, lest variances cancel.
+    `shift` is taken from each number before it is summed, lest variances cancel. `kind` says what
+    the numbers are of.
     """
 
     edges: tuple[float, ...]
     shift: float
-
-    @property
-    def kind(self) -> ColumnKind:
-        """Numbers."""
-        return ColumnKind.NUMERIC
+    kind: ColumnKind = ColumnKind.NUMERIC
 
     @property
     def size(self) -> int:
@@ -65,21 +62,21 @@ class NumericBins:
         return np.concatenate([[False], own, [False]]) if len(edges) else np.array([False])
 
     @classmethod
-    def of(cls, values: Floats) -> "NumericBins":
+    def of(cls, values: Floats, kind: ColumnKind = ColumnKind.NUMERIC) -> "NumericBins":
         """Return the bins of a reference, from its numbers or a sample of them.
 
         They are its quantiles with refined tails, and one bin for each value that many rows have.
         """
         values = values[np.abs(values) <= LARGEST]
         if not len(values):
-            return cls(edges=(), shift=0.0)
+            return cls(edges=(), shift=0.0, kind=kind)
         distinct, rows = np.unique(values, return_counts=True)
         few = len(distinct) <= MOST_VALUES
         spikes = distinct if few else distinct[rows >= SPIKE * len(values)]
         rest = values[~np.isin(values, spikes)]
         quantiles = np.quantile(rest, _QUANTILES) if len(rest) else rest
         edges = np.unique(np.concatenate([quantiles, spikes, np.nextafter(spikes, np.inf)]))
-        return cls(edges=tuple(edges.tolist()), shift=float(values.mean()))
+        return cls(edges=tuple(edges.tolist()), shift=float(values.mean()), kind=kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,10 +222,14 @@ class Watch:
             )
         return self._reference_rows[key]
 
+    @cached_property
+    def inferred(self) -> dict[str, ColumnKind]:
+        """The features that a reference would have that were frozen now."""
+        return self.reference_logs.features(*(self.monitor.reference.window or (None, None)))
+
     def idle_rules(self) -> list[str]:
         """Return, in words, each rule of the file that is about columns that are not watched."""
-        logs = self.reference_logs
-        watched = [*logs.features(*(self.monitor.reference.window or (None, None))), *self._said()]
+        watched = [*self.inferred, *self._said()]
         of_columns = {"null_share", *chain.from_iterable(metrics.DRIFT.values())}
         return [
             f"rules.{number}.columns: no column that is watched is like {', '.join(rule.columns)}; "

@@ -168,6 +168,7 @@ def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
     fine = driftline("lint", file, "--connect")
     assert fine.exit_code == 0, fine.output
     assert fine.output.startswith("ok ")
+    assert "features: x, noise, group" in fine.output
     with file.open("a", encoding="utf-8") as text:
         text.write("business: {bought: 'avg(y)'}\n")
     assert "its metrics are not measured yet" in driftline("lint", file).output

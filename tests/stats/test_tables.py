@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import chi2_contingency, chisquare
+from scipy.stats import chi2_contingency, chisquare, fisher_exact
 from statsmodels.stats.proportion import proportions_ztest
 
 from driftline.stats.tables import (
@@ -12,6 +12,8 @@ from driftline.stats.tables import (
     chi_square_p_value,
     g_test,
     g_test_p_value,
+    shares_exact_p_value,
+    shares_p_value,
     shares_z,
     shares_z_p_value,
 )
@@ -120,3 +122,54 @@ def test_shares_of_none_or_all_do_not_differ(few, many):
 def test_shares_without_rows_are_an_error(counts):
     with pytest.raises(ValueError, match="without rows"):
         shares_z(*counts)
+
+
+def cells(reference, current):
+    return [[each[0], each[1] - each[0]] for each in (reference, current)]
+
+
+@given(hits, hits)
+def test_the_exact_p_value_is_scipys(reference, current):
+    expected = fisher_exact(cells(reference, current)).pvalue
+    assert shares_exact_p_value(*reference, *current) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_exact_p_value_of_fishers_tea_and_of_convicted_twins():
+    # Fisher, The Design of Experiments, 1935: 1 + 16 + 16 + 1 of 70 tables; The Logic of Inductive
+    # Inference, 1935: of 13 monozygotic twins 10 were convicted, of 17 dizygotic ones 2.
+    assert shares_exact_p_value(3, 4, 1, 4) == pytest.approx(34 / 70)
+    assert shares_exact_p_value(10, 13, 2, 17) == pytest.approx(0.000537, abs=5e-7)
+
+
+@pytest.mark.parametrize("counts", [(3, 10**9, 2, 50), (10**6, 10**9, 4, 50), (7, 10**9, 0, 10**8)])
+def test_the_exact_p_value_beside_a_reference_of_a_billion_rows(counts):
+    before, n, now, m = counts
+    expected = fisher_exact(cells((before, n), (now, m))).pvalue
+    assert shares_exact_p_value(*counts) == pytest.approx(expected, rel=1e-5)
+
+
+@given(hits, hits)
+def test_the_exact_p_value_is_taken_where_z_is_not_to_be_trusted(reference, current):
+    # Cochran 1954: where fewer than 5 rows are to be expected in some cell.
+    table = np.array(cells(reference, current))
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    few = expected.min() < 5
+    own = (shares_exact_p_value if few else shares_z_p_value)(*reference, *current)
+    assert shares_p_value(*reference, *current) == own
+    assert 0 <= own <= 1
+    assert shares_p_value(*current, *reference) == pytest.approx(own, rel=1e-9)
+
+
+def test_without_a_change_small_p_values_are_as_rare_as_they_say():
+    rng = np.random.default_rng(1)
+    drawn = np.stack([rng.binomial(1000, 0.01, 2000), rng.binomial(20, 0.01, 2000)], axis=1)
+    exact = [shares_p_value(int(a), 1000, int(b), 20) for a, b in drawn]
+    z = [shares_z_p_value(int(a), 1000, int(b), 20) for a, b in drawn]
+    assert np.mean(np.array(exact) < 0.05) <= 0.05
+    assert np.mean(np.array(z) < 0.05) > 0.05
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 1, 2), (1, 2, 0, 0)])
+def test_exact_shares_of_no_rows_are_an_error(counts):
+    with pytest.raises(ValueError, match="without rows"):
+        shares_exact_p_value(*counts)

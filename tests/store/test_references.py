@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
+from driftline.profile import CategoryBins, NumericBins
 from driftline.reference import Reference
 from driftline.store import Store, references
 from tests.store.conftest import contents
@@ -30,10 +31,16 @@ def reference(name: str, valid_from: datetime, rows: int = 3) -> Reference:
                     kind=ColumnKind.CATEGORICAL, nulls=0, categories={"JFK\0\ud800": 2, "": 1}
                 ),
                 "postcode": ColumnStatistics(kind=ColumnKind.CATEGORICAL, nulls=0),
+                "comment": ColumnStatistics(kind=ColumnKind.TEXT, nulls=0, minimum=0, maximum=9),
             },
         ),
         daily_rows=(1, 0, 2),
         performance={("log_loss", ""): 0.484, ("recall", "delayed"): 1 / 3},
+        bins={
+            "temp": NumericBins(edges=(0.1, 1 / 3), shift=0.2),
+            "comment": NumericBins(edges=(1.0,), shift=4.5, kind=ColumnKind.TEXT),
+            "postcode": CategoryBins(categories=("a",)),
+        },
     )
 
 

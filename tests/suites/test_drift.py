@@ -7,12 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
+from statsmodels.stats.proportion import proportions_ztest
 
 from driftline import metrics
 from driftline.config import DriftMethod
 from driftline.domain import ColumnKind, Engine
 from driftline.profile import Layout
 from driftline.stats import divergences
+from driftline.stats.tables import shares_z
 from driftline.suites import drift, evidently
 from driftline.suites.pair import CLASSES, classes_of
 from driftline.warehouse.bins import bins_of
@@ -29,11 +31,12 @@ KINDS = {
 }
 REFERENCE, CURRENT = flights(2000, 1), flights(300, 2, shift=0.5)
 MANY = flights(3000, 3, shift=0.5)
-TYPES = {NUMERIC: pa.float64(), CATEGORICAL: pa.string()}
+TYPES = {kind: pa.float64() for kind in ColumnKind} | {CATEGORICAL: pa.string()}
 
 
 def every_method(_):
-    return tuple(DriftMethod)
+    """Every method that compares values."""
+    return tuple(method for method in DriftMethod if method is not DriftMethod.NULL_SHARE)
 
 
 def profiles(current, reference, kinds=KINDS):
@@ -199,7 +202,7 @@ def test_agreement_with_evidently(scope, both, metric, name, number):
 
 
 def test_each_method_records_its_names_in_order(scope):
-    found = drift.measure(scope, *profiles(CURRENT, REFERENCE), KINDS, every_method)
+    found = drift.measure(scope, *profiles(CURRENT, REFERENCE), KINDS, lambda _: tuple(DriftMethod))
     names = [each.metric for each in found if each.column_name == "temp"]
     assert names == [name for method in DriftMethod for name in metrics.DRIFT[method]]
     assert [each.column_name for each in found[:: len(names)]] == list(KINDS)
@@ -433,6 +436,72 @@ def test_only_finite_values_count(scope):
     assert nothing(of(scope, dirty, clean))
 
 
+# The share of nulls.
+
+
+def null_share(scope, before, n, now, m, value=1.0, kind=NUMERIC):
+    """Measure a column with so many nulls among the rows of the reference and of the window."""
+    sides = [[None] * nulls + [value] * (rows - nulls) for nulls, rows in ((before, n), (now, m))]
+    pair = {"x": sides[1]}, {"x": sides[0]}
+    found = measured(scope, *pair, {"x": kind}, lambda _: (DriftMethod.NULL_SHARE,))
+    shift, p_value = found["x", "null_share_shift"], found["x", "null_share_p_value"]
+    assert shift.row_count == p_value.row_count == m
+    return shift.value, p_value.value
+
+
+@pytest.mark.parametrize(("value", "kind"), [(1.0, NUMERIC), ("a", CATEGORICAL)])
+def test_the_share_of_nulls_is_compared_by_a_z_test(scope, value, kind):
+    shift, p_value = null_share(scope, 100, 1000, 45, 300, value, kind)
+    assert shift == pytest.approx(0.05)
+    assert p_value == pytest.approx(proportions_ztest([100, 45], [1000, 300])[1])
+    assert null_share(scope, 100, 1000, 30, 300, value, kind) == (0.0, 1.0)
+
+
+def test_the_share_of_nulls_of_few_rows_is_compared_exactly(scope):
+    shift, p_value = null_share(scope, 1, 1000, 1, 5)
+    assert shift == pytest.approx(0.199)
+    assert p_value == pytest.approx(stats.fisher_exact([[1, 999], [1, 4]]).pvalue)
+    assert p_value > stats.norm.sf(abs(shares_z(1, 1000, 1, 5))) * 2 * 1e6
+
+
+def test_nan_is_null_and_infinity_is_not(scope):
+    window = [1.0, None, float("nan"), float("inf")] * 100
+    sides = {"x": window}, {"x": [1.0] * 400}
+    found = measured(scope, *sides, {"x": NUMERIC}, lambda _: (DriftMethod.NULL_SHARE,))
+    assert found["x", "null_share_shift"].value == 0.5
+
+
+def test_nulls_alone_are_a_share_too(scope):
+    assert null_share(scope, 100, 100, 300, 300) == (0.0, 1.0)
+    assert null_share(scope, 0, 100, 300, 300) == (1.0, pytest.approx(0, abs=1e-12))
+    assert null_share(scope, 100, 100, 0, 300) == (-1.0, pytest.approx(0, abs=1e-12))
+
+
+@pytest.mark.parametrize(("side", "place"), [(0, "reference"), (1, "window")])
+def test_no_rows_have_no_share(scope, side, place):
+    rows = [[1.0, None], [1.0, None]]
+    rows[side] = []
+    pair = {"x": rows[1]}, {"x": rows[0]}
+    found = measured(scope, *pair, {"x": NUMERIC}, lambda _: (DriftMethod.NULL_SHARE,))
+    assert {each.value for each in found.values()} == {None}
+    assert found["x", "null_share_shift"].reason == f"x has no rows in the {place}"
+
+
+# Texts and timestamps.
+
+
+@pytest.mark.parametrize("kind", [ColumnKind.TEXT, ColumnKind.TIMESTAMP])
+def test_what_stands_for_a_number_is_said_and_compared_as_one(scope, kind):
+    found = measured(scope, {"x": CURRENT["temp"]}, {"x": REFERENCE["temp"]}, {"x": kind})
+    plain = measured(scope, {"x": CURRENT["temp"]}, {"x": REFERENCE["temp"]}, {"x": NUMERIC})
+    assert {key: each.value for key, each in found.items()} == {
+        key: each.value for key, each in plain.items()
+    }
+    assert found["x", "psi"].reason.endswith(f"what counts is its {kind.counted}")
+    refused = found["x", "chi_square"].reason
+    assert refused.startswith(f"chi_square compares categorical columns and x is {kind}: use psi, ")
+
+
 # The share of drifted columns, the bounds, the classes.
 
 
@@ -473,7 +542,7 @@ def test_drift_share_of_nothing(scope):
 
 def test_every_drift_metric_has_a_bound_or_is_a_bare_statistic():
     named = {name for names in metrics.DRIFT.values() for name in names}
-    bare = {"ks", "cramer_von_mises", "chi_square", "g_test", "mean_shift"}
+    bare = {"ks", "cramer_von_mises", "chi_square", "g_test", "mean_shift", "null_share_shift"}
     assert named - set(drift.BOUNDS) == bare
     assert set(drift.BOUNDS) <= named
 

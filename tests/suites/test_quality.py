@@ -134,6 +134,39 @@ def test_paths_into_documents_are_columns(warehouse, scope):
     assert score.reason == "outputs.score is not in the log"
 
 
+def test_of_a_text_its_words_are_asked_for_or_its_length(warehouse, scope):
+    number = 200
+    booked = [DAY + timedelta(minutes=5 * row, days=-(row % 3)) for row in range(number)]
+    comments = ["kind crew" + "!" * (row % 5) for row in range(number)]
+    rows = log().append_column("comment", [comments])
+    rows = rows.append_column("booked", [[moment.isoformat() for moment in booked]])
+    warehouse.load("predictions", rows)
+    asked = [
+        expect("expect_column_values_to_match_regex", column="comment", regex="^kind crew!*$"),
+        expect("expect_column_value_lengths_to_be_between", column="comment", max_value=12),
+        expect("expect_column_values_to_match_regex", column="booked", regex="^2013-"),
+        expect(NOT_NULL, column="comment"),
+        expect(BETWEEN, column="comment", min_value=9, max_value=12),
+        expect(BETWEEN, column="booked", min_value=0, max_value=86400),
+        expect(COUNT, min_value=number),
+    ]
+    monitor = warehouse.monitor(
+        features={"numeric": ["temp"], "text": ["comment"], "timestamp": ["booked"]}
+    )
+    columns = {"comment": ColumnKind.TEXT, "booked": ColumnKind.TIMESTAMP}
+    with open_logs(monitor) as logs:
+        found = quality.validate(scope, asked, logs, columns, number)
+    assert [each.metric for each in found] == [each.type for each in asked]
+    words, lengths, years, there, counted, ages, volume = found
+    assert (words.value, lengths.value, lengths.row_count) == (1.0, 0.0, number)
+    assert lengths.reason.startswith("20% of 200 values unexpected")
+    assert counted.value == 0.0
+    assert counted.reason.startswith("20% of 200 values unexpected (such as 13)")
+    assert [each.value for each in (years, there, ages, volume)] == [0, 1, 0, 1]
+    assert years.reason.startswith("66.5% of 200 values unexpected")
+    assert ages.reason.startswith("33% of 200 values unexpected (such as 172800)")
+
+
 def test_hostile_names_and_values_are_data(filled, scope):
     found = validated(
         filled,

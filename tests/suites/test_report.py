@@ -93,6 +93,14 @@ def test_sensitive_columns_are_not_in_the_page(monitor, scope, columns):
     assert "not shown, being sensitive: carrier" in html
 
 
+def test_a_text_and_a_timestamp_are_titled_by_what_is_counted(monitor, scope, columns):
+    kinds = KINDS | {"temp": ColumnKind.TEXT, "distance": ColumnKind.TIMESTAMP}
+    html = drawn(monitor, scope, columns, kinds=kinds)
+    assert "could not be drawn" not in html
+    assert "temp (length in characters)" in html
+    assert "distance (age in seconds)" in html
+
+
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_other_tasks_are_drawn(monitor, scope, task):
     rng = np.random.default_rng(0)

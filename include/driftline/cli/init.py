@@ -75,7 +75,7 @@ def init(
         features = logs.features(start, end)
     said = [
         f"{counts.rows:,} predictions from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
-        f"{len(features)} features: {', '.join(features)}",
+        f"{len(features)} features: {', '.join(k.heading(n) for n, k in features.items())}",
     ]
     if found.label:
         said.append(f"{counts.coverage or 0:.1%} of the predictions find a label")

@@ -28,22 +28,24 @@ def lint(monitors: Sequence[str], connect: bool) -> None:
     for name in names:
         try:
             monitor = monitor_file.find(name)
-            problems = _problems(monitor, connect)
+            problems, notes = _problems(monitor, connect)
         except InputError as error:
-            problems, monitor = [str(error)], None
+            problems, notes, monitor = [str(error)], [], None
         for problem in problems:
             err.print(escape(problem), soft_wrap=True, highlight=False)
         faulty += bool(problems)
         if monitor and not problems:
             out.print(f"[green]ok[/] {escape(str(monitor.path))}", soft_wrap=True)
-            for note in monitor.not_acted_on:
-                out.print(f"   note: {escape(note)}", soft_wrap=True)
+            for note in (*notes, *(f"note: {note}" for note in monitor.not_acted_on)):
+                out.print(f"   {escape(note)}", soft_wrap=True, highlight=False)
     if faulty:
         raise click.exceptions.Exit(WRONG_INPUT)
 
 
-def _problems(monitor: Monitor, connect: bool) -> list[str]:
+def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
+    """Return what is wrong with a file, and what the warehouse tells of it that is not."""
     said: list[str] = []
+    notes: list[str] = []
     if monitor.quality:
         from driftline.suites.quality import unknown_types
 
@@ -52,8 +54,12 @@ def _problems(monitor: Monitor, connect: bool) -> list[str]:
         from driftline.watch import Watch
 
         with Watch(monitor) as watch:
-            said += [str(fault) for fault in watch.logs.check()] or watch.idle_rules()
-    return [str(monitor_file.placed(monitor.path, words)) for words in said]
+            faults = [str(fault) for fault in watch.logs.check()]
+            said += faults or watch.idle_rules()
+            if not faults:
+                titles = ", ".join(kind.heading(name) for name, kind in watch.inferred.items())
+                notes.append(f"features: {titles or 'none'}")
+    return [str(monitor_file.placed(monitor.path, words)) for words in said], notes
 
 
 @click.command()

@@ -95,6 +95,56 @@ def shares_z_p_value(
     return math.erfc(abs(z) / math.sqrt(2))
 
 
+FEWEST_EXPECTED = 5
+"""Cells of which fewer rows are to be expected make a 2 x 2 table too small for `shares_z`."""
+
+
+def shares_exact_p_value(
+    reference_count: int, reference_rows: int, current_count: int, current_rows: int
+) -> float:
+    """Return the chance of shares so far apart where nothing has changed, from all tables, 0 to 1.
+
+    It is the sum over the 2 x 2 tables of the same margins that are no likelier than this one.
+    Source: Fisher 1935; SciPy's `fisher_exact`.
+
+    >>> shares_exact_p_value(8, 10, 1, 6).__round__(4)
+    0.035
+    """
+    if reference_rows <= 0 or current_rows <= 0:
+        raise ValueError("a sample without rows cannot be compared")
+    both = reference_count + current_count
+    least, most = max(0, both - reference_rows), min(both, current_rows)
+    held = np.arange(least, most, dtype=float)
+    # Each table's chance as a multiple of the one before: no factorial overflows or cancels.
+    steps = np.log((both - held) * (current_rows - held)) - np.log(
+        (held + 1) * (reference_rows - both + held + 1)
+    )
+    chances = np.concatenate([[0.0], np.cumsum(steps)])
+    chances = np.exp(chances - chances.max())
+    own = chances[current_count - least]
+    return float(min(1.0, chances[chances <= own * (1 + 1e-7)].sum() / chances.sum()))
+
+
+def shares_p_value(
+    reference_count: int, reference_rows: int, current_count: int, current_rows: int
+) -> float:
+    """Return the chance of shares so far apart where nothing has changed, 0 to 1.
+
+    It is that of `shares_z`, or the exact one where the table is too small for it (Cochran 1954).
+
+    >>> shares_p_value(10, 30, 20, 30) == shares_z_p_value(10, 30, 20, 30)
+    True
+    >>> shares_p_value(8, 10, 1, 6) == shares_exact_p_value(8, 10, 1, 6)
+    True
+    """
+    held = reference_count + current_count
+    rest = reference_rows + current_rows - held
+    fewest = min(held, rest) * min(reference_rows, current_rows)
+    if fewest < FEWEST_EXPECTED * (reference_rows + current_rows):
+        return shares_exact_p_value(reference_count, reference_rows, current_count, current_rows)
+    return shares_z_p_value(reference_count, reference_rows, current_count, current_rows)
+
+
 class _Table(NamedTuple):
     observed: NDArray[np.float64]
     expected: NDArray[np.float64]

@@ -105,7 +105,8 @@ def _reference(row: Row) -> Reference:
 
 def _bins(written: Row) -> Bins:
     if "edges" in written:
-        return NumericBins(edges=tuple(written["edges"]), shift=written["shift"])
+        kind = ColumnKind(written.get("kind", ColumnKind.NUMERIC))
+        return NumericBins(edges=tuple(written["edges"]), shift=written["shift"], kind=kind)
     folded = written["folded"]
     return CategoryBins(
         categories=tuple(written["categories"]), folded=None if folded is None else tuple(folded)

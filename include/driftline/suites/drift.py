@@ -39,6 +39,7 @@ BOUNDS: Mapping[str, Bound] = {
     "chi_square_p_value": Bound(0.05, below=True),
     "g_test_p_value": Bound(0.05, below=True),
     "cramer_von_mises_p_value": Bound(0.05, below=True),
+    "null_share_p_value": Bound(0.05, below=True),
 }
 """Conventions, by metric: good enough to count drifted columns, too crude to page anybody."""
 
@@ -82,7 +83,7 @@ def measure(
                         reason="; ".join(filter(None, (value.reason, remarks))),
                         column_name=name,
                         baseline=baseline,
-                        row_count=pair.rows,
+                        row_count=pair.rows_of(method),
                     )
                 )
                 remarks = ""  # once a column

@@ -274,7 +274,7 @@ def typed(frame: Any, *, kinds: Mapping[str, ColumnKind] | None = None, **tasks:
             for name in frame.columns
         }
     definition = evidently.DataDefinition(
-        numerical_columns=[n for n, kind in kinds.items() if kind is ColumnKind.NUMERIC],
+        numerical_columns=[n for n, kind in kinds.items() if kind.is_number],
         categorical_columns=[n for n, kind in kinds.items() if kind is ColumnKind.CATEGORICAL],
         text_columns=[],
         datetime_columns=[],

@@ -58,8 +58,8 @@ class Frame:
 def obstacle(name: str, method: DriftMethod, current: Frame, reference: Frame) -> str:
     """Return why a column's drift cannot be measured by this method; '' when it can."""
     ours, theirs = current.columns[name], reference.columns[name]
-    if method.only not in (None, ours.kind):
-        others = ", ".join(m for m in DriftMethod if m.only in (None, ours.kind))
+    if not method.compares(ours.kind):
+        others = ", ".join(m for m in DriftMethod if m.compares(ours.kind))
         return f"{method} compares {method.only} columns and {name} is {ours.kind}: use {others}"
     if ours.problem:
         return f"{name} {ours.problem} in the window"
@@ -84,7 +84,7 @@ def _column(table: Any, name: str, kind: ColumnKind) -> Column:
         return _unusable(kind, table, "has no rows")
     column = table[name]
     infinite = 0
-    if kind is ColumnKind.NUMERIC:
+    if kind.is_number:
         try:
             values = pc.cast(column, pa.float64(), safe=False).to_numpy()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -114,5 +114,5 @@ def _encoded(column: Any) -> Any:
 
 
 def _unusable(kind: ColumnKind, table: Any, problem: str) -> Column:
-    empty = np.full(len(table), np.nan if kind is ColumnKind.NUMERIC else None)
+    empty = np.full(len(table), np.nan if kind.is_number else None)
     return Column(kind=kind, values=empty, problem=problem)

@@ -44,14 +44,20 @@ class Pair:
         """How many of the window are compared: those with a value, or without where none has."""
         return self.current.usable or self._missing(self.current) * self.one_sided
 
+    def rows_of(self, method: DriftMethod) -> int:
+        """Return how many rows of the window a method compares."""
+        return self._nulls[1][1] if method is DriftMethod.NULL_SHARE else self.rows
+
     def obstacle(self, name: str, method: DriftMethod) -> str:
         """Return why this method cannot measure the column; '' when it can."""
         kind = self.reference.bins.kind
-        if method.only not in (None, kind):
-            others = ", ".join(m for m in DriftMethod if m.only in (None, kind))
+        if not method.compares(kind):
+            others = ", ".join(m for m in DriftMethod if m.compares(kind))
             return f"{method} compares {method.only} columns and {name} is {kind}: use {others}"
         if not self.window_rows:
             return f"{name} has no rows in the window"
+        if method is DriftMethod.NULL_SHARE:
+            return "" if self._nulls[0][1] else f"{name} has no rows in the reference"
         if not self.reference.usable and not self.current.usable:
             return f"{name} has no value, in the reference and in the window"
         return ""
@@ -172,22 +178,34 @@ class Pair:
         """Return what has happened to the column, where it is known by name."""
         if not self.window_rows:
             return []
-        found = [self._nulls(), self._infinite()]
+        kind = self.reference.bins.kind
+        found = [f"what counts is its {kind.counted}"] if kind.counted else []
+        found += [self._more_nulls(), self._infinite()]
         if isinstance(self.reference, CategoryProfile):
             found += [self._new(), self._vanished(named=named)]
-        elif named:
+        elif named and not kind.counted:
             found.append(self._unit())
         return [each for each in found if each]
 
-    def _nulls(self) -> str:
-        nulls = [
-            (side.nulls + getattr(side, "nans", 0), side.usable + self._missing(side))
+    @property
+    def _nulls(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The nulls of each side, NaN among them, and its rows; those of the reference first."""
+        before, now = (
+            (int(side.nulls) + int(getattr(side, "nans", 0)), side.usable + self._missing(side))
             for side in self._sides
-        ]
-        (before, n), (now, m) = nulls
+        )
+        return before, now
+
+    def null_share(self) -> tuple[Value, Value]:
+        """Return by how much the share of nulls has grown, and the p-value of that."""
+        (before, n), (now, m) = self._nulls
+        return Value(now / m - before / n), Value(tables.shares_p_value(before, n, now, m))
+
+    def _more_nulls(self) -> str:
+        (before, n), (now, m) = self._nulls
         if not n or not m or abs(now / m - before / n) < 0.05:
             return ""
-        if tables.shares_z_p_value(before, n, now, m) > 1e-6:
+        if tables.shares_p_value(before, n, now, m) > 1e-6:
             return ""
         return f"nulls went from {before / n:.1%} to {now / m:.1%}"
 
@@ -257,5 +275,6 @@ METHODS: Mapping[DriftMethod, Callable[[Pair], tuple[Value, ...]]] = {
     DriftMethod.CRAMER_VON_MISES: Pair.cramer_von_mises,
     DriftMethod.WASSERSTEIN: lambda pair: (pair.wasserstein(),),
     DriftMethod.MEAN_SHIFT: lambda pair: (pair.mean_shift(),),
+    DriftMethod.NULL_SHARE: Pair.null_share,
 }
 """The values of each method, in the order of its names in `metrics.DRIFT`."""

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from driftline.config import Expectation
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
 from driftline.errors import MissingExtra, SuiteError, WarehouseError
-from driftline.suites.expectations import NOT_NULL, default_expectations
+from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
 from driftline.suites.page import plain
 from driftline.warehouse import Logs
 from driftline.warehouse.dialect import dialect_of
@@ -25,6 +25,17 @@ from driftline.warehouse.dialect import dialect_of
 __all__ = ["default_expectations", "measure", "unknown_types", "validate"]
 
 _IN_SQL = ("postgresql", "sqlite")
+_OF_NUMBERS = (
+    NOT_NULL,
+    BETWEEN,
+    "expect_column_values_to_be_null",
+    "expect_column_value_z_scores_to_be_less_than",
+    *(
+        f"expect_column_{statistic}_to_be_between"
+        for statistic in ("min", "max", "mean", "median", "sum", "stdev", "quantile_values")
+    ),
+)
+"""What is asked of the length of a text, and of an age."""
 _EXAMPLES, _LONGEST = 3, 40
 _sources = count()
 
@@ -74,6 +85,9 @@ def validate(
     In SQL where the warehouse is PostgreSQL or SQLite, nothing but SELECTs; elsewhere on at most
     `drift.rows` rows. What cannot be evaluated has no value and a reason. Raises SuiteError for an
     expectation that Great Expectations does not know, WarehouseError when the warehouse fails.
+
+    Of a text or a timestamp, nulls, ranges and means are those of its length or age; all else is
+    asked of what is logged.
     """
     distinct = {(each.type, each.column, each.detail): each for each in reversed(expectations)}
     asked = list(reversed(distinct.values()))
@@ -90,12 +104,22 @@ def validate(
         else:
             runnable[place] = built[place]
     needed = {name: there[name] for p in runnable for name in _columns_of(asked[p])} | dict(columns)
+    logged = {n: ColumnKind.CATEGORICAL if k.counted else k for n, k in needed.items()}
+    of_words = {
+        place: each
+        for place, each in runnable.items()
+        if any(needed[name].counted for name in _columns_of(asked[place]))
+        and asked[place].type not in _OF_NUMBERS
+    }
+    of_numbers = {place: each for place, each in runnable.items() if place not in of_words}
     measured = rows
-    if runnable:
+    for part, kinds in ((of_numbers, needed), (of_words, logged)):
+        if not part:
+            continue
         run = _in_sql if logs.dialect in _IN_SQL else _on_frame
-        results, measured = run(scope, logs, needed, runnable, rows)
+        results, measured = run(scope, logs, kinds, part, rows)
         hidden = set(logs.monitor.features.sensitive)
-        for place in runnable:
+        for place in part:
             secret = bool(hidden & set(_columns_of(asked[place])))
             found[place] = _told(results.get(place), asked[place], secret=secret)
     sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""

@@ -105,7 +105,7 @@ def _drift_widgets(
     current: Frame, reference: Frame, methods: Mapping[str, DriftMethod]
 ) -> list[Any]:
     library = evidently.load()
-    names = _display_names(methods)
+    names = _titles(current, methods)
     shown = [evidently.dataset_of(frame, names, shown=True) for frame in (current, reference)]
     preset = library.presets.DataDriftPreset(
         columns=list(names.values()),
@@ -116,7 +116,7 @@ def _drift_widgets(
 
 
 def _summary_widgets(current: Frame, reference: Frame, columns: Iterable[str]) -> list[Any]:
-    names = _display_names(columns)
+    names = _titles(current, columns)
     shown = [evidently.dataset_of(frame, names, shown=True) for frame in (current, reference)]
     preset = evidently.load().presets.DataSummaryPreset(columns=list(names.values()))
     return _drawn([preset], *shown)
@@ -170,11 +170,17 @@ def _named_classes(outcomes: Outcomes) -> Any:
     return evidently.typed(frame, classification=[task])
 
 
+def _titles(frame: Frame, names: Iterable[str]) -> dict[str, str]:
+    """Return the names of columns with what is counted of them, fit to be drawn."""
+    return _display_names({name: frame.columns[name].kind.heading(name) for name in names})
+
+
 def _display_names(names: Iterable[str]) -> dict[str, str]:
-    """Return names that are fit to be drawn, still one for each."""
+    """Return names, or the titles that they map to, fit to be drawn and still one for each."""
+    titles = names if isinstance(names, Mapping) else {}
     shown: dict[str, str] = {}
     for name in names:
-        text = page.plain(name) or "?"
+        text = page.plain(titles.get(name, name)) or "?"
         while text in shown.values():
             text += "′"  # noqa: RUF001 (a prime)
         shown[name] = text

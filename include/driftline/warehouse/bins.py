@@ -20,8 +20,8 @@ def bins_of(
     """
     made: dict[str, Bins] = {}
     for name, kind in columns.items():
-        if kind is ColumnKind.NUMERIC:
-            made[name] = NumericBins.of(pc.drop_null(table[name]).to_numpy())
+        if kind.is_number:
+            made[name] = NumericBins.of(pc.drop_null(table[name]).to_numpy(), kind)
         else:
             made[name] = CategoryBins.of((categories or {}).get(name) or _counted(table[name]))
     return made

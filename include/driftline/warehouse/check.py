@@ -44,7 +44,7 @@ def named_columns(monitor: Monitor) -> Iterator[tuple[str, str]]:
     if labels and not labels.named:
         single |= {"labels.label": labels.label, "labels.timestamp": labels.timestamp}
     yield from ((key, name) for key, name in single.items() if name)
-    for key in ("numeric", "categorical", "exclude", "sensitive"):
+    for key in ("numeric", "categorical", "text", "timestamp", "exclude", "sensitive"):
         for name in getattr(lists, key) or ():
             yield f"features.{key}", name
     for name in monitor.segments:

@@ -112,6 +112,16 @@ class Dialect(Protocol):
         apart row by row, in step, for one statement.
         """
 
+    def length(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return how many characters (code points) a text has, as a whole number."""
+
+    def epoch(self, value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+        """Return the seconds from 1970 to an AWARE, NAIVE or DATE column, as a double.
+
+        A wall time counts as if it were UTC. Where a database has no types for times, it is what
+        `instant` returns that is read.
+        """
+
     def bytewise(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return text that is ordered by its bytes, whatever the database's collation."""
 

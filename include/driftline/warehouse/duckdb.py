@@ -207,6 +207,16 @@ def in_step(
     return zip(codes, values, strict=True)
 
 
+def length(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Count code points."""
+    return func.length(value)
+
+
+def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Return DuckDB's own epoch; an infinite time has none."""
+    return func.epoch(value)
+
+
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the text: DuckDB orders by bytes."""
     return value

@@ -1,10 +1,12 @@
 """Which columns of a log are features, where its monitor file does not say.
 
-Left out: columns that the file gives a role, times, a model's version, ids (by name, or because
-nearly every value of a text or integer column is its own) and free text. Numbers are numeric,
-whole numbers too, however few values a quiet week holds: a kind must not change with the stretch
-that was looked at. Text and booleans are categorical. JSON documents are taken apart into their
-leaves.
+Left out: columns that the file gives a role, a model's version, ids (by name, or because nearly
+every value of a text or integer column is its own), text with so many values that is no prose
+(hashes, URLs, names), times as text, and a time that is the same in every row: it only grows older.
+Numbers are numeric, whole numbers too, however few values a quiet week holds: a kind must not
+change with the stretch that was looked at. Text and booleans are categorical; prose, in words with
+spaces between them, is text, and what has the type of a time is a timestamp. JSON documents are
+taken apart into their leaves.
 """
 
 import json
@@ -17,6 +19,7 @@ import pyarrow.compute as pc
 
 from driftline.config import Monitor
 from driftline.domain import ColumnKind
+from driftline.warehouse.age import TIMES
 from driftline.warehouse.dialect import Family
 from driftline.warehouse.source import Source
 
@@ -32,17 +35,36 @@ _NO_CATEGORY = (
     r"^\d{4}-\d\d-\d\d([T ].*)?$",
     r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$",
 )
+_SENTENCE = 4
+"""Words that prose has at least, in half of its values."""
+_PROSE = 20
+"""Characters that it has on average."""
+_LETTERS = 0.6
+"""Their share that are letters."""
+_LENGTHS = 10
+"""Different lengths that its values have at least: machines write what is always as long."""
 SCALARS = (Family.BOOLEAN, Family.INTEGER, Family.FLOAT, Family.TEXT)
 
 
 def declared(monitor: Monitor) -> dict[str, ColumnKind] | None:
-    """Return the features that the file lists; None where it lists none."""
+    """Return the features that the file lists; None where they are to be inferred."""
     lists = monitor.features
     if lists.numeric is None and lists.categorical is None:
         return None
     kinds = dict.fromkeys(lists.numeric or (), ColumnKind.NUMERIC)
     kinds |= dict.fromkeys(lists.categorical or (), ColumnKind.CATEGORICAL)
     hidden = set(lists.sensitive) & set(kinds)
+    return kinds | dict.fromkeys(hidden, ColumnKind.CATEGORICAL) | read_by_number(monitor)
+
+
+def read_by_number(monitor: Monitor) -> dict[str, ColumnKind]:
+    """Return what the file lists as text or timestamps, which it may whether it lists others or
+    not. A time that is sensitive is hashed; of a text the length says nothing.
+    """
+    lists = monitor.features
+    kinds = dict.fromkeys(lists.text, ColumnKind.TEXT)
+    kinds |= dict.fromkeys(lists.timestamp, ColumnKind.TIMESTAMP)
+    hidden = set(lists.sensitive) & set(lists.timestamp)
     return kinds | dict.fromkeys(hidden, ColumnKind.CATEGORICAL)
 
 
@@ -60,7 +82,7 @@ def candidates(monitor: Monitor, source: Source) -> dict[str, Family]:
     return {
         name: column.family
         for name, column in source.leaves()
-        if column.family in (*SCALARS, Family.JSON) and is_free(monitor, name)
+        if column.family in (*SCALARS, *TIMES, Family.JSON) and is_free(monitor, name)
     }
 
 
@@ -85,7 +107,12 @@ def infer(
         path for path in sensitive if path not in kinds and path.partition(".")[0] in families
     ]
     kinds |= dict.fromkeys(unseen, ColumnKind.CATEGORICAL)
-    return {name: kind for name, kind in kinds.items() if kind is not None}
+    found_kinds = {
+        name: kind
+        for name, kind in kinds.items()
+        if kind is not None and not (kind.counted and name in monitor.segments)
+    }
+    return found_kinds | read_by_number(monitor)
 
 
 def kind_of(name: str, family: Family, values: pa.ChunkedArray) -> ColumnKind | None:
@@ -98,11 +125,29 @@ def kind_of(name: str, family: Family, values: pa.ChunkedArray) -> ColumnKind | 
     if family.is_number:
         is_id = family is Family.INTEGER and share >= _NEARLY_ALL
         return None if is_id else ColumnKind.NUMERIC
-    if family is Family.TEXT and (
-        share > _FREE_TEXT or distinct > _MOST_VALUES or _is_no_category(present)
-    ):
+    if family in TIMES:
+        return ColumnKind.TIMESTAMP if distinct > 1 else None
+    if family is Family.TEXT and _is_no_category(present):
         return None
+    if family is Family.TEXT and (share > _FREE_TEXT or distinct > _MOST_VALUES):
+        return ColumnKind.TEXT if _is_prose(present) else None
     return ColumnKind.CATEGORICAL
+
+
+def _is_prose(present: pa.ChunkedArray) -> bool:
+    """Whether texts seem to be written by people: words with spaces between them.
+
+    Scripts that write no spaces are not recognised.
+    """
+    lengths = pc.utf8_length(present)
+    letters = pc.count_substring_regex(present, r"\pL")
+    words = pc.count_substring_regex(present, r"\pL[^\s]*")
+    return bool(
+        pc.mean(pc.greater_equal(words, _SENTENCE)).as_py() >= 0.5
+        and pc.mean(lengths).as_py() >= _PROSE
+        and pc.sum(letters).as_py() >= _LETTERS * pc.sum(lengths).as_py()
+        and pc.count_distinct(lengths).as_py() >= _LENGTHS
+    )
 
 
 def _is_no_category(present: pa.ChunkedArray) -> bool:

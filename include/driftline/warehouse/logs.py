@@ -27,6 +27,7 @@ from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
+from driftline.warehouse.age import TIMES
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.counting import count_profiles, statements
@@ -174,8 +175,10 @@ class Logs:
         if listed is not None:
             return listed
         families = features.candidates(self.monitor, self.predictions)
+        if self._clock is None:  # without a time of the prediction nothing has an age
+            families = {n: family for n, family in families.items() if family not in TIMES}
         if not families:
-            return {}
+            return features.read_by_number(self.monitor)
         undecided = [self._projection.undecided(*pair) for pair in families.items()]
         sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)
@@ -454,7 +457,7 @@ class Logs:
 
     @cached_property
     def _projection(self) -> Projection:
-        return Projection(self.monitor, self.predictions, self.partial)
+        return Projection(self.monitor, self.predictions, self.partial, self._clock)
 
     @cached_property
     def _clock(self) -> Clock | None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     create_engine,
     event,
+    extract,
     func,
     literal_column,
     select,
@@ -243,6 +244,16 @@ def in_step(
     if not codes:
         return []
     return [(func.unnest(pg_array(list(codes))), func.unnest(pg_array(list(values))))]
+
+
+def length(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Count characters, whatever the database's encoding."""
+    return func.char_length(value)
+
+
+def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Extract the epoch, a numeric, as double precision; an infinite time has none."""
+    return case((func.isfinite(value), double(extract("epoch", value))))
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

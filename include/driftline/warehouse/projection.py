@@ -13,21 +13,32 @@ from sqlalchemy import types as sql
 from driftline.config import Monitor, Task
 from driftline.domain import ColumnKind
 from driftline.errors import LogError
+from driftline.warehouse.age import TIMES, age
+from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.dialect import Dialect, Family
 from driftline.warehouse.reader import Output
 from driftline.warehouse.rows import PREDICTION, RAW, RESERVED, SCORE, VERSION, score_of
 from driftline.warehouse.source import Field, Source
 
 _HASH_DIGITS = 12
+_OF_TIMES = {
+    Family.AWARE: INSTANT,
+    Family.NAIVE: pa.timestamp("us"),
+    Family.DATE: pa.date32(),
+}
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Outputs of one prediction log; where `partial`, columns with a role may be missing."""
+    """Outputs of one prediction log; where `partial`, columns with a role may be missing.
+
+    Ages are taken at the time of the `clock`.
+    """
 
     monitor: Monitor
     source: Source
     partial: bool
+    clock: Clock | None
 
     @property
     def _dialect(self) -> Dialect:
@@ -39,11 +50,18 @@ class Projection:
         return frozenset(self.monitor.features.sensitive)
 
     def kind(self, name: str, kind: ColumnKind) -> ColumnKind:
-        """Return how a column is compared: a hash is a category, whatever it was."""
-        return ColumnKind.CATEGORICAL if name in self.sensitive else kind
+        """Return how a column is compared: a hash is a category, whatever it was.
+
+        Of a text that is sensitive only the length leaves the warehouse.
+        """
+        hashed = name in self.sensitive and kind is not ColumnKind.TEXT
+        return ColumnKind.CATEGORICAL if hashed else kind
 
     def features(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
-        """Return features as doubles and text; what the log lacks is NULL."""
+        """Return features as doubles and text; what the log lacks is NULL.
+
+        A text is its length, a timestamp its age.
+        """
         taken = [name for name in columns if name.startswith(RESERVED)]
         if taken:
             raise LogError(f"features cannot be called {', '.join(taken)}: the name is reserved")
@@ -51,19 +69,34 @@ class Projection:
 
     def _feature(self, name: str, kind: ColumnKind) -> Output:
         field = self.source.find(name)
-        if kind is ColumnKind.NUMERIC:
+        if kind.is_number:
             empty: ColumnElement[Any] = sql_cast(null(), sql.Double())
-            value = self._dialect.number(field.value, field.family) if field else empty
-            return Output(name, value, pa.float64())
+            return Output(name, self._number(field, kind) if field else empty, pa.float64())
         value = self.string(field) if field else sql_cast(null(), sql.Text())
         return Output(name, self._hashed(value) if name in self.sensitive else value, pa.string())
 
+    def _number(self, field: Field, kind: ColumnKind) -> ColumnElement[Any]:
+        """Return the number that stands for a value of a column."""
+        if kind is ColumnKind.TEXT:
+            return self._dialect.number(self._dialect.length(self.string(field)), Family.INTEGER)
+        if kind is ColumnKind.TIMESTAMP:
+            log = self.monitor.predictions
+            if self.clock is None:
+                raise self.source.lacks(log.timestamp, "predictions.timestamp")
+            return age(field, self.clock, log.timezone, self._dialect)
+        return self._dialect.number(field.value, field.family)
+
     def raw(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
-        """Return features as the log types them: whole numbers, doubles, booleans, else text."""
+        """Return features as the log types them: whole numbers, doubles, booleans, times, else
+        text.
+        """
         outputs = []
         for name, kind in columns.items():
             field = self.source.field(name, "features")
             family = field.family
+            if kind is ColumnKind.TIMESTAMP and family in TIMES:
+                outputs.append(Output(RAW + name, field.value, _OF_TIMES[family]))
+                continue
             if kind is ColumnKind.NUMERIC and not family.is_number and family is not Family.BOOLEAN:
                 family = Family.FLOAT
             outputs.append(self._typed(RAW + name, field, family))

@@ -250,6 +250,16 @@ def in_step(
     return zip(codes, values, strict=True)
 
 
+def length(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Count characters, up to a NUL."""
+    return func.length(value)
+
+
+def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
+    """Return the microseconds of `instant` as seconds: SQLite has no types for times."""
+    return double(value) / 1e6
+
+
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
     """Order by bytes."""
     return value.collate("BINARY")

@@ -29,7 +29,7 @@ def count_statistics(
     wanted: list[ColumnElement[Any]] = [func.count()]
     for place, output in enumerate(outputs):
         value = stretch.c[f"c{place}"]
-        if kinds[output.name] is ColumnKind.NUMERIC:
+        if kinds[output.name].is_number:
             finite = case((value.between(-_LARGEST, _LARGEST), value))
             present = case((~reader.dialect.is_nan(value), value))
             wanted += [func.count(present), func.min(finite), func.max(finite)]
@@ -41,8 +41,9 @@ def count_statistics(
     for place, output in enumerate(outputs):
         kind = kinds[output.name]
         nulls = total - next(answers)
-        if kind is ColumnKind.NUMERIC:
-            low, high = next(answers), next(answers)
+        if kind.is_number:
+            ends = next(answers), next(answers)
+            low, high = (None, None) if output.name in sensitive else ends
             columns[output.name] = ColumnStatistics(
                 kind=kind, nulls=nulls, minimum=low, maximum=high
             )

@@ -1,0 +1,79 @@
+"""The age of a time: the seconds from it to the prediction, below 0 where it lies in the future.
+
+Two wall times are subtracted as they stand: where the clocks were changed between them the age is
+off by that hour. Otherwise both are instants, and a wall time is read in the log's `timezone`: one
+that a clock shows twice as its later instant, one that it skips as if it had not been changed yet.
+Text is always read so, for it may say its offset. A column that counts does so from 1970: in
+seconds, milli-, micro- or nanoseconds, by the size of each value. What cannot be read is NULL.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, literal_column
+
+from driftline.warehouse.clock import Clock, Form
+from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.source import Field
+
+TIMES = (Family.AWARE, Family.NAIVE, Family.DATE)
+_WALLS = (Family.NAIVE, Family.DATE)
+_FAMILIES = {
+    Form.AWARE: Family.AWARE,
+    Form.NAIVE: Family.NAIVE,
+    Form.DATE: Family.DATE,
+    Form.TEXT: Family.TEXT,
+}
+
+
+def age(field: Field, clock: Clock, zone: str, dialect: Dialect) -> ColumnElement[Any]:
+    """Return how many seconds a time lies before that of the prediction, as a double.
+
+    `zone` is that of wall times in the column.
+    """
+    if field.family in _WALLS and clock.form in (Form.NAIVE, Form.DATE):
+        now = dialect.epoch(clock.value, _FAMILIES[clock.form])
+        return now - dialect.epoch(field.value, field.family)
+    return _of_prediction(clock, dialect) - _of_column(field, zone, dialect)
+
+
+def _of_prediction(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+    if clock.form is Form.EPOCH:
+        ticks = dialect.number(clock.value, Family.INTEGER if clock.whole else Family.FLOAT)
+        return ticks / _exactly(clock.ticks, dialect)
+    return _seconds(clock.value, _FAMILIES[clock.form], clock.zone, dialect)
+
+
+def _of_column(field: Field, zone: str, dialect: Dialect) -> ColumnElement[Any]:
+    if field.family.is_number:
+        return _counted(dialect.number(field.value, field.family), dialect)
+    seconds = _seconds(field.value, field.family, zone, dialect)
+    if not field.in_json:
+        return seconds
+    # A document may hold a number where another holds text.
+    return func.coalesce(seconds, _counted(dialect.number(field.value, field.family), dialect))
+
+
+def _seconds(
+    value: ColumnElement[Any], family: Family, zone: str, dialect: Dialect
+) -> ColumnElement[Any]:
+    """Return the seconds from 1970 to an instant, or to a wall time of the zone."""
+    if family not in TIMES or (family in _WALLS and zone != "UTC"):
+        value, family = dialect.instant(dialect.string(value, family), zone)
+    return dialect.epoch(value, family)
+
+
+def _counted(number: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
+    """Return ticks since 1970 as seconds; a second is told from its parts as `Clock` does it."""
+    size = func.abs(number)
+    return case(
+        (size < _exactly(10**11, dialect), number),
+        *(
+            (size < _exactly(10**11 * ticks, dialect), number / _exactly(ticks, dialect))
+            for ticks in (10**3, 10**6)
+        ),
+        else_=number / _exactly(10**9, dialect),
+    )
+
+
+def _exactly(number: int, dialect: Dialect) -> ColumnElement[float]:
+    return literal_column(dialect.exact(float(number)))

@@ -440,6 +440,7 @@ class Defaults(Section):
     owner: str = "driftline"
     schedule: Schedule = Schedule()
     windows: tuple[Cadence, ...] = ("1h", "1d", "7d")
+    statement_timeout: Duration = timedelta(minutes=30)
     routes: Routes = Field(default_factory=dict)
 
     @field_validator("windows")
@@ -448,6 +449,13 @@ class Defaults(Section):
         if not value:
             raise ValueError("write at least one window, such as 1d")
         return tuple(sorted(set(value), key=cadence_length))
+
+    @field_validator("statement_timeout")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if not timedelta(seconds=1) <= value <= timedelta(days=24):  # PostgreSQL counts no further
+            raise ValueError("write 1s to 24d, such as 30m")
+        return value
 
 
 _OF_HASHES = (

@@ -27,6 +27,13 @@ def _duration(value: object) -> object:
     raise ValueError("write a number and a unit (s, m, h, d, w), such as 10m, 24h or 3d")
 
 
+def written(length: timedelta) -> str:
+    """Return a duration as a file writes it, in the largest unit that divides it: `30m`."""
+    units = {unit: timedelta(**{name: 1}) for unit, name in reversed(_UNITS.items())}
+    unit = next((unit for unit, one in units.items() if not length % one), "s")
+    return f"{length // units[unit]}{unit}"
+
+
 def _moment(value: object) -> object:
     if isinstance(value, str):
         try:

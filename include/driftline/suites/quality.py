@@ -15,12 +15,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from driftline.config import Expectation
+from driftline.connections import shown
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
 from driftline.errors import MissingExtra, SuiteError, WarehouseError
 from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
 from driftline.suites.page import plain
-from driftline.warehouse import Logs
+from driftline.warehouse import Logs, postgresql
+from driftline.warehouse.caller import Caller, sign
 from driftline.warehouse.dialect import dialect_of
+from driftline.warehouse.failures import too_long
 
 __all__ = ["default_expectations", "measure", "unknown_types", "validate"]
 
@@ -162,11 +165,12 @@ def _in_sql(
 ) -> tuple[dict[int, Any], int]:
     # Its data sources compile the text of a query twice, which turns `%` and `:` in names and
     # values into something else. Its engine compiles once, and takes our connection.
-    gx = load()
-    query = logs.sql(scope.window.start, scope.window.end, columns).replace(":", "\\:")
-    engine = _engine(logs.url)
+    gx, window = load(), scope.window
+    query = logs.sql(window.start, window.end, columns).replace(":", "\\:")
+    caller = logs.caller.of("expectations", window.start, window.end)
+    engine = _engine(logs.url, caller)
     try:
-        with _mapped():
+        with _in_time(engine, logs.url, caller), _mapped():
             executor = gx.execution_engine.SqlAlchemyExecutionEngine(
                 engine=engine, create_temp_table=False
             )
@@ -184,20 +188,36 @@ def _in_sql(
         engine.dispose()
 
 
-def _engine(url: URL) -> Connectable:
+def _engine(url: URL, caller: Caller) -> Connectable:
     """Open the warehouse for statements with parameters; the warehouse room's have none."""
     if url.get_backend_name() == "sqlite":
-        return dialect_of(url).engine(url)
-    read_only = {"postgresql_readonly": True}
-    engine = create_engine(url, poolclass=NullPool, execution_options=read_only)
-    event.listen(engine, "connect", _in_utc)
-    event.listen(engine, "before_execute", _streamed, retval=True)
+        engine = dialect_of(url).engine(url, caller)
+    else:
+        options = postgresql.options(caller)
+        engine = create_engine(
+            postgresql.named(url, caller), poolclass=NullPool, execution_options=options
+        )
+        event.listen(engine, "begin", postgresql.start)
+        event.listen(engine, "before_execute", _streamed, retval=True)
+    sign(engine, lambda: caller)
     return engine
 
 
-def _in_utc(connection: Any, _: Any) -> None:
-    connection.execute("SET TIME ZONE 'UTC'")
-    connection.commit()
+@contextmanager
+def _in_time(engine: Connectable, url: URL, caller: Caller) -> Iterator[None]:
+    """Raise WarehouseError when a statement took too long: Great Expectations keeps it back."""
+    late: list[BaseException] = []
+
+    def failed(context: Any) -> None:
+        if dialect_of(url).timed_out(context.original_exception):
+            late.append(context.original_exception)
+
+    event.listen(engine, "handle_error", failed)
+    try:
+        yield
+    finally:
+        if late:
+            raise WarehouseError(f"{shown(url)}: {too_long(caller.timeout)}") from late[0]
 
 
 def _streamed(_: Any, statement: Any, many: Any, single: Any, __: Any) -> tuple[Any, Any, Any]:

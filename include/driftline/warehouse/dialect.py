@@ -13,6 +13,7 @@ from sqlalchemy import types as sql
 
 from driftline.config import Profiler
 from driftline.errors import InputError, LogError
+from driftline.warehouse.caller import Caller
 
 ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
@@ -61,8 +62,12 @@ class Dialect(Protocol):
     def profiler(self) -> Profiler:
         """Who counts profiles where the monitor's file leaves it to us."""
 
-    def engine(self, url: URL) -> Engine:
-        """Return an engine that only reads, whose sessions are in UTC."""
+    def engine(self, url: URL, caller: Caller) -> Engine:
+        """Return an engine that only reads, whose sessions are in UTC.
+
+        It ends a statement that takes longer than `caller.timeout`, those of `arrow` too; where
+        the database lists its sessions they have the name `caller.application`.
+        """
 
     def columns(self, connection: Connection, relation: FromClause) -> dict[str, Column]:
         """Describe what a SELECT from this relation returns, in its order."""
@@ -133,6 +138,9 @@ class Dialect(Protocol):
 
     def missing(self, error: BaseException) -> type[LogError] | None:
         """Tell a missing table or column from all other failures."""
+
+    def timed_out(self, error: BaseException) -> bool:
+        """Whether a statement was ended because it took too long."""
 
 
 def dialect_of(url: URL) -> Dialect:

@@ -33,6 +33,8 @@ from sqlalchemy.sql.elements import TryCast
 from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse.ahead import ahead
+from driftline.warehouse.caller import Caller
+from driftline.warehouse.deadline import deadline
 from driftline.warehouse.dialect import BATCH, ZONED, Column, Family, double, tree, varchar
 
 profiler = Profiler.STREAM
@@ -64,7 +66,7 @@ _FAMILIES = {
 }
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, caller: Caller) -> Engine:
     """Open a file read-only, or an in-memory database; nothing is fetched from the network."""
     in_memory = url.database in (None, "", ":memory:")
     if not in_memory and not Path(str(url.database)).is_file():
@@ -80,11 +82,20 @@ def engine(url: URL) -> Engine:
         pool_size=1,
         max_overflow=0,
         paramstyle="named",
+        execution_options={"timeout": caller.timeout},
     )
     # duckdb-engine never asks, as PostgreSQL's dialect would: here a backslash is only itself.
     made.dialect._backslash_escapes = False  # type: ignore[attr-defined]
     event.listen(made, "connect", _start)
+    event.listen(made, "do_execute_no_params", _execute)
     return made
+
+
+def _execute(cursor: Any, statement: str, context: Any) -> bool:
+    native = context.root_connection.connection.driver_connection
+    with deadline(context.execution_options["timeout"], native.interrupt):
+        cursor.execute(statement)  # all of it is done then: only the answer is left to fetch
+    return True
 
 
 def _start(connection: Any, _record: object) -> None:
@@ -120,7 +131,9 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
         native.begin()
         try:
             for statement in statements:
-                yield native.sql(statement).to_arrow_table()
+                with deadline(engine.get_execution_options()["timeout"], native.interrupt):
+                    found = native.sql(statement).to_arrow_table()
+                yield found
         finally:
             native.rollback()
 
@@ -133,7 +146,8 @@ def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, N
 def _stream(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
     with engine.connect() as connection:
         native: Any = connection.connection.driver_connection
-        yield from native.execute(statement).to_arrow_reader(BATCH)
+        with deadline(engine.get_execution_options()["timeout"], native.interrupt):
+            yield from native.execute(statement).to_arrow_reader(BATCH)
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
@@ -245,6 +259,11 @@ def missing(error: BaseException) -> type[LogError] | None:
     if isinstance(error, duckdb.BinderException) and _NO_COLUMN.search(words):
         return MissingColumn
     return None
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether it was interrupted, which nothing but the deadline does."""
+    return isinstance(error, duckdb.InterruptException)
 
 
 @compiles(TryCast, "duckdb")

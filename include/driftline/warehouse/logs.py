@@ -1,11 +1,12 @@
 """The logs of one monitor: predictions and their labels, only ever read."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import signature
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from driftline.errors import LogError
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
 from driftline.warehouse.age import TIMES
+from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.counting import count_profiles, statements
@@ -45,6 +47,9 @@ from driftline.warehouse.streaming import Segments, stream_parts
 _CLOCK_SAMPLE = 1000
 _MEMORY = URL.create("duckdb", database=":memory:")
 
+Said = ParamSpec("Said")
+Answer = TypeVar("Answer")
+
 
 @contextmanager
 def open_logs(monitor: Monitor, connections: Connections = from_environment) -> Iterator["Logs"]:
@@ -52,7 +57,7 @@ def open_logs(monitor: Monitor, connections: Connections = from_environment) -> 
 
     Raises UnknownConnection, MissingTable and WarehouseError.
     """
-    with Reader(_address(monitor, connections)) as reader:
+    with Reader(_address(monitor, connections), _caller(monitor)) as reader:
         yield Logs(monitor, reader)
 
 
@@ -70,7 +75,7 @@ def open_reference(
     log = monitor.predictions.model_copy(update={**place, "where": None, "partition": None})
     label = Labels(label=monitor.labels.label) if monitor.labels else None
     frozen = monitor.model_copy(update={"predictions": log, "labels": label})
-    with Reader(_address(frozen, connections)) as reader:
+    with Reader(_address(frozen, connections), _caller(frozen)) as reader:
         yield Logs(frozen, reader, partial=True)
 
 
@@ -78,6 +83,24 @@ def _address(monitor: Monitor, connections: Connections) -> URL:
     if monitor.warehouse is None:
         return _MEMORY
     return resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
+
+
+def _caller(monitor: Monitor) -> Caller:
+    return Caller(monitor=monitor.monitor, timeout=monitor.statement_timeout)
+
+
+def _asks(method: Callable[Said, Answer]) -> Callable[Said, Answer]:
+    """Have the statements of a method of Logs say its name, and the stretch that it is about."""
+    known = signature(method)
+
+    @wraps(method)
+    def asked(*args: Said.args, **kwargs: Said.kwargs) -> Answer:
+        said = known.bind(*args, **kwargs).arguments
+        asking = said["self"]._reader.asking
+        with asking(method.__name__, said.get("start"), said.get("end")):
+            return method(*args, **kwargs)
+
+    return asked
 
 
 class Slot(NamedTuple):
@@ -104,6 +127,11 @@ class Logs:
     def url(self) -> URL:
         """Where the warehouse is; its text hides the password."""
         return self._reader.url
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks the warehouse."""
+        return self._reader.caller
 
     @property
     def dialect(self) -> str:
@@ -151,6 +179,7 @@ class Logs:
         labels = self.labels
         return {name: column.type for name, column in labels.leaves()} if labels else {}
 
+    @_asks
     def check(self) -> list[LogError]:
         """Return every table and column that the file names and the warehouse lacks."""
         found = list(faults(self))
@@ -161,14 +190,17 @@ class Logs:
                 found.append(error)
         return found
 
+    @_asks
     def first_timestamp(self) -> datetime | None:
         """Return when the log begins, in UTC; None when it is empty."""
         return self._extreme(func.min)
 
+    @_asks
     def last_timestamp(self) -> datetime | None:
         """Return when the log ends, in UTC; None when it is empty."""
         return self._extreme(func.max)
 
+    @_asks
     def features(self, start: datetime | None, end: datetime | None) -> dict[str, ColumnKind]:
         """Return the features that the file lists, else those that a sample of a stretch shows."""
         listed = features.declared(self.monitor)
@@ -183,6 +215,7 @@ class Logs:
         sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)
 
+    @_asks
     def statistics(
         self,
         start: datetime | None,
@@ -201,6 +234,7 @@ class Logs:
         rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
         return count_statistics(self._reader, rows, outputs, kinds, project.sensitive, categories)
 
+    @_asks
     def categories(
         self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
     ) -> dict[str, dict[str, int]]:
@@ -213,6 +247,7 @@ class Logs:
                 found[output.name] = count_categories(self._reader, stretch.c.c0, MOST_KNOWN + 1)
         return found
 
+    @_asks
     def profiles(
         self,
         layout: Layout,
@@ -372,6 +407,7 @@ class Logs:
         keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
         return keys
 
+    @_asks
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
         first, last = start or self.first_timestamp(), end or self.last_timestamp()
@@ -384,6 +420,7 @@ class Logs:
         counted = self._rows_of(clock, days, start, end)
         return tuple(counted.get(day, 0) for day in days)
 
+    @_asks
     def hourly_rows(self, start: datetime, end: datetime) -> dict[datetime, int]:
         """Return the rows of the full hours of a stretch; an hour without rows is left out."""
         clock, hours = self._clock, [start + HOUR * n for n in range((end - start) // HOUR)]
@@ -402,6 +439,7 @@ class Logs:
         grouped = self._reader.all(select(each, func.count()).group_by(each))
         return {starts[row[0]]: row[1] for row in grouped}
 
+    @_asks
     def counts(
         self, start: datetime | None, end: datetime | None, *, as_of: datetime | None = None
     ) -> Counts:
@@ -412,6 +450,7 @@ class Logs:
         rows, found = self._reader.one(select(func.count(), labelled).select_from(stretch))
         return Counts(rows=rows, labelled=found)
 
+    @_asks
     def rows(
         self,
         start: datetime | None,

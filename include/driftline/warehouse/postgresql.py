@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ from sqlalchemy.pool import QueuePool
 from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.warehouse.ahead import ahead
+from driftline.warehouse.caller import Caller
 from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
 
 profiler = Profiler.STREAM
@@ -68,26 +70,39 @@ _UNDEFINED = {
 }
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, caller: Caller) -> Engine:
     """Connect through psycopg; transactions are read-only and in UTC."""
     try:
         made = create_engine(
-            url,
+            named(url, caller),
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=0,
             # Statements are literal: no parameter marks, so a percent sign is a percent sign.
             paramstyle="named",
-            execution_options={"postgresql_readonly": True},
+            execution_options=options(caller),
         )
     except ModuleNotFoundError as error:
         raise MissingExtra("psycopg", "postgres") from error
-    event.listen(made, "begin", _start)
+    event.listen(made, "begin", start)
     return made
 
 
-def _start(connection: Connection) -> None:
-    connection.exec_driver_sql(_SESSION)
+def named(url: URL, caller: Caller) -> URL:
+    """Return the address with the caller as the connection's name, where nobody chose another."""
+    return url.update_query_dict({"fallback_application_name": caller.application})
+
+
+def options(caller: Caller) -> dict[str, Any]:
+    """Return an engine's options: how its transactions start."""
+    limit = f"SET LOCAL statement_timeout = {caller.timeout // timedelta(milliseconds=1)}"
+    return {"postgresql_readonly": True, "start": (_SESSION, limit)}
+
+
+def start(connection: Connection) -> None:
+    """Set what holds for a transaction."""
+    for setting in connection.get_execution_options()["start"]:
+        connection.exec_driver_sql(setting)
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
@@ -149,12 +164,11 @@ def _transaction(engine: Engine) -> Iterator[Any]:
         from adbc_driver_postgresql import connect
     except ModuleNotFoundError as error:
         raise MissingExtra("adbc-driver-postgresql", "postgres") from error
-    uri = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with connect(uri) as database, AdbcConnection(database) as connection:
+    with connect(_uri(engine.url)) as database, AdbcConnection(database) as connection:
         connection.set_autocommit(False)
         for setting in (
             "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-            _SESSION,
+            *engine.get_execution_options()["start"],
             # Rows that were taken apart are many, and the planner takes them for few: it would hand
             # each of them from its workers to its leader, when these could have counted them.
             "SET LOCAL parallel_tuple_cost = 1",
@@ -162,6 +176,13 @@ def _transaction(engine: Engine) -> Iterator[Any]:
             with _asked(connection, setting) as reader:
                 reader.read_all()
         yield connection
+
+
+def _uri(url: URL) -> str:
+    """Return the address as libpq reads it: a plus sign among the options is no space to it."""
+    text = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    place, mark, options = text.partition("?")
+    return place + mark + options.replace("+", "%20")
 
 
 @contextmanager
@@ -289,4 +310,13 @@ def errors() -> tuple[type[Exception], ...]:
 
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the SQLSTATE, which both drivers carry."""
-    return _UNDEFINED.get(str(getattr(error, "sqlstate", None) or ""))
+    return _UNDEFINED.get(_state(error))
+
+
+def timed_out(error: BaseException) -> bool:
+    """Read the SQLSTATE, which it shares with what a person has cancelled."""
+    return _state(error) == "57014" and "user request" not in str(error)
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or "")

@@ -1,13 +1,15 @@
 """One connection to a warehouse: statements are literal SQL, for every driver alike."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
-from sqlalchemy import URL, ColumnElement, Executable, FromClause, Row, Select
+from sqlalchemy import URL, ColumnElement, Connection, Executable, FromClause, Row, Select
 
+from driftline.warehouse.caller import Caller, sign
 from driftline.warehouse.dialect import Column, Dialect, dialect_of
 from driftline.warehouse.failures import mapped
 
@@ -23,11 +25,23 @@ class Output(NamedTuple):
 class Reader:
     """Reads a warehouse; raises MissingTable, MissingColumn and WarehouseError."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, caller: Caller) -> None:
         self.url = url
+        self.caller = caller
         self.dialect: Dialect = dialect_of(url)
         with mapped(self.dialect, url):
-            self._engine = self.dialect.engine(url)
+            self._engine = self.dialect.engine(url, caller)
+        sign(self._engine, lambda: self.caller)
+
+    @contextmanager
+    def asking(self, purpose: str, start: datetime | None, end: datetime | None) -> Iterator[None]:
+        """Have the statements of the block say what they are for."""
+        before = self.caller
+        self.caller = before.of(purpose, start, end)
+        try:
+            yield
+        finally:
+            self.caller = before
 
     def literal(self, statement: Executable | Select[Any]) -> str:
         """Return the statement with its values written out and quoted by SQLAlchemy."""
@@ -39,9 +53,8 @@ class Reader:
     def all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """Return the few rows of an aggregate."""
         literal = self.literal(statement)
-        with mapped(self.dialect, self.url), self._engine.connect() as connection:
-            quiet = connection.execution_options(no_parameters=True)
-            return quiet.exec_driver_sql(literal).fetchall()
+        with self._connected() as connection:
+            return connection.exec_driver_sql(literal).fetchall()
 
     def one(self, statement: Select[Any]) -> Row[Any]:
         """Return the only row of an aggregate."""
@@ -50,9 +63,8 @@ class Reader:
 
     def columns(self, relation: FromClause) -> dict[str, Column]:
         """Describe the columns of a relation."""
-        with mapped(self.dialect, self.url), self._engine.connect() as connection:
-            quiet = connection.execution_options(no_parameters=True)
-            return self.dialect.columns(quiet, relation)
+        with self._connected() as connection:
+            return self.dialect.columns(connection, relation)
 
     def table(self, statement: Select[Any], outputs: Sequence[Output]) -> pa.Table:
         """Return a statement's rows as Arrow, under the names and types of the outputs."""
@@ -61,8 +73,8 @@ class Reader:
 
     def tables(self, asked: Sequence[tuple[Select[Any], Sequence[Output]]]) -> Iterator[pa.Table]:
         """Yield the rows of each statement; all see the same rows of the warehouse."""
-        literals = [self.literal(statement) for statement, _ in asked]
-        with mapped(self.dialect, self.url):
+        literals = [self.caller.signed(self.literal(statement)) for statement, _ in asked]
+        with mapped(self.dialect, self.url, self.caller.timeout):
             tables = self.dialect.arrow(self._engine, literals)
             for found, (_, outputs) in zip(tables, asked, strict=True):
                 arrays = [
@@ -75,9 +87,9 @@ class Reader:
         self, statement: Select[Any], outputs: Sequence[Output]
     ) -> Generator[pa.RecordBatch, None, None]:
         """Yield a statement's rows in batches, under the names and types of the outputs."""
-        literal = self.literal(statement)
+        literal = self.caller.signed(self.literal(statement))
         with (
-            mapped(self.dialect, self.url),
+            mapped(self.dialect, self.url, self.caller.timeout),
             closing(self.dialect.batches(self._engine, literal)) as batches,
         ):
             for batch in batches:
@@ -86,6 +98,15 @@ class Reader:
                     for column, output in zip(batch.columns, outputs, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, [output.name for output in outputs])
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Yield a connection for literal statements."""
+        with (
+            mapped(self.dialect, self.url, self.caller.timeout),
+            self._engine.connect() as connection,
+        ):
+            yield connection.execution_options(no_parameters=True)
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -36,16 +37,18 @@ from sqlalchemy.pool import QueuePool
 
 from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.warehouse.caller import Caller
 from driftline.warehouse.dialect import BATCH, Column, Family, double, tree, varchar
 
 profiler = Profiler.STREAM
 
 _CHUNK = 50_000
 _SAMPLE = 1000
+_STEPS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, caller: Caller) -> Engine:
     """Open a file read-only and lend SQLite the functions that it lacks."""
     if not url.database or url.database == ":memory:" or not Path(url.database).is_file():
         raise MissingTable(f"there is no SQLite file {url.database}")
@@ -57,7 +60,23 @@ def engine(url: URL) -> Engine:
         max_overflow=0,
     )
     event.listen(made, "connect", lend_functions)
+    _limit(made, caller.timeout.total_seconds())
     return made
+
+
+def _limit(engine: Engine, seconds: float) -> None:
+    """End a statement, its fetching included, so many seconds after it was sent."""
+    ends = math.inf
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_progress_handler(lambda: monotonic() > ends, _STEPS)
+
+    def sent(*_: object) -> None:
+        nonlocal ends
+        ends = monotonic() + seconds
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "before_cursor_execute", sent)
 
 
 def lend_functions(connection: sqlite3.Connection, _record: object = None) -> None:
@@ -281,3 +300,8 @@ def missing(error: BaseException) -> type[LogError] | None:
     if words.startswith(("no such table", "no such view", "unknown database")):
         return MissingTable
     return MissingColumn if words.startswith("no such column") else None
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether it was interrupted, which nothing but the time limit does."""
+    return isinstance(error, sqlite3.OperationalError) and str(error) == "interrupted"

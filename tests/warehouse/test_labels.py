@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftline.domain import DAY, HOUR
+from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.warehouse import LABEL, Counts, open_logs
 from tests.warehouses import Warehouse, documents
 
@@ -40,12 +40,12 @@ def labels(rows: list[tuple]) -> pa.Table:
 def known(warehouse: Warehouse, as_of: datetime | None = AS_OF, **parts) -> dict:
     """Return the label of each prediction id; also hold counts to the rows."""
     with open_logs(warehouse.monitor(**{"labels": JOINED, **parts})) as logs:
-        drawn = logs.rows(START, END, {"id": "categorical"}, as_of=as_of)
+        drawn = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}, as_of=as_of)
         table = drawn.table
         found = Counts(rows=len(table), labelled=len(table) - table[LABEL].null_count)
         assert logs.counts(START, END, as_of=as_of) == found
         assert len(drawn.labelled().table) == found.labelled
-        sample = logs.rows(START, END, {"id": "categorical"}, as_of=as_of, limit=3, seed=5)
+        sample = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}, as_of=as_of, limit=3, seed=5)
         pairs = list(zip(table["id"].to_pylist(), table[LABEL].to_pylist(), strict=True))
         drawn_pairs = zip(
             sample.table["id"].to_pylist(), sample.table[LABEL].to_pylist(), strict=True

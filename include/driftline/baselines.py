@@ -20,6 +20,7 @@ def earlier(
     `previous` is the one that ends where this one begins, `seasonal` those of the same hours in
     earlier weeks: it says nothing new about a window that is longer than a day.
 
+    >>> from datetime import UTC
     >>> day = Window.ending("1d", datetime(2013, 4, 9, tzinfo=UTC))
     >>> found = earlier(day, tuple(Baseline), datetime(2013, 3, 25, tzinfo=UTC))
     >>> [str(each) for each in found[Baseline.SEASONAL]]

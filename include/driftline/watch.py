@@ -26,7 +26,7 @@ from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
 from driftline.warehouse import VERSION, Logs, Rows, open_logs, open_reference
 from driftline.warehouse.bins import bins_of
-from driftline.warehouse.streaming import stream_profiles
+from driftline.warehouse.streaming import Segments, stream_parts
 
 MOST_SEGMENTS = 20
 """So many values of a segment column, or model versions, are measured: those with most rows."""
@@ -321,11 +321,13 @@ class Watch:
         """Count the rows of a promotion's reference, which lie in a file."""
         layout, rows = self.layout(reference), rows_of(self.monitor, reference)
         version = reference.model_version
-        parts = {Part(version, ""): stream_profiles([rows.table], layout)[()]}
-        for column, values in reference.segments.items():
+        asked = [Segments(column, values) for column, values in reference.segments.items()]
+        whole, *counted = stream_parts([rows.table], layout, (), [Segments(), *asked])
+        parts = {Part(version, ""): whole[()]}
+        for (column, values), found in zip(asked, counted, strict=True):
             for value in values:
-                found = stream_profiles([rows.where(column, value).table], layout)
-                parts[Part(version, f"{column}={value}")] = found.get((), layout.empty())
+                profile = found.get((value,), layout.empty())
+                parts[Part(version, f"{column}={value}")] = profile
         return parts
 
     def sql(self, reference: Reference, window: Window) -> list[str]:

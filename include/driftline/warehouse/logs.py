@@ -32,7 +32,7 @@ from driftline.warehouse.age import TIMES
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
-from driftline.warehouse.counting import count_profiles, statements
+from driftline.warehouse.counting import Asked, count_profiles, statements
 from driftline.warehouse.dialect import Family, varchar
 from driftline.warehouse.draw import Join, Lot, draw, enough, placed
 from driftline.warehouse.labels import LabelTable, known
@@ -281,22 +281,11 @@ class Logs:
         """
         if self.profiler is Profiler.STREAM:
             return self._streamed(layout, start, end, hours, segments)
-        return {
-            name: self._counted(layout, start, end, hours, name, values)
-            for name, values in segments.items()
-        }
-
-    def _counted(
-        self,
-        layout: Layout,
-        start: datetime | None,
-        end: datetime | None,
-        hours: Sequence[datetime],
-        segment: str,
-        values: Collection[str],
-    ) -> dict[Slot, Profile]:
-        rows, keys = self._parted(layout, start, end, hours, segment, values)
-        return _slots(keys, hours, count_profiles(self._reader, rows, layout, keys))
+        found = {}
+        for name, values in segments.items():
+            rows, keys = self._parted(layout, start, end, hours, name, values)
+            found[name] = _slots(keys, hours, count_profiles(self._reader, rows, layout, keys))
+        return found
 
     def _streamed(
         self,
@@ -357,23 +346,10 @@ class Logs:
         if self.profiler is Profiler.STREAM:
             statement, _, _ = self._stream(layout, start, end, hours, segments)
             return [self._reader.literal(statement)]
-        return [
-            text
-            for name, values in segments.items()
-            for text in self._counting_sql(layout, start, end, hours, name, values)
-        ]
-
-    def _counting_sql(
-        self,
-        layout: Layout,
-        start: datetime | None,
-        end: datetime | None,
-        hours: Sequence[datetime],
-        segment: str,
-        values: Collection[str],
-    ) -> list[str]:
-        rows, keys = self._parted(layout, start, end, hours, segment, values)
-        asked = statements(self._reader, rows, layout, keys)
+        asked: list[Asked] = []
+        for name, values in segments.items():
+            rows, keys = self._parted(layout, start, end, hours, name, values)
+            asked += statements(self._reader, rows, layout, keys)
         return [self._reader.literal(each.statement) for each in asked]
 
     def _parted(

@@ -175,11 +175,9 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
         for statement in statements:
             cursor = connection.exec_driver_sql(statement).cursor
             assert cursor is not None
-            names = [str(number) for number, _ in enumerate(cursor.description)]
-            tables = list(
-                map(pa.Table.from_batches, ([batch] for batch in _chunks(cursor, _CHUNK)))
-            )
+            tables = [pa.Table.from_batches([batch]) for batch in _chunks(cursor, _CHUNK)]
             if not tables:
+                names = [str(number) for number, _ in enumerate(cursor.description)]
                 tables = [pa.table([pa.array([], pa.null()) for _ in names], names=names)]
             yield pa.concat_tables(tables, promote_options="permissive")
 

@@ -48,14 +48,12 @@ def count_statistics(
                 kind=kind, nulls=nulls, minimum=low, maximum=high
             )
         else:
-            value = stretch.c[f"c{place}"]
-            held = None if output.name in sensitive else categories.get(output.name)
-            if held is None and output.name not in sensitive:
-                held = count_categories(reader, value, MOST_CATEGORIES + 1)
-            few = held is not None and len(held) <= MOST_CATEGORIES
-            columns[output.name] = ColumnStatistics(
-                kind=kind, nulls=nulls, categories=dict(held or {}) if few else None
-            )
+            hidden = output.name in sensitive
+            held = {} if hidden else categories.get(output.name)
+            if held is None:
+                held = count_categories(reader, stretch.c[f"c{place}"], MOST_CATEGORIES + 1)
+            shown = dict(held) if not hidden and len(held) <= MOST_CATEGORIES else None
+            columns[output.name] = ColumnStatistics(kind=kind, nulls=nulls, categories=shown)
     return WindowStatistics(rows=total, columns=columns)
 
 

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from driftline.profile import CategoryBins, Floats, Layout, NumericBins, Profile, Span
 from driftline.warehouse.dialect import BATCH
 from driftline.warehouse.edges import Edges
-from driftline.warehouse.tally import Places, Tally, category_codes
+from driftline.warehouse.tally import (
+    Places,
+    Tally,
+    category_codes,
+    coded,
+    encoded,
+    indices,
+    named,
+    numbered,
+)
 
 
 class Segments(NamedTuple):
@@ -57,9 +66,9 @@ def stream_parts(
     for batch in _cut(batches):
         if not len(batch):
             continue
-        encoded = [_encoded(batch.column(key)) for key in keys]
+        encodings = [encoded(batch.column(key)) for key in keys]
         parts = [
-            _grouped(tally, encoded, batch, segments)
+            _grouped(tally, encodings, batch, segments)
             for tally, segments in zip(tallies, asked, strict=True)
         ]
         there = [part for part in parts if len(part.places)]
@@ -121,50 +130,17 @@ def _grouped(tally: Tally, keys: Sequence[Any], batch: pa.RecordBatch, segments:
     """Find the groups of a batch: the combinations of its keys, and of a segment's value."""
     chosen = None
     if segments.column:
-        own = _encoded(batch.column(segments.column))
-        named = pc.is_in(own.dictionary, pa.array(sorted(segments.values), pa.string()))
-        chosen = np.asarray(named.to_numpy(zero_copy_only=False))[_indices(own)]
+        own = encoded(batch.column(segments.column))
+        wanted = pc.is_in(own.dictionary, pa.array(sorted(segments.values), pa.string()))
+        chosen = np.asarray(wanted.to_numpy(zero_copy_only=False))[indices(own)]
         keys = [*keys, own]
-    code, size = np.zeros(len(batch), np.int64), 1
-    for one in keys:
-        size *= len(one.dictionary)
-        code = code * len(one.dictionary) + _indices(one)
+    code, size = coded(keys, len(batch))
     if chosen is not None:
         code = np.where(chosen, code, size)
-    there, local = _numbered(code, size + 1)
+    there, local = numbered(code, size + 1)
     if there[-1] == size and chosen is not None:
         there = there[:-1]
-    return _Part(tally, tally.places(_named(keys, there)), local)
-
-
-def _numbered(code: Places, size: int) -> tuple[Places, Places]:
-    """Return which codes there are, in order, and which of them each row has."""
-    if size > 4 * len(code):
-        return np.unique(code, return_inverse=True)
-    there = np.flatnonzero(np.bincount(code, minlength=size))
-    numbers = np.zeros(size, np.int64)
-    numbers[there] = np.arange(len(there))
-    return there, numbers[code]
-
-
-def _named(keys: Sequence[Any], codes: Places) -> list[tuple[Any, ...]]:
-    """Return the keys' values that codes stand for."""
-    values: list[list[Any]] = []
-    for one in reversed(keys):
-        many = len(one.dictionary)
-        known = one.dictionary.to_pylist()
-        values.insert(0, [known[at] for at in (codes % many).tolist()])
-        codes = codes // many
-    return list(zip(*values, strict=True)) if keys else [()] * len(codes)
-
-
-def _encoded(column: pa.Array) -> Any:
-    return column.dictionary_encode(null_encoding="encode")
-
-
-def _indices(encoded: Any) -> Places:
-    found: Places = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return found
+    return _Part(tally, tally.places(named(keys, there)), local)
 
 
 # The columns
@@ -246,9 +222,9 @@ class _Categories:
             for part in parts:
                 part.tally.add_nulls(part.places, self._span, part.rows)
             return
-        encoded, width = _encoded(column), self._bins.size + 1
-        known = pa.chunked_array([encoded.dictionary])
-        codes = category_codes(self._bins, known)[_indices(encoded)]
+        encoding, width = encoded(column), self._bins.size + 1
+        known = pa.chunked_array([encoding.dictionary])
+        codes = category_codes(self._bins, known)[indices(encoding)]
         for part in parts:
             if len(part.places) * width > 4 * len(codes) + 65_536:
                 own = part.local < len(part.places)

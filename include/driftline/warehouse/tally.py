@@ -27,16 +27,9 @@ class Tally:
 
     def groups(self, keys: Sequence[pa.ChunkedArray], rows: int) -> Places:
         """Return the place of each row's group; a new combination gets the next one."""
-        code = np.zeros(rows, np.int64)
-        encoded = [_encoded(key) for key in keys]
-        for one in encoded:
-            code = code * (len(one.dictionary) or 1) + one.indices.to_numpy(zero_copy_only=False)
-        _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-        names = [
-            tuple(one.dictionary[one.indices[at].as_py()].as_py() for one in encoded)
-            for at in first.tolist()
-        ]
-        return self.places(names)[inverse]
+        encodings = [encoded(key) for key in keys]
+        there, local = numbered(*coded(encodings, rows))
+        return self.places(named(encodings, there))[local]
 
     def places(self, names: Sequence[tuple[Any, ...]]) -> Places:
         """Return the places of groups by their keys' values; a new one gets the next."""
@@ -149,8 +142,45 @@ def category_codes(bins: CategoryBins, values: Any) -> Places:
     return codes
 
 
-def _encoded(column: pa.ChunkedArray) -> Any:
+def encoded(column: Any) -> Any:
+    """Return a key's column as a dictionary and places in it; a null is an entry like others."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], column.type)
     return whole.dictionary_encode(null_encoding="encode")
+
+
+def indices(encoding: Any) -> Places:
+    """Return the place of each row in a key's dictionary."""
+    found: Places = encoding.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
+
+
+def coded(encodings: Sequence[Any], rows: int) -> tuple[Places, int]:
+    """Return a code of each row's combination of keys, and how many codes there may be."""
+    code, size = np.zeros(rows, np.int64), 1
+    for one in encodings:
+        many = len(one.dictionary)
+        code, size = code * many + indices(one), size * many
+    return code, size
+
+
+def numbered(code: Places, size: int) -> tuple[Places, Places]:
+    """Return which codes there are, in order, and which of them each row has."""
+    if size > 4 * len(code):
+        return np.unique(code, return_inverse=True)
+    there = np.flatnonzero(np.bincount(code, minlength=size))
+    numbers = np.zeros(size, np.int64)
+    numbers[there] = np.arange(len(there))
+    return there, numbers[code]
+
+
+def named(encodings: Sequence[Any], codes: Places) -> list[tuple[Any, ...]]:
+    """Return the keys' values that codes stand for."""
+    values: list[list[Any]] = []
+    for one in reversed(encodings):
+        many = len(one.dictionary)
+        known = one.dictionary.to_pylist()
+        values.insert(0, [known[at] for at in (codes % many).tolist()])
+        codes = codes // many
+    return list(zip(*values, strict=True)) if encodings else [()] * len(codes)

@@ -143,9 +143,15 @@ class Dialect(Protocol):
         """Whether a statement was ended because it took too long."""
 
 
+def backend(url: URL) -> str:
+    """Return the name of the database behind an address: files on S3 are read by DuckDB."""
+    name = url.get_backend_name()
+    return "duckdb" if name == "aws" else name
+
+
 def dialect_of(url: URL) -> Dialect:
     """Return what speaks to this address; an InputError names those that there are."""
-    name = url.get_backend_name()
+    name = backend(url)
     if name not in DIALECTS:
         raise InputError(f"the warehouse is {name}; driftline reads {', '.join(DIALECTS)}")
     return cast(Dialect, import_module(f"driftline.warehouse.{name}"))

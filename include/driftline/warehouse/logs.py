@@ -34,7 +34,7 @@ from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.counting import count_profiles, statements
-from driftline.warehouse.dialect import Family, varchar
+from driftline.warehouse.dialect import Family, backend, varchar
 from driftline.warehouse.draw import Join, Lot, draw, enough, placed
 from driftline.warehouse.labels import LabelTable, known
 from driftline.warehouse.partition import partition_bounds
@@ -137,7 +137,7 @@ class Logs:
     @property
     def dialect(self) -> str:
         """The name of the database: duckdb, postgresql or sqlite."""
-        return self.url.get_backend_name()
+        return backend(self.url)
 
     @property
     def profiler(self) -> Profiler:

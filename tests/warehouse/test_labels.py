@@ -1,6 +1,7 @@
 """Which label a prediction has, as it was known at a moment."""
 
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftline.domain import DAY, HOUR, ColumnKind
-from driftline.warehouse import LABEL, Counts, open_logs
+from driftline.warehouse import LABEL, TIMESTAMP, Counts, open_logs
 from tests.warehouses import Warehouse, documents
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -44,7 +45,14 @@ def known(warehouse: Warehouse, as_of: datetime | None = AS_OF, **parts) -> dict
         table = drawn.table
         found = Counts(rows=len(table), labelled=len(table) - table[LABEL].null_count)
         assert logs.counts(START, END, as_of=as_of) == found
-        assert len(drawn.labelled().table) == found.labelled
+        labelled = drawn.labelled().table
+        assert len(labelled) == found.labelled
+        only = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}, as_of=as_of, labelled=True)
+        assert sorted(only.table["id"].to_pylist()) == sorted(labelled["id"].to_pylist())
+        taught = logs.training_rows(START, END, {}, as_of=as_of, limit=10_000)
+        assert taught.table.column_names == [TIMESTAMP, LABEL]
+        assert Counter(taught.table[LABEL].to_pylist()) == Counter(labelled[LABEL].to_pylist())
+        assert taught.total == found.labelled
         sample = logs.rows(START, END, {"id": ColumnKind.CATEGORICAL}, as_of=as_of, limit=3, seed=5)
         pairs = list(zip(table["id"].to_pylist(), table[LABEL].to_pylist(), strict=True))
         drawn_pairs = zip(

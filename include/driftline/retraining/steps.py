@@ -25,7 +25,7 @@ from driftline.retraining import admission, reference
 from driftline.retraining.gate import compare
 from driftline.retraining.registry import Version, registry_of
 from driftline.retraining.request import Request
-from driftline.retraining.training import TrainingContext, fit, scored
+from driftline.retraining.training import TrainingContext, fit, scored, training_set
 from driftline.store import Store, incidents, open_store, outbox, references, retrainings
 from driftline.warehouse import Logs, Rows, open_logs
 
@@ -76,15 +76,16 @@ def challenge(
         begins = row.as_of - how.gate.holdout
         start = begins - how.window
         with open_logs(monitor, connections) as logs:
-            rows = _labelled(monitor, logs, start, begins, as_of=begins)
+            given = training_set(monitor, logs, start, begins, as_of=begins)
+        many = len(given)
         row = replace(row, train_start=start, holdout_start=begins)
-        if len(rows.table) < MIN_TRAINING_ROWS:
+        if many < MIN_TRAINING_ROWS:
             words = (
-                f"refused: {len(rows.table):,} labelled rows from {start:%F} to {begins:%F}; "
+                f"refused: {many:,} labelled rows from {start:%F} to {begins:%F}; "
                 f"{MIN_TRAINING_ROWS:,} are wanted to train on"
             )
             return _kept(store, replace(row, state=RetrainingState.REFUSED, decision=words), run_id)
-        model = fit(monitor, rows, _context(monitor, row, start, begins))
+        model = fit(monitor, given, _context(monitor, row, start, begins))
         version = registry_of(monitor).register(f"{_name(row.as_of)}-challenger", model)
         return _kept(
             store,
@@ -93,7 +94,7 @@ def challenge(
                 state=RetrainingState.TRAINED,
                 challenger=version.name,
                 challenger_sha256=version.sha256,
-                decision=f"a challenger was trained on {len(rows.table):,} rows",
+                decision=f"a challenger was trained on {many:,} rows",
             ),
             run_id,
         )
@@ -164,8 +165,8 @@ def refit(
             return row
         start = row.as_of - how.window
         with open_logs(monitor, connections) as logs:
-            rows = _labelled(monitor, logs, start, row.as_of, as_of=row.as_of)
-        model = fit(monitor, rows, _context(monitor, row, start, row.as_of))
+            given = training_set(monitor, logs, start, row.as_of, as_of=row.as_of)
+        model = fit(monitor, given, _context(monitor, row, start, row.as_of))
         version = registry_of(monitor).register(_name(row.as_of), model)
         return _kept(
             store,
@@ -348,19 +349,20 @@ def _in_force(connection: Connection, monitor: Monitor, row: Retraining) -> Refe
     return found
 
 
-def _labelled(
-    monitor: Monitor, logs: Logs, start: datetime, end: datetime, *, as_of: datetime
-) -> Rows:
-    """Return the rows of a stretch whose label was known, with features as the log has them."""
-    assert monitor.retraining is not None
-    columns = logs.features(start, end)
-    limit = monitor.retraining.rows
-    return logs.rows(start, end, columns, as_of=as_of, limit=limit, raw=True).labelled()
-
-
 def _holdout(monitor: Monitor, logs: Logs, row: Retraining) -> Rows:
+    """Return the rows of the holdout whose label was known, with features as the log has them."""
+    assert monitor.retraining is not None
     assert row.holdout_start is not None
-    return _labelled(monitor, logs, row.holdout_start, row.as_of, as_of=row.as_of)
+    start, end = row.holdout_start, row.as_of
+    return logs.rows(
+        start,
+        end,
+        logs.features(start, end),
+        as_of=end,
+        limit=monitor.retraining.rows,
+        raw=True,
+        labelled=True,
+    )
 
 
 def _point(store: Store, monitor: Monitor, row: Retraining, version: Version) -> None:

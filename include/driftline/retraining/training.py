@@ -12,7 +12,7 @@ import pyarrow as pa
 from driftline.config import Monitor, Task
 from driftline.errors import InputError, TrainingError
 from driftline.suites.outcomes import canonical
-from driftline.warehouse import Rows
+from driftline.warehouse import Logs, Rows
 from driftline.warehouse.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, score_of
 
 if TYPE_CHECKING:
@@ -49,11 +49,27 @@ def recipe(monitor: Monitor) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def fit(monitor: Monitor, rows: Rows, context: TrainingContext) -> Any:
+def training_set(
+    monitor: Monitor, logs: Logs, start: datetime, end: datetime, *, as_of: datetime
+) -> "pd.DataFrame":
+    """Return the labelled rows of a stretch as a training function gets them.
+
+    At most `retraining.rows` of them, in memory once: what has come by batches is given up column
+    by column while the frame is made.
+    """
+    assert monitor.retraining is not None
+    table = logs.training_rows(
+        start, end, logs.features(start, end), as_of=as_of, limit=monitor.retraining.rows
+    ).table
+    table = _under_their_names(monitor, table)
+    return table.to_pandas(self_destruct=True)
+
+
+def fit(monitor: Monitor, given: "pd.DataFrame", context: TrainingContext) -> Any:
     """Train a model on labelled rows; TrainingError names the function and what it raised."""
     train, name = recipe(monitor), monitor.retraining.train if monitor.retraining else ""
     try:
-        model = train(frame(monitor, rows), context)
+        model = train(given, context)
     except Exception as error:
         raise TrainingError(f"{name} raised {type(error).__name__}: {error}") from error
     wanted = "predict_proba" if _has_scores(monitor) else "predict"
@@ -66,15 +82,15 @@ def frame(monitor: Monitor, rows: Rows) -> "pd.DataFrame":
     """Return rows as a training function gets them: features under their own names and types,
     the label and the time of the prediction under theirs.
     """
+    return _under_their_names(monitor, rows.table).to_pandas()
+
+
+def _under_their_names(monitor: Monitor, table: pa.Table) -> pa.Table:
     assert monitor.labels is not None
-    own = {
-        name.removeprefix(RAW): rows.table[name]
-        for name in rows.table.column_names
-        if name.startswith(RAW)
-    }
-    own[monitor.predictions.timestamp] = rows.table[TIMESTAMP]
-    own[monitor.labels.label] = rows.table[LABEL]
-    return pa.table(own).to_pandas()
+    roles = {TIMESTAMP: monitor.predictions.timestamp, LABEL: monitor.labels.label}
+    names = [*(name for name in table.column_names if name.startswith(RAW)), *roles]
+    own = [roles.get(name, name.removeprefix(RAW)) for name in names]
+    return table.select(names).rename_columns(own)
 
 
 def scored(monitor: Monitor, model: Any, rows: Rows) -> Rows:

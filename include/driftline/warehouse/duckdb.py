@@ -67,7 +67,12 @@ _FAMILIES = {
 
 
 def engine(url: URL, caller: Caller) -> Engine:
-    """Open a file read-only, or an in-memory database; nothing is fetched from the network."""
+    """Open a file read-only, or an in-memory database; no extension is fetched from the network.
+
+    The address of an Airflow connection to AWS opens one in memory, for files on S3.
+    """
+    if url.get_backend_name() != "duckdb":
+        url = URL.create("duckdb", database=":memory:")
     in_memory = url.database in (None, "", ":memory:")
     if not in_memory and not Path(str(url.database)).is_file():
         raise MissingTable(f"there is no DuckDB file {url.database}")
@@ -245,13 +250,15 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error."""
-    return (duckdb.Error,)
+    """Return the driver's base error, and that of files on S3."""
+    return (duckdb.Error, OSError)
 
 
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the kind of failure off DuckDB's words; its errors carry no code."""
     words = str(error)
+    if isinstance(error, FileNotFoundError):
+        return MissingTable
     if isinstance(error, duckdb.CatalogException) and _NO_TABLE.search(words):
         return MissingTable
     if isinstance(error, duckdb.IOException) and "No files found" in words:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import (
     URL,
     ColumnElement,
@@ -33,7 +34,7 @@ from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.counting import Asked, count_profiles, statements
-from driftline.warehouse.dialect import Family, varchar
+from driftline.warehouse.dialect import Family, backend, varchar
 from driftline.warehouse.draw import Join, Lot, draw, enough, placed
 from driftline.warehouse.labels import LabelTable, known
 from driftline.warehouse.partition import partition_bounds
@@ -136,7 +137,7 @@ class Logs:
     @property
     def dialect(self) -> str:
         """The name of the database: duckdb, postgresql or sqlite."""
-        return self.url.get_backend_name()
+        return backend(self.url)
 
     @property
     def profiler(self) -> Profiler:
@@ -438,24 +439,56 @@ class Logs:
         limit: int | None = None,
         seed: int = 0,
         raw: bool = False,
+        labelled: bool = False,
     ) -> Rows:
         """Return features, segments, what the model said and the labels known at a moment.
 
         With `raw` the features come once more, as the log types them: what models are trained on.
+        Where only `labelled` rows are wanted the others are dropped as they come.
 
         With a limit the rows are a uniform sample: the same one for a seed in every database, in
         the same order, whatever order the rows lie in. It is drawn by the id; without one by the
         row itself.
         """
-        project, clock = self._projection, self._clock
+        project = self._projection
         outputs = [*project.features(columns), *project.segments(columns), *project.roles()]
         if raw:
             outputs += project.raw(columns)
-        if clock is not None:
-            outputs.append(Output(TIMESTAMP, clock.value, clock.type))
-        table, total = self._draw(
-            outputs, start, end, as_of=as_of, labels=labels, limit=limit, seed=seed
+        return self._rows(
+            outputs,
+            start,
+            end,
+            as_of=as_of,
+            labels=labels,
+            limit=limit,
+            seed=seed,
+            labelled=labelled,
         )
+
+    def training_rows(
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        columns: Mapping[str, ColumnKind],
+        *,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+    ) -> Rows:
+        """Return what a model is trained on, and nothing else: features as the log types them,
+        the time, and the label, of the rows whose label was known at a moment.
+        """
+        outputs = self._projection.raw(columns)
+        how: dict[str, Any] = {"as_of": as_of, "labels": True, "limit": limit, "labelled": True}
+        return self._rows(outputs, start, end, **how)
+
+    def _rows(
+        self, outputs: list[Output], start: datetime | None, end: datetime | None, **how: Any
+    ) -> Rows:
+        """Return a draw of these outputs and of the time."""
+        clock = self._clock
+        if clock is not None:
+            outputs = [*outputs, Output(TIMESTAMP, clock.value, clock.type)]
+        table, total = self._draw(outputs, start, end, **how)
         if clock is not None:
             place = table.column_names.index(TIMESTAMP)
             instants = clock.instants(table[TIMESTAMP])
@@ -546,19 +579,37 @@ class Logs:
         end: datetime | None,
         *,
         limit: int | None = None,
+        labelled: bool = False,
         **how: Any,
     ) -> tuple[pa.Table, int]:
-        """Return the rows of a draw, and how many there are to draw from."""
+        """Return the rows of a draw, and how many there are to draw from.
+
+        Of those that are `labelled` the total is what the share of them in the draw makes likely.
+        """
         if limit is None:
-            table = self._reader.table(*self._drawn(outputs, start, end, **how))
+            table, drawn = self._fetched(*self._drawn(outputs, start, end, **how), labelled)
             return table, len(table)
         (total,) = self._reader.one(self._select([func.count()], start, end))
         for below in dict.fromkeys([enough(limit, total), ""]):
-            drawn = self._drawn(outputs, start, end, limit=limit, below=below, **how)
-            table = self._reader.table(*drawn)
-            if len(table) >= min(limit, total):
+            asked = self._drawn(outputs, start, end, limit=limit, below=below, **how)
+            table, drawn = self._fetched(*asked, labelled)
+            if drawn >= min(limit, total):
                 break
-        return table, total
+        return table, round(total * len(table) / drawn) if labelled and drawn else total
+
+    def _fetched(
+        self, statement: Select[Any], outputs: Sequence[Output], labelled: bool
+    ) -> tuple[pa.Table, int]:
+        """Return the rows of a draw as they come, in memory once, and how many were drawn."""
+        schema, kept, drawn = pa.schema([(o.name, o.type) for o in outputs]), [], 0
+        with closing(self._reader.batches(statement, outputs)) as batches:
+            for batch in batches:
+                drawn += len(batch)
+                if not labelled:
+                    kept.append(batch)
+                elif LABEL in schema.names:
+                    kept.append(batch.filter(pc.is_valid(batch.column(LABEL))))
+        return pa.Table.from_batches(kept, schema), drawn
 
     def _drawn(
         self,

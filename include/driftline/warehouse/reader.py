@@ -1,6 +1,6 @@
 """One connection to a warehouse: statements are literal SQL, for every driver alike."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -42,6 +42,13 @@ class Reader:
             yield
         finally:
             self.caller = before
+
+    def attach(self, name: str, file_system: Callable[[URL], Any]) -> None:
+        """Have DuckDB read what such addresses begin with through a file system of Python's."""
+        with self._connected() as connection:
+            native: Any = connection.connection.driver_connection
+            if name not in native.list_filesystems():
+                native.register_filesystem(file_system(self.url))
 
     def literal(self, statement: Executable | Select[Any]) -> str:
         """Return the statement with its values written out and quoted by SQLAlchemy."""

@@ -20,7 +20,8 @@ from sqlalchemy import (
 
 from driftline.config import Table
 from driftline.errors import LogError, MissingColumn
-from driftline.warehouse.dialect import Column, Dialect, Family
+from driftline.warehouse import s3
+from driftline.warehouse.dialect import Column, Dialect, Family, backend
 from driftline.warehouse.reader import Reader
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
@@ -142,10 +143,13 @@ def _table(name: str) -> tuple[str, ...]:
 
 
 def _parquet(reader: Reader, path: str, folder: Path) -> str:
-    backend = reader.url.get_backend_name()
-    if backend != "duckdb":
-        raise LogError(f"{path}: only DuckDB reads Parquet files; the warehouse is {backend}")
-    if "://" not in path:
+    name = backend(reader.url)
+    if name != "duckdb":
+        raise LogError(f"{path}: only DuckDB reads Parquet files; the warehouse is {name}")
+    if path.startswith(s3.SCHEME):
+        path = s3.files_of(path)
+        reader.attach("s3", s3.file_system)
+    elif "://" not in path:
         local = folder / Path(path).expanduser()
         path = str(local / "**" / "*.parquet" if local.is_dir() else local)
     files = literal(path).compile(compile_kwargs={"literal_binds": True})

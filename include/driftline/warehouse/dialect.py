@@ -14,6 +14,7 @@ from sqlalchemy import types as sql
 from driftline.config import Profiler
 from driftline.errors import InputError, LogError
 from driftline.warehouse.caller import Caller
+from driftline.warehouse.cost import Cost
 
 ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
@@ -148,6 +149,9 @@ class Dialect(Protocol):
 
     def timed_out(self, error: BaseException) -> bool:
         """Whether a statement was ended because it took too long."""
+
+    def cost(self, connection: Connection, statement: str) -> Cost | None:
+        """Return what a literal SELECT would read, without running it; None where nobody can."""
 
 
 def backend(url: URL) -> str:

@@ -32,6 +32,7 @@ from sqlalchemy.sql.elements import TryCast
 
 from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.warehouse import duckdb_cost
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.deadline import deadline
@@ -271,6 +272,9 @@ def missing(error: BaseException) -> type[LogError] | None:
 def timed_out(error: BaseException) -> bool:
     """Whether it was interrupted, which nothing but the deadline does."""
     return isinstance(error, duckdb.InterruptException)
+
+
+cost = duckdb_cost.cost
 
 
 @compiles(TryCast, "duckdb")

@@ -33,6 +33,7 @@ from driftline.warehouse.age import TIMES
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
+from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
 from driftline.warehouse.dialect import Family, backend, varchar
 from driftline.warehouse.draw import Join, Lot, draw, enough, placed
@@ -352,6 +353,11 @@ class Logs:
             rows, keys = self._parted(layout, start, end, hours, name, values)
             asked += statements(self._reader, rows, layout, keys)
         return [self._reader.literal(each.statement) for each in asked]
+
+    @_asks
+    def cost(self, statement: str) -> Cost | None:
+        """Return what one of our statements would read, without running it."""
+        return self._reader.cost(statement)
 
     def _parted(
         self,

@@ -1,6 +1,6 @@
 """PostgreSQL: psycopg for SQLAlchemy, ADBC for Arrow; every transaction is read-only."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -13,12 +13,16 @@ from sqlalchemy import (
     Engine,
     FromClause,
     Select,
+    and_,
     case,
+    column,
     create_engine,
     event,
     extract,
+    false,
     func,
     literal_column,
+    or_,
     select,
     table,
     text,
@@ -33,6 +37,7 @@ from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
+from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
 
 profiler = Profiler.STREAM
@@ -107,22 +112,18 @@ def start(connection: Connection) -> None:
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
     """Describe a relation from an empty SELECT, which the planner answers without a scan."""
-
-    def literal(statement: Select[Any]) -> str:
-        options = {"literal_binds": True}
-        return str(statement.compile(dialect=connection.dialect, compile_kwargs=options))
-
     cursor = connection.exec_driver_sql(
-        literal(select(text("*")).select_from(relation).limit(0))
+        _literal(connection, select(text("*")).select_from(relation).limit(0))
     ).cursor
     assert cursor is not None
     described: list[tuple[str, Any]] = [(column[0], column[1]) for column in cursor.description]
     oid: ColumnElement[int] = literal_column("oid::bigint")
     types = connection.exec_driver_sql(
-        literal(
+        _literal(
+            connection,
             select(oid, func.format_type(oid, None), literal_column("typtype = 'e'"))
             .select_from(table("pg_type", schema="pg_catalog"))
-            .where(oid.in_([number for _, number in described]))
+            .where(oid.in_([number for _, number in described])),
         )
     )
     found = {
@@ -133,6 +134,11 @@ def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
         for number, name, is_enum in types
     }
     return {name: found[number] for name, number in described}
+
+
+def _literal(connection: Connection, statement: Select[Any]) -> str:
+    options = {"literal_binds": True}
+    return str(statement.compile(dialect=connection.dialect, compile_kwargs=options))
 
 
 def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
@@ -316,6 +322,72 @@ def missing(error: BaseException) -> type[LogError] | None:
 def timed_out(error: BaseException) -> bool:
     """Read the SQLSTATE, which it shares with what a person has cancelled."""
     return _state(error) == "57014" and "user request" not in str(error)
+
+
+def cost(connection: Connection, statement: str) -> Cost:
+    """Ask the planner: its rows and its cost, and the size of the tables that its scans read.
+
+    Of a partitioned table the plan has the partitions that are left. An index is taken to find
+    rows that lie together, as those of a time mostly do.
+    """
+    ((plan,),) = connection.exec_driver_sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {statement}").scalars()
+    scans = list(_scans(plan["Plan"], 1.0))
+    sizes = _sizes(connection, {_relation(node) for node, _ in scans})
+    rows, scanned = 0.0, 0.0
+    for node, workers in scans:
+        size, held = sizes[_relation(node)]
+        found = node["Plan Rows"] * workers
+        whole = node["Node Type"] in ("Seq Scan", "Sample Scan") or held <= 0
+        scanned += size if whole else size * min(1.0, found / held)
+        rows += found
+    remote = any(node["Node Type"] == "Foreign Scan" for node, _ in scans)
+    return Cost(
+        rows=round(rows) if scans else None,
+        scanned=None if remote else round(scanned),
+        units=plan["Plan"]["Total Cost"],
+        basis="foreign tables, whose size is not known here"
+        if remote
+        else "the tables and partitions of the plan, without what lies out of line (TOAST)",
+    )
+
+
+def _scans(node: Mapping[str, Any], workers: float) -> Iterator[tuple[Mapping[str, Any], float]]:
+    """Yield the scans of relations, and by how many their rows are divided in the plan."""
+    if "Relation Name" in node:
+        yield node, workers
+    if planned := node.get("Workers Planned", 0):
+        workers = planned + max(0.0, 1 - 0.3 * planned)  # the leader helps, as the planner reckons
+    for each in node.get("Plans") or ():
+        yield from _scans(each, workers)
+
+
+def _relation(node: Mapping[str, Any]) -> tuple[str, str]:
+    return node["Schema"], node["Relation Name"]
+
+
+def _sizes(
+    connection: Connection, names: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, float]]:
+    """Return the bytes and the rows of these relations, as far as they have been analyzed."""
+    relation = table("pg_class", *map(column, ("oid", "relname", "relnamespace", "reltuples")))
+    space = table("pg_namespace", column("oid"), column("nspname"))
+    statement = (
+        select(
+            space.c.nspname,
+            relation.c.relname,
+            func.pg_relation_size(relation.c.oid),
+            relation.c.reltuples,
+        )
+        .join_from(relation, space, relation.c.relnamespace == space.c.oid)
+        .where(
+            or_(
+                false(),
+                *(and_(space.c.nspname == s, relation.c.relname == name) for s, name in names),
+            )
+        )
+    )
+    found = connection.exec_driver_sql(_literal(connection, statement))
+    return {(schema, name): (size or 0, held) for schema, name, size, held in found}
 
 
 def _state(error: BaseException) -> str:

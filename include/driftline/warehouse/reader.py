@@ -10,6 +10,7 @@ import pyarrow as pa
 from sqlalchemy import URL, ColumnElement, Connection, Executable, FromClause, Row, Select
 
 from driftline.warehouse.caller import Caller, sign
+from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import Column, Dialect, dialect_of
 from driftline.warehouse.failures import mapped
 
@@ -72,6 +73,11 @@ class Reader:
         """Describe the columns of a relation."""
         with self._connected() as connection:
             return self.dialect.columns(connection, relation)
+
+    def cost(self, literal: str) -> Cost | None:
+        """Return what a literal statement would read, as far as the database tells."""
+        with self._connected() as connection:
+            return self.dialect.cost(connection, literal)
 
     def table(self, statement: Select[Any], outputs: Sequence[Output]) -> pa.Table:
         """Return a statement's rows as Arrow, under the names and types of the outputs."""

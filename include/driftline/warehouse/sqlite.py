@@ -38,6 +38,7 @@ from sqlalchemy.pool import QueuePool
 from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse.caller import Caller
+from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import BATCH, Column, Family, double, tree, varchar
 
 profiler = Profiler.STREAM
@@ -303,3 +304,15 @@ def missing(error: BaseException) -> type[LogError] | None:
 def timed_out(error: BaseException) -> bool:
     """Whether it was interrupted, which nothing but the time limit does."""
     return isinstance(error, sqlite3.OperationalError) and str(error) == "interrupted"
+
+
+def cost(connection: Connection, statement: str) -> Cost:
+    """Return the file's size: of a part of it SQLite tells nothing without reading it."""
+    steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+    (size,) = connection.exec_driver_sql(
+        "SELECT (page_count - freelist_count) * page_size "
+        "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+    ).one()
+    searched = any(step.detail.startswith("SEARCH") for step in steps)
+    basis = "the whole file, of which an index finds a part" if searched else "the whole file"
+    return Cost(scanned=size, basis=basis)

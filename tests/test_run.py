@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +25,7 @@ from driftline.domain import Outcome, Suite, Window
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
 from tests.models import DAY, START, logs, parts
+from tests.warehouses import Warehouse
 
 VOLATILE = {"run_id", "recorded_at", "created", "due", "delivered", "paged_at"}
 
@@ -342,6 +344,33 @@ def test_a_step_that_fails_is_kept_in_the_ledger_and_can_be_rerun(model: Any, st
     (again,) = watch(monitor, store, 6, 7)
     assert again.errors == ()
     assert planned(monitor, START + 5 * DAY, START + 7 * DAY, store) == []
+
+
+def test_a_window_whose_statement_took_too_long_can_be_rerun(tmp_path: Path, store: Store) -> None:
+    """With more time it is the same configuration: what was measured before stands."""
+    place = Warehouse(kind="duckdb", folder=tmp_path)
+    for name, rows in zip(("predictions", "labels"), logs(), strict=True):
+        place.load(name, rows)
+    hasty = place.monitor(**parts("binary"), statement_timeout="3s")
+    assert watch(hasty, store, 5, 6)[0].errors == ()
+    numbers = "range(3000000) AS a, range(3000000) AS b WHERE (a.range * 7 + b.range) % 11 = 12"
+    with duckdb.connect(place.file) as connection:
+        connection.execute("ALTER TABLE labels RENAME TO kept")
+        connection.execute(f"CREATE VIEW labels AS SELECT kept.* FROM kept, {numbers}")
+    (conclusion,) = watch(hasty, store, 6, 7)
+    assert any("longer than 3s (statement_timeout)" in error for error in conclusion.errors)
+    with store.read() as connection:
+        failed = [e for e in ledger.of(connection, "model") if e.state is ledger.State.FAILED]
+    assert {entry.suite for entry in failed} == {Suite.PERFORMANCE}
+    patient = place.monitor(**parts("binary"), statement_timeout="1h")
+    assert planned(patient, START + 5 * DAY, START + 7 * DAY, store) == [
+        Window.ending("1d", START + 7 * DAY)
+    ]
+    with duckdb.connect(place.file) as connection:
+        connection.execute("DROP VIEW labels")
+        connection.execute("ALTER TABLE kept RENAME TO labels")
+    assert watch(patient, store, 6, 7)[0].errors == ()
+    assert planned(patient, START + 5 * DAY, START + 7 * DAY, store) == []
 
 
 def test_a_warehouse_that_fails_before_the_reference_is_kept_in_the_ledger_too(

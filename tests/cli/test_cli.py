@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from driftline.cli import main
 from driftline.config import Monitor
+from driftline.warehouse import duckdb as speaker
 from tests.conftest import PASSWORD, run
 from tests.models import logs
 from tests.warehouses import Warehouse
@@ -162,6 +163,32 @@ def test_the_statements_that_count_a_window_can_be_run_by_hand(file: Path) -> No
         refused = driftline("sql", file, *wrong)
         assert refused.exit_code == 2
         assert "found" in refused.output
+
+
+def test_what_the_statements_would_read_is_told_before_they_run(file: Path) -> None:
+    day = ("--window", "1d", "--end", "2024-01-07")
+    shown = driftline("sql", file, *day, "--cost")
+    assert shown.exit_code == 0, shown.output
+    for words in ("model: 1d 2024-01-06", "rows expected", "KiB", "row groups"):
+        assert words in shown.output
+    statements = [text for text in driftline("sql", file, *day).stdout.split(";\n") if text.strip()]
+    told = json.loads(driftline("sql", file, *day, "--cost", "--format", "json").stdout)
+    assert [each["statement"] for each in told] == statements
+    for each in told:
+        assert 0 < each["cost"]["scanned"] < 1_000_000
+        assert each["cost"]["rows"] <= 1800
+    plain = json.loads(driftline("sql", file, *day, "--format", "json").stdout)
+    assert plain == [{"statement": text} for text in statements]
+
+
+def test_a_warehouse_that_cannot_tell_says_so(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker, "cost", lambda connection, statement: None)
+    day = ("--window", "1d", "--end", "2024-01-07", "--cost")
+    said = driftline("sql", file, *day)
+    assert said.exit_code == 0
+    assert said.output.startswith("duckdb does not tell what a statement would cost")
+    told = json.loads(driftline("sql", file, *day, "--format", "json").stdout)
+    assert {each["cost"] for each in told} == {None}
 
 
 def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:

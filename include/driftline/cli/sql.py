@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -103,14 +104,6 @@ def _sum(values: Sequence[float | None]) -> float | None:
 def _shown(rows: float | None, scanned: float | None, units: float | None) -> tuple[str, str, str]:
     return (
         "-" if rows is None else f"{rows:,.0f}",
-        "-" if scanned is None else _size(scanned),
+        "-" if scanned is None else decimal(int(scanned)),
         "-" if units is None else f"{units:,.0f}",
     )
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} TiB"

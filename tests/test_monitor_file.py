@@ -206,6 +206,7 @@ def test_a_fault_names_line_key_and_what_is_allowed(
         ("{metric: psii, max: 1}", "Did you mean 'psi'?"),
         ("{metric: roc_auc, window: 30d, min: 0}", "30d is not among windows"),
         ("{metric: mae, max: 1}", "nothing here measures 'mae'"),
+        ("{metric: domain_classifier_auc, window: 7d, max: 1}", "measured once a day, on 1d"),
         ("{metric: psi}", "write a bound"),
         ("{metric: psi, max: 1, min: 2}", "above max"),
         ("{metric: psi, worse_by: lots}", "found 'lots'"),
@@ -268,6 +269,7 @@ def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
     for same in ("owner: x", "routes: {warn: []}", "windows: [1d]", "store: sqlite:///x.db"):
         assert hashed(f"{SHORT}{same}\n") == plain
     assert hashed(SHORT + "rules: [{metric: psi, max: 1}]\n") == plain
+    assert hashed(SHORT + "drift: {domain_classifier: false}\n") == plain
     for other in ("segments: [origin]", "drift: {method: ks}", "features: {exclude: [a]}"):
         assert hashed(f"{SHORT}{other}\n") != plain
     assert hashed(SHORT.replace("2013-03-01", "2013-03-02")) != plain

@@ -208,6 +208,7 @@ def test_a_fault_names_line_key_and_what_is_allowed(
         ("{metric: psii, max: 1}", "Did you mean 'psi'?"),
         ("{metric: roc_auc, window: 30d, min: 0}", "30d is not among windows"),
         ("{metric: mae, max: 1}", "nothing here measures 'mae'"),
+        ("{metric: domain_classifier_auc, window: 7d, max: 1}", "measured once a day, on 1d"),
         ("{metric: psi}", "write a bound"),
         ("{metric: psi, max: 1, min: 2}", "above max"),
         ("{metric: psi, worse_by: lots}", "found 'lots'"),
@@ -269,7 +270,11 @@ def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
     assert plain == hashed(SHORT)
     for same in ("owner: x", "routes: {warn: []}", "windows: [1d]", "store: sqlite:///x.db"):
         assert hashed(f"{SHORT}{same}\n") == plain
-    for same in ("rules: [{metric: psi, max: 1}]", "drift: {profiler: stream}"):
+    for same in (
+        "rules: [{metric: psi, max: 1}]",
+        "drift: {profiler: stream}",
+        "drift: {domain_classifier: false}",
+    ):
         assert hashed(f"{SHORT}{same}\n") == plain
     for other in ("segments: [origin]", "drift: {method: ks}", "features: {exclude: [a]}"):
         assert hashed(f"{SHORT}{other}\n") != plain

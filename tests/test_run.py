@@ -405,6 +405,9 @@ def test_a_sample_is_named_wherever_it_was_measured(model: Any, store: Store) ->
     counted = [row for row in rows if row["engine"] == "profile" and row["suite"] == "drift"]
     assert {row["row_count"] for row in counted} == {day}
     assert not any("sample" in row["reason"] for row in counted)
+    (classified,) = [row for row in rows if row["engine"] == "scikit_learn"]
+    assert (classified["metric"], classified["row_count"]) == ("domain_classifier_auc", 200)
+    assert classified["reason"] == words
     methods = {(row["column_name"], row["metric"]) for row in rows if row["suite"] == "drift"}
     assert {("x", "ks"), ("group", "chi_square")} <= methods
     assert not {("x", "chi_square"), ("group", "ks")} & methods
@@ -458,6 +461,21 @@ def test_texts_and_timestamps_are_watched_as_numbers(model: Any, store: Store) -
     with store.read() as connection:
         fired = incidents.firing(connection, monitor.monitor)
     assert {one.series.subject for one in fired} >= {f"psi of {name} (1d)" for name in columns}
+
+
+def test_a_rule_looks_at_the_classifier_of_the_day(model: Any, store: Store) -> None:
+    rule = {"metric": "domain_classifier_auc", "max": 0.75}
+    predictions, labels = logs(drift_on=7)
+    before, after = watch(model(predictions, labels, rules=[rule]), store, 6, 8)
+    said = [v for each in (before, after) for v in each.verdicts if v.rule == rule["metric"]]
+    assert [v.measurement.window.cadence for v in said] == ["1d", "1d"]
+    assert [v.outcome for v in said] == [Outcome.OK, Outcome.WARN]
+    assert said[1].reason.endswith("above 0.75: the window's rows are told apart most by x")
+    off = model(predictions, labels, drift={"domain_classifier": False})
+    watch(off, store, 6, 7)
+    found = values(store, off, cadence="1d", suite="drift", start=START + 6 * DAY)
+    assert "psi" in found
+    assert "domain_classifier_auc" not in found
 
 
 def test_an_empty_day_is_a_result(model: Any, store: Store) -> None:

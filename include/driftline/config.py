@@ -293,6 +293,11 @@ class Drift(Section):
     columns: dict[str, ColumnDrift] = Field(default_factory=dict)
     rows: Annotated[int, Field(ge=100)] = 100_000
     profiler: Profiler = Profiler.AUTO
+    domain_classifier: bool = Field(
+        True,
+        description="whether a classifier is trained once a day to tell the day's features from "
+        "the reference's: domain_classifier_auc, some two seconds of one core",
+    )
 
 
 class Worsening(Section):
@@ -548,7 +553,10 @@ class Monitor(Defaults):
 
     @property
     def config_hash(self) -> str:
-        """A name for all that shapes the numbers; rules, routes and schedules do not."""
+        """A name for all that shapes the numbers; rules, routes and schedules do not.
+
+        Nor does `drift.domain_classifier`: with it there is a number more, the others are the same.
+        """
         shaping = self.model_dump(
             mode="json",
             include={"task", "predictions", "labels", "reference", "features", "segments"},
@@ -617,6 +625,10 @@ class Monitor(Defaults):
             self._can_be_judged(f"rules.{number}", rule)
         return self
 
+    @property
+    def _days(self) -> list[str]:
+        return [window for window in self.windows if window != "1h"]
+
     def _can_be_retrained(self, how: Retraining) -> None:
         """Refuse a retraining that could never pass its gate."""
         if how.train is None:
@@ -640,6 +652,13 @@ class Monitor(Defaults):
         if rule.baseline not in (None, Baseline.REFERENCE, *self.drift.baselines):
             raise _fault(f"{key}.baseline", f"{rule.baseline} is not among drift.baselines")
         drift = [metrics.DRIFT_SHARE]
+        if self.drift.domain_classifier and (days := self._days):
+            drift.append(metrics.DOMAIN_CLASSIFIER_AUC)
+            if rule.metric == metrics.DOMAIN_CLASSIFIER_AUC and rule.window not in (None, days[0]):
+                raise _fault(
+                    f"{key}.window",
+                    f"found {rule.window}; {rule.metric} is measured once a day, on {days[0]}",
+                )
         for column in ("", *self.drift.columns):
             drift += (name for m in self.drift_methods(column) for name in metrics.DRIFT[m])
         performance = metrics.PERFORMANCE[self.task] if self.labels else ()

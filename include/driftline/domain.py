@@ -121,6 +121,7 @@ class Engine(StrEnum):
     PROFILE = "profile"
     EVIDENTLY = "evidently"
     GREAT_EXPECTATIONS = "great_expectations"
+    SCIKIT_LEARN = "scikit_learn"
     SQL = "sql"
 
 

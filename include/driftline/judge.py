@@ -68,8 +68,9 @@ def selects(rule: Rule, series: Series) -> bool:
 
 
 def _engine_of(series: Series) -> str:
-    """Return whose number a rule means that names no engine: of drift, the one of every row."""
-    return str(Engine.PROFILE) if series.suite == Suite.DRIFT else series.engine
+    """Return whose number a rule means that names no engine: not Evidently's drift of a sample."""
+    sampled = series.suite == Suite.DRIFT and series.engine == Engine.EVIDENTLY
+    return str(Engine.PROFILE) if sampled else series.engine
 
 
 def _baseline_of(series: Series) -> str:

@@ -24,6 +24,9 @@ DRIFT: Mapping[str, tuple[str, ...]] = {
 
 DRIFT_SHARE = "drift_share"
 
+DOMAIN_CLASSIFIER_AUC = "domain_classifier_auc"
+"""How well a classifier tells the window from the reference: less is better, 0.5 is no drift."""
+
 _CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 _RANKS = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
 PERFORMANCE: Mapping[str, tuple[str, ...]] = {

@@ -20,7 +20,7 @@ from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
 from driftline.retraining.reference import rows_of
 from driftline.store.ledger import State
-from driftline.suites import drift, evidently, performance, quality, report
+from driftline.suites import domain_classifier, drift, evidently, performance, quality, report
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
@@ -411,14 +411,22 @@ class Watch:
     def _by_evidently(self, step: Step, reference: Reference) -> list[Measurement]:
         """Return what Evidently says of a sample of the window; the rules do not look at it."""
         columns = self.columns(reference)
-        rows = self._rows(step, columns, labels=False)
-        return evidently.drift(
+        sample = Frame.of(self._rows(step, columns, labels=False), columns)
+        found = evidently.drift(
             self._scope(step, reference.id),
-            rows,
+            sample,
             self._compared(reference),
             columns,
             lambda name: self.monitor.drift_methods(name, columns[name]),
         )
+        return found + self._by_classifier(step, reference, sample)
+
+    def _by_classifier(self, step: Step, reference: Reference, sample: Frame) -> list[Measurement]:
+        """Return how well a classifier tells this sample's features from the reference's."""
+        if not self.monitor.drift.domain_classifier:
+            return []
+        scope, features = self._scope(step, reference.id), self.features(reference)
+        return [domain_classifier.measure(scope, sample, self._compared(reference), features)]
 
     def _compared(self, reference: Reference) -> Frame:
         """Return the reference's rows, ready to be compared with."""

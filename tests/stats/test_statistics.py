@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn import metrics
 
-from driftline.stats import divergences, ordered, probabilities, shares, tables
+from driftline.stats import divergences, ordered, probabilities, ranking, shares, tables
 
 scored = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=40)
 
 
-@pytest.mark.parametrize("module", [divergences, ordered, probabilities, shares, tables])
+@pytest.mark.parametrize("module", [divergences, ordered, probabilities, ranking, shares, tables])
 def test_the_examples_run(module):
     failed, tried = doctest.testmod(module)
     assert tried > 0

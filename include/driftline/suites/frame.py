@@ -27,6 +27,8 @@ class Column:
     usable: int = 0
     infinite: int = 0
     problem: str = ""
+    absent: bool = False
+    """Whether there are no values of this kind at all, not even nulls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -115,4 +117,4 @@ def _encoded(column: Any) -> Any:
 
 def _unusable(kind: ColumnKind, table: Any, problem: str) -> Column:
     empty = np.full(len(table), np.nan if kind.is_number else None)
-    return Column(kind=kind, values=empty, problem=problem)
+    return Column(kind=kind, values=empty, problem=problem, absent=True)

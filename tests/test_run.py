@@ -472,8 +472,8 @@ def test_a_rule_looks_at_the_classifier_of_the_day(model: Any, store: Store) -> 
     assert [v.outcome for v in said] == [Outcome.OK, Outcome.WARN]
     assert said[1].reason.endswith("above 0.75: the window's rows are told apart most by x")
     off = model(predictions, labels, drift={"domain_classifier": False})
-    watch(off, store, 6, 7)
-    found = values(store, off, cadence="1d", suite="drift", start=START + 6 * DAY)
+    watch(off, store, 7, 8)
+    found = values(store, off, cadence="1d", suite="drift", start=START + 7 * DAY)
     assert "psi" in found
     assert "domain_classifier_auc" not in found
 

@@ -6,12 +6,12 @@ Revisiting Classifier Two-Sample Tests, ICLR 2017.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from driftline import metrics
@@ -106,13 +106,18 @@ def _coded(
     Categories are numbered by how frequent they are; the rarest share the last number.
     """
     values = np.concatenate([ours.values[our_rows], theirs.values[their_rows]])
-    if ours.kind is ColumnKind.NUMERIC:
+    if ours.kind.is_number:
         return values.astype(np.float64)
-    texts = values.tolist()
-    counts = Counter(text for text in texts if text is not None)
-    ranked = sorted(counts, key=lambda text: (-counts[text], text))
-    codes = {text: float(min(code, _MOST_CODES - 1)) for code, text in enumerate(ranked)}
-    return np.array([codes.get(text, np.nan) for text in texts])
+    texts = pa.array(values, pa.string()).dictionary_encode()
+    names = texts.dictionary.to_pylist()
+    codes = texts.indices.to_numpy(zero_copy_only=False).astype(np.float64)  # NaN for null
+    known = ~np.isnan(codes)
+    counts = np.bincount(codes[known].astype(np.int64), minlength=len(names))
+    ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
+    ranks = np.empty(len(names))
+    ranks[ranked] = np.minimum(np.arange(len(names)), _MOST_CODES - 1)
+    codes[known] = ranks[codes[known].astype(np.int64)]
+    return codes
 
 
 def _folds(

@@ -52,7 +52,7 @@ _FAMILIES = {
     "json": Family.JSON,
     "jsonb": Family.JSON,
 }
-_UNDEFINED = {
+UNDEFINED = {
     "42P01": MissingTable,
     "3F000": MissingTable,
     "42703": MissingColumn,
@@ -245,4 +245,4 @@ def errors() -> tuple[type[Exception], ...]:
 
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the SQLSTATE, which both drivers carry."""
-    return _UNDEFINED.get(str(getattr(error, "sqlstate", None) or ""))
+    return UNDEFINED.get(str(getattr(error, "sqlstate", None) or ""))

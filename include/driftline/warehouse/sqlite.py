@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,9 +35,9 @@ from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.warehouse.chunks import table_of
 from driftline.warehouse.dialect import Column, Family, double, tree, varchar
 
-_CHUNK = 50_000
 _SAMPLE = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -154,24 +153,7 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
         for statement in statements:
             cursor = connection.exec_driver_sql(statement).cursor
             assert cursor is not None
-            yield _table(cursor)
-
-
-def _table(cursor: Any) -> pa.Table:
-    names = [str(number) for number, _ in enumerate(cursor.description)]
-    first = next(chunks := _chunks(cursor), None)
-    if first is None:
-        return pa.table([pa.array([], pa.null()) for _ in names], names=names)
-    tables = [
-        pa.table([pa.array(values) for values in zip(*chunk, strict=True)], names=names)
-        for chunk in chain([first], chunks)
-    ]
-    return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _chunks(cursor: Any) -> Iterator[list[tuple[Any, ...]]]:
-    while chunk := cursor.fetchmany(_CHUNK):
-        yield chunk
+            yield table_of(cursor)
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:

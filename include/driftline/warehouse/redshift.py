@@ -33,10 +33,9 @@ from driftline.warehouse.unproven import as_it_is as bytewise
 from driftline.warehouse.unproven import fetched as arrow
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import nothing_of as without
-from driftline.warehouse.unproven import whole as boolean
 from driftline.warehouse.unproven import whole as integer
 
-__all__ = ["arrow", "boolean", "bytewise", "exact", "in_step", "integer", "without"]
+__all__ = ["arrow", "bytewise", "exact", "in_step", "integer", "without"]
 
 _NUMBER = "^[[:space:]]*[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-2]?[0-9]?[0-9])?[[:space:]]*$"
 _MOST_TEXT = 65535
@@ -85,6 +84,11 @@ def string(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     if family is Family.BOOLEAN:
         return unproven.truth_of(value)
     return func.json_serialize(value) if family is Family.JSON else varchar(value)
+
+
+def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return 0 and 1: a boolean of its own has no text, by which labels are ordered."""
+    return sql_cast(value, sql.Integer())
 
 
 def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:

@@ -33,7 +33,14 @@ from driftline.warehouse.unproven import whole as integer
 
 __all__ = ["boolean", "in_step", "integer"]
 
-_SESSION = {"TIMEZONE": "UTC", "QUERY_TAG": unproven.APPLICATION}
+_SESSION = {
+    "TIMEZONE": "UTC",
+    "QUERY_TAG": unproven.APPLICATION,
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    "DATE_INPUT_FORMAT": "AUTO",
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+}
+"""An account may have other defaults for each of these."""
 _FAMILIES = {
     "BOOLEAN": Family.BOOLEAN,
     "REAL": Family.FLOAT,

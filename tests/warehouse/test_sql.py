@@ -12,6 +12,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -457,3 +459,28 @@ def test_a_dialect_that_is_not_installed_names_its_extra(
     monkeypatch.setattr(unproven, "create_engine", absent)
     with pytest.raises(MissingExtra, match=rf"driftline\[{dialect}\]"):
         Reader(make_url(URLS[dialect]))
+
+
+def test_the_drivers_have_what_is_asked_of_them() -> None:
+    """No more than names: that they are there, in the versions that are pinned."""
+    cursor = pytest.importorskip("snowflake.connector.cursor").SnowflakeCursor
+    assert "force_return_table" in signature(cursor.fetch_arrow_all).parameters
+    assert "operation" in signature(cursor.describe).parameters
+    config = import_module("snowflake.connector.connection_config").ConnectionConfig
+    assert {"session_parameters", "application"} <= set(signature(config).parameters)
+
+    bigquery = pytest.importorskip("google.cloud.bigquery")
+    assert bigquery.QueryJobConfig(dry_run=True, labels={"app": "driftline"}).dry_run
+    assert "job_config" in signature(bigquery.Client.query).parameters
+    assert hasattr(bigquery.QueryJob, "schema")
+    assert hasattr(bigquery.QueryJob, "to_arrow")
+    assert bigquery.Client.default_query_job_config.fset
+
+    databricks = pytest.importorskip("databricks.sql.client")
+    given = set(signature(databricks.Connection.__init__).parameters)
+    assert {"session_configuration", "query_tags", "kwargs"} <= given
+    assert hasattr(databricks.Cursor, "fetchall_arrow")
+
+    trino = pytest.importorskip("trino.dbapi")
+    assert {"timezone", "source"} <= set(signature(trino.Connection.__init__).parameters)
+    assert "_query" in vars(trino.Connection("localhost", user="reader").cursor())

@@ -133,7 +133,7 @@ def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def exact(value: float) -> str:
     """Write 17 digits, with the letter of a double."""
-    return f"{value:.17e}D"
+    return f"{unproven.scientific(value)}D"
 
 
 def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:

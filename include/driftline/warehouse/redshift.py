@@ -28,14 +28,13 @@ from sqlalchemy.ext.compiler import compiles
 from driftline.errors import LogError
 from driftline.warehouse import postgresql, unproven
 from driftline.warehouse.dialect import Column, Family, TimeLiteral, double, varchar
-from driftline.warehouse.postgresql import exact as exact
 from driftline.warehouse.unproven import as_it_is as bytewise
 from driftline.warehouse.unproven import fetched as arrow
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import nothing_of as without
 from driftline.warehouse.unproven import whole as integer
 
-__all__ = ["arrow", "bytewise", "exact", "in_step", "integer", "without"]
+__all__ = ["arrow", "bytewise", "in_step", "integer", "without"]
 
 _NUMBER = "^[[:space:]]*[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-2]?[0-9]?[0-9])?[[:space:]]*$"
 _MOST_TEXT = 65535
@@ -99,6 +98,11 @@ def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> Co
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a double is not a number, be that equal to itself or not."""
     return or_(value == literal_column("'NaN'::float8"), value != value)
+
+
+def exact(value: float) -> str:
+    """Write 17 digits; bare they would be a numeric."""
+    return f"'{unproven.scientific(value)}'::float8"
 
 
 def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:

@@ -130,7 +130,7 @@ def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def exact(value: float) -> str:
     """Write 17 digits; bare they might be a NUMBER."""
-    return f"'{value:.17e}'::DOUBLE"
+    return f"'{unproven.scientific(value)}'::DOUBLE"
 
 
 def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[Any]:

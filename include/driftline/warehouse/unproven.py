@@ -197,5 +197,8 @@ def whole(value: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def scientific(value: float) -> str:
-    """Write 17 digits with an exponent, which makes a double of them."""
-    return f"{value:.17e}"
+    """Write 17 digits with an exponent, which makes a double of them.
+
+    One more would put the greatest double beyond what Spark takes for one.
+    """
+    return f"{value:.16e}"

@@ -33,6 +33,9 @@ _LIBPQ = re.compile(
 )
 """The keywords of a PostgreSQL connection, but for those that have places of their own in a URI."""
 
+_SECRETS = ("password", "access_token", "token", "credentials_base64")
+"""The options of a URL that a warehouse takes for a password."""
+
 STORE = "driftline_store"
 """The connection that results go to where the file names no store."""
 
@@ -75,7 +78,7 @@ def shown(url: URL) -> str:
 
 def without_secrets(words: str, url: URL) -> str:
     """Return words about an address, such as a driver's, with its passwords blotted out."""
-    for secret in (url.password, url.query.get("password")):
+    for secret in (url.password, *(url.query.get(name) for name in _SECRETS)):
         words = words.replace(str(secret), "***") if secret else words
     return words
 

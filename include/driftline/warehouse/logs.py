@@ -135,7 +135,7 @@ class Logs:
 
     @property
     def dialect(self) -> str:
-        """The name of the database: duckdb, postgresql or sqlite."""
+        """The name of the database, as SQLAlchemy has it."""
         return self.url.get_backend_name()
 
     @property

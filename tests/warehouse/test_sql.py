@@ -141,6 +141,7 @@ def monitor(**parts: Any) -> Monitor:
         "warehouse": "elsewhere",
         "predictions": log | parts.pop("predictions", {}),
         "labels": {"table": "labels", "id": "id", "label": "y", "timestamp": "known_at"},
+        "drift": {"profiler": "sql"},
         "reference": {"window": ["2013-01-01", "2013-02-01"]},
         **parts,
     }
@@ -459,7 +460,7 @@ def test_a_dialect_that_is_not_installed_names_its_extra(
 
     monkeypatch.setattr(unproven, "create_engine", absent)
     with pytest.raises(MissingExtra, match=rf"driftline\[{dialect}\]"):
-        Reader(make_url(URLS[dialect]))
+        Reader(make_url(URLS[dialect]), Caller())
 
 
 def test_the_drivers_have_what_is_asked_of_them() -> None:

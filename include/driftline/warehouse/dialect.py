@@ -17,8 +17,13 @@ ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
 
 
-DIALECTS = ("duckdb", "postgresql", "sqlite")
-"""Each is a module of this room, which loads its driver."""
+DIALECTS = {
+    "duckdb": "duckdb",
+    "postgresql": "postgresql",
+    "sqlite": "sqlite",
+    "hive": "spark",
+}
+"""What the address of a database begins with, and the module of this room that speaks to it."""
 
 
 class Family(StrEnum):
@@ -119,7 +124,7 @@ def dialect_of(url: URL) -> Dialect:
     name = url.get_backend_name()
     if name not in DIALECTS:
         raise InputError(f"the warehouse is {name}; driftline reads {', '.join(DIALECTS)}")
-    return cast(Dialect, import_module(f"driftline.warehouse.{name}"))
+    return cast(Dialect, import_module(f"driftline.warehouse.{DIALECTS[name]}"))
 
 
 def tree(value: ColumnElement[Any], edges: Sequence[str]) -> ColumnElement[Any]:

@@ -1,8 +1,9 @@
 """Spark SQL, 4.0 or newer, behind its Thrift server: for logs that outgrow one machine.
 
-Only SELECT and DESCRIBE are sent, and a session's SETs. Plain tables have no snapshot over several
-statements: rows that arrive while a window is counted may be in one column's counts and not in
-another's. `settle` is there so that a window is counted when it has filled.
+Only SELECT and DESCRIBE are sent, and a session's SETs. There is no snapshot over several
+statements. On plain files a session comes near to one: it lists the files of a table, or of a
+partition, once, and does not see what is added to them later. A partition that is new is seen, and
+a file that was replaced meanwhile makes the statement fail; a retry reads what is there then.
 """
 
 import re
@@ -32,7 +33,8 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
-from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
+from driftline.connections import shown
+from driftline.errors import InputError, LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.warehouse.dialect import ZONED, Column, Family, double, tree, varchar
 from driftline.warehouse.spark_sql import SparkDialect, SparkNames, connect_arguments
 from driftline.warehouse.spark_thrift import refusals, side_by_side
@@ -81,8 +83,11 @@ def engine(url: URL) -> Engine:
     wanted = connect_arguments(url)
 
     def connect() -> Any:
-        with refusals():
-            return pyhive.hive.connect(**wanted)
+        try:
+            with refusals():
+                return pyhive.hive.connect(**wanted)
+        except (ImportError, NotImplementedError, ValueError) as error:
+            raise InputError(f"{shown(url)}: {error}") from error
 
     made = create_engine(
         "hive+driftline://",

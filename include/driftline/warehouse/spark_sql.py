@@ -132,7 +132,7 @@ def connect_arguments(url: URL) -> dict[str, Any]:
         raise InputError(
             f"hive:// knows no option {', '.join(sorted(strange))}; it knows {', '.join(_OPTIONS)}"
         )
-    wanted = {
+    wanted: dict[str, Any] = {
         "host": url.host or "localhost",
         "port": url.port or 10000,
         "username": url.username,

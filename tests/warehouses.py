@@ -24,11 +24,12 @@ from adbc_driver_postgresql import dbapi
 from sqlalchemy import make_url
 
 from driftline.config import Monitor
+from tests import spark
 
 KINDS = ("duckdb", "parquet", "postgresql", "sqlite")
 """Every run tests these; `pytest --warehouses=duckdb,...` names others, also of MORE."""
 
-MORE: tuple[str, ...] = ()
+MORE: tuple[str, ...] = ("spark",)
 """What takes minutes to install or to start: tested on demand."""
 
 
@@ -51,11 +52,17 @@ class Warehouse:
         """The address for reading; on PostgreSQL a role that may only SELECT."""
         if self.reader:
             return self.reader()
+        if self.kind == "spark":
+            return self.owner
         return "duckdb:///:memory:" if self.kind == "parquet" else f"{self.kind}:///{self.file}"
 
     @property
     def file(self) -> Path:
         return self.folder / f"logs.{self.kind}"
+
+    def quoted(self, name: str) -> str:
+        """Write a name as this database's own SQL does, for a query or a condition."""
+        return spark.quoted(name) if self.kind == "spark" else quoted(name)
 
     def load(
         self,
@@ -136,6 +143,9 @@ class Warehouse:
             )
             cursor.execute("DROP TABLE arriving")
             connection.commit()
+
+    def _load_spark(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        spark.load(self.owner, self.folder, name, rows, dict(types))
 
     def _load_sqlite(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         rows = _plain(rows)
@@ -223,6 +233,8 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
 
 def make_warehouse(request: pytest.FixtureRequest, kind: str, folder: Path) -> Warehouse:
     """Return an empty warehouse of one kind."""
+    if kind == "spark":
+        return Warehouse(kind=kind, folder=folder, owner=request.getfixturevalue("spark_database"))
     if kind != "postgresql":
         return Warehouse(kind=kind, folder=folder)
     owner = request.getfixturevalue("postgres_database")

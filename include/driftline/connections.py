@@ -22,6 +22,7 @@ _DIALECTS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg2": "postgresql+psycopg",
+    "hiveserver2": "hive",
 }
 _FILES = ("sqlite", "duckdb")
 _LIBPQ = re.compile(
@@ -32,6 +33,8 @@ _LIBPQ = re.compile(
     "tcp_user_timeout"
 )
 """The keywords of a PostgreSQL connection, but for those that have places of their own in a URI."""
+_THRIFT = re.compile("auth|kerberos_service_name|check_hostname|ssl_cert")
+"""Those of a connection to a Thrift server of Spark."""
 
 _SECRETS = ("password", "access_token", "token", "credentials_base64")
 """The options of a URL that a warehouse takes for a password."""
@@ -129,12 +132,13 @@ def connection_ids(monitor: Monitor, connections: Connections) -> list[str]:
 
 
 def _options(conn_type: str, extra: Mapping[str, Any]) -> str:
+    keywords = _THRIFT if _DIALECTS.get(conn_type, conn_type) == "hive" else _LIBPQ
     known = {
         name: str(value)
         for name, value in extra.items()
         if isinstance(value, str | int | float)
         and not name.startswith("__")
-        and (conn_type in _FILES or _LIBPQ.fullmatch(name))
+        and (conn_type in _FILES or keywords.fullmatch(name))
     }
     return "?" + urlencode(known) if known else ""
 

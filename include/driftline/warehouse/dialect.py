@@ -24,6 +24,7 @@ DIALECTS = {
     "duckdb": "duckdb",
     "postgresql": "postgresql",
     "sqlite": "sqlite",
+    "hive": "spark",
     "snowflake": "snowflake",
     "bigquery": "bigquery",
     "redshift": "redshift",

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format s3 clean
+.PHONY: help demo test dialects s3 lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(VENV)/demo ## Watch a real model on real flights, from its logs to the m
 
 test: $(VENV)/test ## Run the tests, on real PostgreSQL, DuckDB and SQLite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+dialects: $(VENV)-dialects/made ## Write the SQL of warehouses that cannot run here, and parse it
+	$(VENV)-dialects/bin/python -m pytest --noconftest tests/warehouse/test_sql.py
 
 lint: $(VENV)/lint ## Check style, types and import boundaries
 	$(BIN)/ruff check .
@@ -34,10 +37,21 @@ $(VENV)/s3/bin/moto_server: $(BIN)/python
 	$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server,s3]==5.2.5'
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-dialects .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+# The drivers of Snowflake, BigQuery and Databricks want two packages older than all others do.
+OLDER := protobuf==6.33.6 python-dateutil==2.9.0.post0
+
+$(VENV)-dialects/made: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-dialects
+	grep -Ev '^(protobuf|python-dateutil)==' constraints.txt > $(VENV)-dialects/constraints.txt
+	printf '%s\n' $(OLDER) >> $(VENV)-dialects/constraints.txt
+	PIP_CONSTRAINT=$(VENV)-dialects/constraints.txt $(VENV)-dialects/bin/python -m pip install \
+		--quiet --disable-pip-version-check --editable '.[dialects]'
+	@touch $@
 
 # One stamp an extra: what is installed is installed again only when the pins change.
 $(VENV)/demo $(VENV)/test $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt

@@ -26,7 +26,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-pytest_plugins = ["tests.warehouses"]
+pytest_plugins = ["tests.spark", "tests.warehouses"]
 
 os.environ["DO_NOT_TRACK"] = "1"
 settings.register_profile("driftline", deadline=None)
@@ -92,7 +92,7 @@ def s3_endpoint() -> Iterator[str]:
         [command, "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=end_with_parent if sys.platform == "linux" else None,
     )
     try:
         for _ in range(300):
@@ -216,7 +216,7 @@ def _start(data: Path) -> tuple[subprocess.Popen[bytes], str]:
             stdout=log,
             stderr=log,
             user=cluster.system_user,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
     url = f"postgresql+psycopg://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
     for _ in range(300):
@@ -238,6 +238,6 @@ def _free_port() -> int:
         return port
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask Linux to end the server should the tests be killed before they can."""
     ctypes.CDLL(None).prctl(1, signal.SIGINT)  # 1 is PR_SET_PDEATHSIG

@@ -26,6 +26,16 @@ def test_a_json_connection_is_read_as_airflow_reads_it(
     assert url.query == {"sslmode": "prefer"}
 
 
+def test_airflows_connection_to_a_thrift_server_is_read_by_spark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = {"conn_type": "hiveserver2", "host": "spark", "port": 10000, "schema": "logs"}
+    extra = {"auth": "NOSASL", "run_set_variable_statements": "false"}
+    monkeypatch.setenv("AIRFLOW_CONN_LOGS", json.dumps({**parts, "login": "me", "extra": extra}))
+    url = resolve("logs", folder=Path(), connections=from_environment)
+    assert url.render_as_string() == "hive://me@spark:10000/logs?auth=NOSASL"
+
+
 @pytest.mark.parametrize(
     "written", ["{", '{"host": "db"}', '{"conn_type": "postgres", "extra": "secret"}']
 )

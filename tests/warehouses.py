@@ -27,6 +27,7 @@ from pyarrow.fs import S3FileSystem
 from sqlalchemy import make_url
 
 from driftline.config import Monitor
+from tests import spark
 
 SECRET = "kept-out-of-messages-too"
 """It is there so that a leak of it can be seen: the S3 server takes any key."""
@@ -34,7 +35,7 @@ SECRET = "kept-out-of-messages-too"
 KINDS = ("duckdb", "parquet", "postgresql", "sqlite")
 """Every run tests these; `pytest --warehouses=duckdb,...` names others, also of MORE."""
 
-MORE: tuple[str, ...] = ("s3",)
+MORE: tuple[str, ...] = ("s3", "spark")
 """What takes minutes to install or to start: tested on demand."""
 
 
@@ -62,11 +63,17 @@ class Warehouse:
         if self.kind == "s3":
             options = urlencode({"region_name": "us-east-1", "endpoint_url": self.endpoint})
             return f"aws://testing:{SECRET}@/?{options}"
+        if self.kind == "spark":
+            return self.owner
         return "duckdb:///:memory:" if self.kind == "parquet" else f"{self.kind}:///{self.file}"
 
     @property
     def file(self) -> Path:
         return self.folder / f"logs.{self.kind}"
+
+    def quoted(self, name: str) -> str:
+        """Write a name as this database's own SQL does, for a query or a condition."""
+        return spark.quoted(name) if self.kind == "spark" else quoted(name)
 
     def load(
         self,
@@ -168,6 +175,9 @@ class Warehouse:
             cursor.execute("DROP TABLE arriving")
             connection.commit()
 
+    def _load_spark(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        spark.load(self.owner, self.folder, name, rows, dict(types))
+
     def _load_sqlite(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         rows = _plain(rows)
         declared = [types.get(f.name, _sqlite_type(f.type)) for f in rows.schema]
@@ -263,6 +273,8 @@ def make_warehouse(request: pytest.FixtureRequest, kind: str, folder: Path) -> W
         )
         made.objects().create_dir(made.bucket)
         return made
+    if kind == "spark":
+        return Warehouse(kind=kind, folder=folder, owner=request.getfixturevalue("spark_database"))
     if kind != "postgresql":
         return Warehouse(kind=kind, folder=folder)
     owner = request.getfixturevalue("postgres_database")

@@ -22,6 +22,7 @@ _DIALECTS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg2": "postgresql+psycopg",
+    "hiveserver2": "hive",
 }
 _FILES = ("sqlite", "duckdb")
 _LIBPQ = re.compile(
@@ -32,9 +33,15 @@ _LIBPQ = re.compile(
     "tcp_user_timeout"
 )
 """The keywords of a PostgreSQL connection, but for those that have places of their own in a URI."""
+_THRIFT = re.compile("auth|kerberos_service_name|check_hostname|ssl_cert")
+"""Those of a connection to a Thrift server of Spark."""
+
+_SECRETS = ("password", "access_token", "token", "credentials_base64", "aws_session_token")
+"""The options of a URL that a warehouse takes for a password."""
 
 _AWS = re.compile("region_name|endpoint_url|aws_session_token|role_arn|external_id")
 """What an Airflow connection to AWS may say beside its key."""
+_KEYWORDS = {"hive": _THRIFT, "aws": _AWS}
 
 STORE = "driftline_store"
 """The connection that results go to where the file names no store."""
@@ -83,7 +90,7 @@ def shown(url: URL) -> str:
 
 def without_secrets(words: str, url: URL) -> str:
     """Return words about an address, such as a driver's, with its passwords blotted out."""
-    for secret in (url.password, url.query.get("password"), url.query.get("aws_session_token")):
+    for secret in (url.password, *(url.query.get(name) for name in _SECRETS)):
         words = words.replace(str(secret), "***") if secret else words
     return words
 
@@ -134,12 +141,13 @@ def connection_ids(monitor: Monitor, connections: Connections) -> list[str]:
 
 
 def _options(conn_type: str, extra: Mapping[str, Any]) -> str:
+    keywords = _KEYWORDS.get(_DIALECTS.get(conn_type, conn_type), _LIBPQ)
     known = {
         name: str(value)
         for name, value in extra.items()
         if isinstance(value, str | int | float)
         and not name.startswith("__")
-        and (conn_type in _FILES or (_AWS if conn_type == "aws" else _LIBPQ).fullmatch(name))
+        and (conn_type in _FILES or keywords.fullmatch(name))
     }
     return "?" + urlencode(known) if known else ""
 

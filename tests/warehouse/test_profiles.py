@@ -38,7 +38,7 @@ from driftline.warehouse.bins import bins_of
 from driftline.warehouse.logs import Slot
 from tests.conftest import run
 from tests.warehouse.test_rows import END, HOSTILE, START, log, times
-from tests.warehouses import Warehouse, make_warehouse, quoted
+from tests.warehouses import Warehouse, make_warehouse
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL
 ALL = Slot(None, "", "")
@@ -432,7 +432,10 @@ class TestNames:
         plain |= {"segment": pa.array(["s", None, "t", "s"])}
         warehouse.load("predictions", log(4, **plain))
         monitor = warehouse.monitor(
-            predictions={"version": "version", "where": f"{quoted('hour')} <> 2 or 1 = 1"},
+            predictions={
+                "version": "version",
+                "where": f"{warehouse.quoted('hour')} <> 2 or 1 = 1",
+            },
             segments=["segment"],
         )
         bins: dict[str, Bins] = {

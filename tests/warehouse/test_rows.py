@@ -138,7 +138,8 @@ def test_a_query_keeps_its_colons_and_percent_signs(warehouse: Warehouse):
     place = warehouse.source("predictions").get("table") or (
         f"read_parquet('{warehouse.folder}/predictions/*.parquet')"
     )
-    query = f"SELECT p.*, ':no %s' || '%' AS \"a:b\" FROM {place} AS p WHERE 7 % 4 = 3 -- end"
+    name = warehouse.quoted("a:b")
+    query = f"SELECT p.*, ':no %s' || '%' AS {name} FROM {place} AS p WHERE 7 % 4 = 3 -- end"
     monitor = warehouse.monitor(predictions={"query": query})
     with open_logs(monitor) as logs:
         rows = logs.rows(START, END, {"a:b": ColumnKind.CATEGORICAL})

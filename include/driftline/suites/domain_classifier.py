@@ -110,7 +110,7 @@ def _coded(
         return values.astype(np.float64)
     texts = pa.array(values, pa.string()).dictionary_encode()
     names = texts.dictionary.to_pylist()
-    codes = texts.indices.to_numpy(zero_copy_only=False).astype(np.float64)  # NaN for null
+    codes = np.array(texts.indices, dtype=np.float64)  # NaN for null
     known = ~np.isnan(codes)
     counts = np.bincount(codes[known].astype(np.int64), minlength=len(names))
     ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))

@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, func, literal, literal_column
+from sqlalchemy import ColumnElement, func, literal
 
 from driftline.errors import LogError
-from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.dialect import Dialect, Family, TimeLiteral
 from driftline.warehouse.source import Field
 
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -127,7 +127,7 @@ class Clock:
     def _bound(self, moment: datetime) -> ColumnElement[Any]:
         """Return the least value of the column's form whose instant is at or after this one."""
         if self.form is Form.AWARE:
-            return literal_column(f"TIMESTAMP WITH TIME ZONE '{moment.astimezone(UTC)}'")
+            return TimeLiteral(Family.AWARE, moment.astimezone(UTC))
         if self.form is Form.EPOCH:
             elapsed = (moment - _EPOCH) // _TICK
             if self.whole:
@@ -135,11 +135,11 @@ class Clock:
             return literal(elapsed * self.ticks / 10**6)
         wall = wall_time(moment, ZoneInfo(self.zone))
         if self.form is Form.NAIVE:
-            return literal_column(f"TIMESTAMP '{wall}'")
+            return TimeLiteral(Family.NAIVE, wall)
         if self.form is Form.DATE:
             midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
             day = midnight if midnight == wall else midnight + timedelta(days=1)
-            return literal_column(f"DATE '{day:%Y-%m-%d}'")
+            return TimeLiteral(Family.DATE, day.date())
         return literal(_shortest(wall, self.separator))
 
     @property

@@ -9,14 +9,24 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from driftline.profile import LARGEST, CategoryBins, Layout, NumericBins, Profile, Span
 from driftline.warehouse.dialect import Dialect
 from driftline.warehouse.reader import Output, Reader
 from driftline.warehouse.tally import Tally
 
-_LEAST: ColumnElement[float] = literal_column("1e-150")
+_LEAST: ColumnElement[float] = literal(1e-150)
 """The square of a smaller number is nothing; PostgreSQL refuses to say so."""
 
 

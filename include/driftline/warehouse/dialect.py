@@ -1,4 +1,4 @@
-"""What the three databases say differently: a Dialect is a module with these functions."""
+"""What the databases say differently: a Dialect is a module with these functions."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ import pyarrow as pa
 from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, literal_column
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
+from sqlalchemy.ext.compiler import compiles
 
 from driftline.config import Profiler
 from driftline.errors import InputError, LogError
@@ -20,8 +21,18 @@ ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
 
 
-DIALECTS = ("duckdb", "postgresql", "sqlite")
-"""Each is a module of this room, which loads its driver."""
+DIALECTS = {
+    "duckdb": "duckdb",
+    "postgresql": "postgresql",
+    "sqlite": "sqlite",
+    "hive": "spark",
+    "snowflake": "snowflake",
+    "bigquery": "bigquery",
+    "redshift": "redshift",
+    "databricks": "databricks",
+    "trino": "trino",
+}
+"""SQLAlchemy's name of a database, and the module of this room that loads its driver."""
 
 BATCH = 1 << 15
 """So many rows make a batch: their columns fit into a processor's cache one by one."""
@@ -54,6 +65,22 @@ class Column:
     type: str
     family: Family
     members: Mapping[str, "Column"] = field(default_factory=dict)
+
+
+class TimeLiteral(ColumnElement[Any]):
+    """A day, a wall time or an instant written out; a dialect may write it in its own way."""
+
+    inherit_cache = False
+
+    def __init__(self, family: Family, words: object) -> None:
+        self.family = family
+        self.words = str(words)
+
+
+@compiles(TimeLiteral)
+def _time_literal(element: TimeLiteral, compiler: Any, **options: Any) -> str:
+    kinds = {Family.DATE: "DATE", Family.NAIVE: "TIMESTAMP"}
+    return f"{kinds.get(element.family, 'TIMESTAMP WITH TIME ZONE')} '{element.words}'"
 
 
 class Dialect(Protocol):
@@ -165,7 +192,7 @@ def dialect_of(url: URL) -> Dialect:
     name = backend(url)
     if name not in DIALECTS:
         raise InputError(f"the warehouse is {name}; driftline reads {', '.join(DIALECTS)}")
-    return cast(Dialect, import_module(f"driftline.warehouse.{name}"))
+    return cast(Dialect, import_module(f"driftline.warehouse.{DIALECTS[name]}"))
 
 
 def tree(value: ColumnElement[Any], edges: Sequence[str]) -> ColumnElement[Any]:

@@ -137,7 +137,7 @@ class Logs:
 
     @property
     def dialect(self) -> str:
-        """The name of the database: duckdb, postgresql or sqlite."""
+        """The name of the database, as SQLAlchemy has it."""
         return backend(self.url)
 
     @property

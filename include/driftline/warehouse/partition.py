@@ -3,11 +3,11 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, literal, literal_column
+from sqlalchemy import ColumnElement, literal
 
 from driftline.domain import utc
 from driftline.errors import LogError
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.dialect import Family, TimeLiteral
 from driftline.warehouse.source import Field
 
 
@@ -25,11 +25,11 @@ def partition_bounds(
 
 def _day(field: Field, day: date) -> ColumnElement[Any]:
     if field.family is Family.DATE:
-        return literal_column(f"DATE '{day}'")
+        return TimeLiteral(Family.DATE, day)
     if field.family is Family.NAIVE:
-        return literal_column(f"TIMESTAMP '{day}'")
+        return TimeLiteral(Family.NAIVE, day)
     if field.family is Family.AWARE:
-        return literal_column(f"TIMESTAMP WITH TIME ZONE '{day} 00:00:00+00:00'")
+        return TimeLiteral(Family.AWARE, f"{day} 00:00:00+00:00")
     if field.family is Family.TEXT:
         return literal(f"{day}")
     if field.family is Family.INTEGER:

@@ -68,7 +68,7 @@ _FAMILIES = {
     "json": Family.JSON,
     "jsonb": Family.JSON,
 }
-_UNDEFINED = {
+UNDEFINED = {
     "42P01": MissingTable,
     "3F000": MissingTable,
     "42703": MissingColumn,
@@ -316,7 +316,7 @@ def errors() -> tuple[type[Exception], ...]:
 
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the SQLSTATE, which both drivers carry."""
-    return _UNDEFINED.get(_state(error))
+    return UNDEFINED.get(_state(error))
 
 
 def timed_out(error: BaseException) -> bool:

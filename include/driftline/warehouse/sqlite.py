@@ -38,12 +38,12 @@ from sqlalchemy.pool import QueuePool
 from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse.caller import Caller
+from driftline.warehouse.chunks import chunks, table_of
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import BATCH, Column, Family, double, tree, varchar
 
 profiler = Profiler.STREAM
 
-_CHUNK = 50_000
 _SAMPLE = 1000
 _STEPS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -176,11 +176,7 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
         for statement in statements:
             cursor = connection.exec_driver_sql(statement).cursor
             assert cursor is not None
-            tables = [pa.Table.from_batches([batch]) for batch in _chunks(cursor, _CHUNK)]
-            if not tables:
-                names = [str(number) for number, _ in enumerate(cursor.description)]
-                tables = [pa.table([pa.array([], pa.null()) for _ in names], names=names)]
-            yield pa.concat_tables(tables, promote_options="permissive")
+            yield table_of(cursor)
 
 
 def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
@@ -188,14 +184,7 @@ def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, N
     with engine.connect() as connection:
         cursor = connection.exec_driver_sql(statement).cursor
         assert cursor is not None
-        yield from _chunks(cursor, BATCH)
-
-
-def _chunks(cursor: Any, rows: int) -> Iterator[pa.RecordBatch]:
-    names = [str(number) for number, _ in enumerate(cursor.description)]
-    while chunk := cursor.fetchmany(rows):
-        columns = [pa.array(values) for values in zip(*chunk, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, names)
+        yield from chunks(cursor, BATCH)
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:

@@ -1,0 +1,5 @@
+SELECT `each`.`place`, count(*) AS `count_1` 
+FROM (SELECT CASE WHEN (`predictions`.`ts` < TIMESTAMP '2013-04-01 11:00:00+00:00') THEN 0 ELSE CASE WHEN (`predictions`.`ts` < TIMESTAMP '2013-04-01 12:00:00+00:00') THEN 1 ELSE 2 END END AS `place` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`day` >= DATE '2013-03-31' AND `predictions`.`day` < DATE '2013-04-03' AND `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00') AS `each` GROUP BY `each`.`place`;
+

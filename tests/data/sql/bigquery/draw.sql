@@ -1,0 +1,17 @@
+SELECT count(*) AS `count_1` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00';
+
+WITH `drawn` AS 
+(SELECT CAST(`predictions`.`distance` AS FLOAT64) AS `c0`, CAST(`predictions`.`carrier` AS STRING) AS `c1`, CAST(`predictions`.`score` AS FLOAT64) AS `c2`, `predictions`.`ts` AS `c3`, `predictions`.`id` AS `k0`, collate(TO_HEX(MD5('7' || '\x1f' || coalesce(CAST(`predictions`.`id` AS STRING), ''))), '') AS `lot` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' ORDER BY `lot`, `c0`, `c1`, `c2`, `c3`
+ LIMIT 100)
+ SELECT `drawn`.`c0`, `drawn`.`c1`, `drawn`.`c2`, `drawn`.`c3`, `newest`.`label` 
+FROM `drawn` LEFT OUTER JOIN (SELECT `ranked`.`k0` AS `k0`, `ranked`.`label` AS `label` 
+FROM (SELECT `labels`.`id` AS `k0`, `labels`.`y` AS `label`, row_number() OVER (PARTITION BY `labels`.`id` ORDER BY `labels`.`known_at` DESC, `labels`.`y` IS NULL, collate(CAST(`labels`.`y` AS STRING), '') DESC) AS `place` 
+FROM `labels` JOIN (SELECT DISTINCT `drawn`.`k0` AS `k0` 
+FROM `drawn`) AS `wanted` ON `labels`.`id` = `wanted`.`k0` 
+WHERE `labels`.`known_at` < TIMESTAMP '2013-04-03 00:00:00.250001+00:00') AS `ranked` 
+WHERE `ranked`.`place` = 1) AS `newest` ON `drawn`.`k0` = `newest`.`k0` ORDER BY `drawn`.`lot`, `drawn`.`c0`, `drawn`.`c1`, `drawn`.`c2`, `drawn`.`c3`;
+

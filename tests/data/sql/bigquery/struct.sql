@@ -1,0 +1,12 @@
+WITH `drawn` AS 
+(SELECT CAST((`predictions`.`nested` . `in`) . `we"ird\`\\; -- drop` AS STRING) AS `c0`, CAST(`predictions`.`score` AS FLOAT64) AS `c1`, `predictions`.`ts` AS `c2`, `predictions`.`id` AS `k0` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00')
+ SELECT `drawn`.`c0`, `drawn`.`c1`, `drawn`.`c2`, `newest`.`label` 
+FROM `drawn` LEFT OUTER JOIN (SELECT `ranked`.`k0` AS `k0`, `ranked`.`label` AS `label` 
+FROM (SELECT `labels`.`id` AS `k0`, `labels`.`y` AS `label`, row_number() OVER (PARTITION BY `labels`.`id` ORDER BY `labels`.`known_at` DESC, `labels`.`y` IS NULL, collate(CAST(`labels`.`y` AS STRING), '') DESC) AS `place` 
+FROM `labels` JOIN (SELECT DISTINCT `drawn`.`k0` AS `k0` 
+FROM `drawn`) AS `wanted` ON `labels`.`id` = `wanted`.`k0` 
+WHERE `labels`.`known_at` IS NOT NULL) AS `ranked` 
+WHERE `ranked`.`place` = 1) AS `newest` ON `drawn`.`k0` = `newest`.`k0`;
+

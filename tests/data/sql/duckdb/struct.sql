@@ -1,0 +1,12 @@
+WITH drawn AS 
+(SELECT CAST(struct_extract(struct_extract("logs"."predictions"."nested", 'in'), 'we"ird`\; -- drop') AS TEXT) AS c0, CAST("logs"."predictions"."score" AS DOUBLE PRECISION) AS c1, "logs"."predictions"."ts" AS c2, "logs"."predictions"."id" AS k0 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00')
+ SELECT drawn.c0, drawn.c1, drawn.c2, newest.label 
+FROM drawn LEFT OUTER JOIN (SELECT ranked.k0 AS k0, ranked.label AS label 
+FROM (SELECT "labels"."id" AS k0, "labels"."y" AS label, row_number() OVER (PARTITION BY "labels"."id" ORDER BY "labels"."known_at" DESC, "labels"."y" IS NULL, CAST("labels"."y" AS TEXT) DESC) AS place 
+FROM "labels" JOIN (SELECT DISTINCT drawn.k0 AS k0 
+FROM drawn) AS wanted ON "labels"."id" = wanted.k0 
+WHERE "labels"."known_at" IS NOT NULL) AS ranked 
+WHERE ranked.place = 1) AS newest ON drawn.k0 = newest.k0;
+

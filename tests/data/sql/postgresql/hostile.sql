@@ -1,0 +1,12 @@
+WITH drawn AS 
+(SELECT CAST("logs"."predictions"."we""ird`\; -- drop" AS TEXT) AS c0, CAST(jsonb_extract_path_text(CAST("logs"."predictions"."inputs" AS JSONB), 'it''s a', '"key"\') AS TEXT) AS c1, CASE WHEN (CAST(jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'it''s a', '"key"\') AS TEXT) ~* '^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$') THEN CAST(CAST(jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'it''s a', '"key"\') AS TEXT) AS DOUBLE PRECISION) WHEN (CAST(jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'it''s a', '"key"\') AS TEXT) ~* '^\s*(nan|[-+]?inf(inity)?)\s*$') THEN CAST(CAST(jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'it''s a', '"key"\') AS TEXT) AS DOUBLE PRECISION) WHEN (CAST(jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'it''s a', '"key"\') AS TEXT) = 'true') THEN 1.0::float8 WHEN (CAST(jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'it''s a', '"key"\') AS TEXT) = 'false') THEN 0.0::float8 END AS c2, CAST("logs"."predictions"."score" AS DOUBLE PRECISION) AS c3, "logs"."predictions"."ts" AS c4, "logs"."predictions"."id" AS k0 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00')
+ SELECT drawn.c0, drawn.c1, drawn.c2, drawn.c3, drawn.c4, newest.label 
+FROM drawn LEFT OUTER JOIN (SELECT ranked.k0 AS k0, ranked.label AS label 
+FROM (SELECT "labels"."id" AS k0, "labels"."y" AS label, row_number() OVER (PARTITION BY "labels"."id" ORDER BY "labels"."known_at" DESC, "labels"."y" IS NULL, CAST("labels"."y" AS TEXT) COLLATE "C" DESC) AS place 
+FROM "labels" JOIN (SELECT DISTINCT drawn.k0 AS k0 
+FROM drawn) AS wanted ON "labels"."id" = wanted.k0 
+WHERE "labels"."known_at" IS NOT NULL) AS ranked 
+WHERE ranked.place = 1) AS newest ON drawn.k0 = newest.k0;
+

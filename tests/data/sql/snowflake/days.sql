@@ -1,0 +1,5 @@
+SELECT "each"."place", count(*) AS "count_1" 
+FROM (SELECT CASE WHEN ("logs"."predictions"."ts" < '2013-04-01 11:00:00+00:00'::TIMESTAMP_TZ) THEN 0 ELSE CASE WHEN ("logs"."predictions"."ts" < '2013-04-01 12:00:00+00:00'::TIMESTAMP_TZ) THEN 1 ELSE 2 END END AS "place" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."day" >= '2013-03-31'::DATE AND "logs"."predictions"."day" < '2013-04-03'::DATE AND "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::TIMESTAMP_TZ) AS "each" GROUP BY "each"."place";
+

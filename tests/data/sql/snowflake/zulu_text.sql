@@ -1,0 +1,17 @@
+SELECT count(*) AS "count_1" 
+FROM "logs"."predictions" 
+WHERE collate("logs"."predictions"."zulu", '') >= '2013-04-01T10' AND collate("logs"."predictions"."zulu", '') < '2013-04-01T13';
+
+WITH "drawn" AS 
+(SELECT CAST("logs"."predictions"."distance" AS DOUBLE) AS "c0", CAST("logs"."predictions"."carrier" AS TEXT) AS "c1", CAST("logs"."predictions"."score" AS DOUBLE) AS "c2", collate("logs"."predictions"."zulu", '') AS "c3", "logs"."predictions"."id" AS "k0", collate(md5('7' || '' || coalesce(CAST("logs"."predictions"."id" AS TEXT), '')), '') AS "lot" 
+FROM "logs"."predictions" 
+WHERE collate("logs"."predictions"."zulu", '') >= '2013-04-01T10' AND collate("logs"."predictions"."zulu", '') < '2013-04-01T13' ORDER BY "lot", "c0", "c1", "c2", "c3"
+ LIMIT 100)
+ SELECT "drawn"."c0", "drawn"."c1", "drawn"."c2", "drawn"."c3", "newest"."label" 
+FROM "drawn" LEFT OUTER JOIN (SELECT "ranked"."k0" AS "k0", "ranked"."label" AS "label" 
+FROM (SELECT "labels"."id" AS "k0", "labels"."y" AS "label", row_number() OVER (PARTITION BY "labels"."id" ORDER BY rtrim(collate("labels"."zulu", ''), 'Zz') DESC, "labels"."y" IS NULL, collate(CAST("labels"."y" AS TEXT), '') DESC) AS "place" 
+FROM "labels" JOIN (SELECT DISTINCT "drawn"."k0" AS "k0" 
+FROM "drawn") AS "wanted" ON "labels"."id" = "wanted"."k0" 
+WHERE rtrim(collate("labels"."zulu", ''), 'Zz') < '2013-04-03T00:00:00.250001') AS "ranked" 
+WHERE "ranked"."place" = 1) AS "newest" ON "drawn"."k0" = "newest"."k0" ORDER BY "drawn"."lot", "drawn"."c0", "drawn"."c1", "drawn"."c2", "drawn"."c3";
+

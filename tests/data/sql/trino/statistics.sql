@@ -1,0 +1,12 @@
+SELECT count(*) AS "count_1", count(CASE WHEN (NOT is_nan("stretch"."c0")) THEN "stretch"."c0" END) AS "count_2", min(CASE WHEN ("stretch"."c0" BETWEEN -1.7976931348623157e+308 AND 1.7976931348623157e+308) THEN "stretch"."c0" END) AS "min_1", max(CASE WHEN ("stretch"."c0" BETWEEN -1.7976931348623157e+308 AND 1.7976931348623157e+308) THEN "stretch"."c0" END) AS "max_1", count("stretch"."c1") AS "count_3" 
+FROM (SELECT 1 AS "one", CAST("logs"."predictions"."distance" AS DOUBLE) AS "c0", CAST("logs"."predictions"."carrier" AS VARCHAR) AS "c1" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC') AS "stretch";
+
+SELECT "stretch"."c1", count(*) AS "count_1" 
+FROM (SELECT 1 AS "one", CAST("logs"."predictions"."distance" AS DOUBLE) AS "c0", CAST("logs"."predictions"."carrier" AS VARCHAR) AS "c1" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC') AS "stretch" 
+WHERE "stretch"."c1" IS NOT NULL GROUP BY "stretch"."c1" ORDER BY count(*) DESC, "stretch"."c1"
+LIMIT 201;
+

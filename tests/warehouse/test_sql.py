@@ -10,7 +10,7 @@ A dialect whose SQLAlchemy package is not installed is skipped; `make dialects` 
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from inspect import signature
@@ -130,7 +130,17 @@ class Recorder(Reader):
     def tables(self, asked: Sequence[tuple[Select[Any], Sequence[Output]]]) -> Iterator[pa.Table]:
         for statement, outputs in asked:
             self.asked.append(self.literal(statement))
-            yield pa.schema([(one.name, one.type) for one in outputs]).empty_table()
+            yield _empty(outputs)
+
+    def batches(
+        self, statement: Select[Any], outputs: Sequence[Output]
+    ) -> Generator[pa.RecordBatch, None, None]:
+        self.asked.append(self.literal(statement))
+        yield from _empty(outputs).to_batches()
+
+
+def _empty(outputs: Sequence[Output]) -> pa.Table:
+    return pa.schema([(one.name, one.type) for one in outputs]).empty_table()
 
 
 def monitor(**parts: Any) -> Monitor:

@@ -5,16 +5,19 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dialects s3 lint format clean
+.PHONY: help demo test warehouses dialects lint format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo ## Watch a real model on real flights, from its logs to the message
 	$(BIN)/python -m flights
 
 test: $(VENV)/test ## Run the tests, on real PostgreSQL, DuckDB and SQLite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3
+	$(BIN)/python -m pytest -n 0 --warehouses=clickhouse,spark,s3 tests/warehouse
 
 dialects: $(VENV)-dialects/made ## Write the SQL of warehouses that cannot run here, and parse it
 	$(VENV)-dialects/bin/python -m pytest --noconftest tests/warehouse/test_sql.py
@@ -29,15 +32,8 @@ format: $(VENV)/lint ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-s3: $(VENV)/s3/bin/moto_server ## Install an S3 server that the tests start where they find it
-
-# An environment of its own: boto3 wants an older dateutil than the one that is tested here.
-$(VENV)/s3/bin/moto_server: $(BIN)/python
-	$(PYTHON) -m venv $(VENV)/s3
-	$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server,s3]==5.2.5'
-
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-dialects .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-dialects $(VENV)-s3 .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -53,8 +49,13 @@ $(VENV)-dialects/made: pyproject.toml constraints.txt
 		--quiet --disable-pip-version-check --editable '.[dialects]'
 	@touch $@
 
+# An S3 server that the tests start where they find it: boto3 wants an older dateutil, too.
+$(VENV)-s3/bin/moto_server:
+	$(PYTHON) -m venv $(VENV)-s3
+	$(VENV)-s3/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server,s3]==5.2.5'
+
 # One stamp an extra: what is installed is installed again only when the pins change.
-$(VENV)/demo $(VENV)/test $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/demo $(VENV)/test $(VENV)/warehouses $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet \
 		--disable-pip-version-check --editable '.[$*]'
 	@touch $@

@@ -83,10 +83,10 @@ def s3_endpoint() -> Iterator[str]:
     if given := os.environ.get("DRIFTLINE_TEST_S3"):
         yield given
         return
-    own = Path(sys.prefix) / "s3" / "bin" / "moto_server"  # where `make s3` puts it
+    own = Path(f"{sys.prefix}-s3") / "bin" / "moto_server"  # where `make warehouses` puts it
     command = str(own) if own.exists() else shutil.which("moto_server")
     if command is None:
-        pytest.skip("no S3 server: `make s3` installs one, DRIFTLINE_TEST_S3 names another")
+        pytest.skip("no S3 server: `make warehouses` installs one, DRIFTLINE_TEST_S3 names another")
     port = _free_port()
     server = subprocess.Popen(
         [command, "-H", "127.0.0.1", "-p", str(port)],

@@ -1,6 +1,6 @@
 """A Thrift server of Spark for the tests: small, on the loopback, gone when they end.
 
-It needs `pip install '.[test-spark]'` and Java 17. Its metastore is in memory. Or
+It needs `pip install '.[warehouses]'` and Java 17. Its metastore is in memory. Or
 `DRIFTLINE_TEST_SPARK` names a server on this machine, where databases may be made.
 """
 
@@ -32,7 +32,7 @@ def spark_url() -> Iterator[str]:
     if given := os.environ.get("DRIFTLINE_TEST_SPARK"):
         yield given
         return
-    pytest.importorskip("pyspark", reason="pip install '.[test-spark]' brings a Spark to start")
+    pytest.importorskip("pyspark", reason="pip install '.[warehouses]' brings a Spark to start")
     with tempfile.TemporaryDirectory(prefix="driftline-spark-") as folder:
         server, url = _start(Path(folder))
         try:

@@ -1,4 +1,4 @@
-"""One warehouse, four ways: the same Arrow table in a DuckDB file, Parquet, PostgreSQL and SQLite.
+"""One warehouse, many ways: the same Arrow table in DuckDB, Parquet, PostgreSQL, SQLite and others.
 
 Ask for the fixture `warehouse`; it gives an empty one, once for each kind:
 
@@ -11,6 +11,7 @@ Ask for the fixture `warehouse`; it gives an empty one, once for each kind:
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ SECRET = "kept-out-of-messages-too"
 KINDS = ("duckdb", "parquet", "postgresql", "sqlite")
 """Every run tests these; `pytest --warehouses=duckdb,...` names others, also of MORE."""
 
-MORE: tuple[str, ...] = ("s3", "spark")
+MORE: tuple[str, ...] = ("s3", "spark", "clickhouse")
 """What takes minutes to install or to start: tested on demand."""
 
 
@@ -65,6 +66,8 @@ class Warehouse:
             return f"aws://testing:{SECRET}@/?{options}"
         if self.kind == "spark":
             return self.owner
+        if self.kind == "clickhouse":
+            return f"clickhousedb:///default?interface=chdb&path={self.file}"
         return "duckdb:///:memory:" if self.kind == "parquet" else f"{self.kind}:///{self.file}"
 
     @property
@@ -178,6 +181,38 @@ class Warehouse:
     def _load_spark(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         spark.load(self.owner, self.folder, name, rows, dict(types))
 
+    def _load_clickhouse(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        import chdb
+
+        rows = _without_null_type(rows)
+        kinds = [types.get(f.name) or clickhouse_type(f.type) for f in rows.schema]
+        # As elsewhere in ClickHouse: a column may be NULL only where some value is.
+        declared = [
+            f"Nullable({kind})" if rows[field.name].null_count else kind
+            for field, kind in zip(rows.schema, kinds, strict=True)
+        ]
+        names = [f"`{_escaped(column)}`" for column in rows.column_names]
+        pairs = ", ".join(f"{n} {kind}" for n, kind in zip(names, declared, strict=True))
+        arriving = self.folder / "arriving.arrow"
+        numbered = rows.rename_columns([f"c{place}" for place, _ in enumerate(names)])
+        with pa.ipc.new_file(arriving, numbered.schema) as file:
+            file.write_table(numbered)
+        with closing(chdb.connect(str(self.file))) as connection:
+            table = f"`{_escaped(name)}`"
+            for statement in (
+                "SET session_timezone = 'UTC'",
+                # Else its JSON takes text for times, and may lose their fractions.
+                "SET input_format_try_infer_datetimes = 0",
+                "SET input_format_try_infer_dates = 0",
+                # The names of the file are places; by the table's names nothing would be found.
+                "SET use_structure_from_insertion_table_in_table_functions = 0",
+                f"DROP TABLE IF EXISTS {table} SYNC",
+                f"CREATE TABLE {table} ({pairs}) ENGINE = MergeTree ORDER BY tuple()",
+                f"INSERT INTO {table} SELECT * FROM file('{arriving}', 'Arrow')",
+            ):
+                connection.query(statement)
+        arriving.unlink()
+
     def _load_sqlite(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         rows = _plain(rows)
         declared = [types.get(f.name, _sqlite_type(f.type)) for f in rows.schema]
@@ -216,6 +251,36 @@ def _plain(rows: pa.Table) -> pa.Table:
         if pa.types.is_struct(field.type):
             rows = rows.set_column(place, field.name, documents(rows[field.name].to_pylist()))
     return rows
+
+
+def _without_null_type(rows: pa.Table) -> pa.Table:
+    """Return columns that hold nothing as text."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_null(field.type):
+            rows = rows.set_column(place, field.name, rows[field.name].cast(pa.string()))
+    return rows
+
+
+def clickhouse_type(kind: pa.DataType) -> str:
+    """Return what a column of this Arrow type is in ClickHouse."""
+    if pa.types.is_timestamp(kind):
+        return "DateTime64(6, 'UTC')" if kind.tz else "DateTime64(6)"
+    if pa.types.is_decimal(kind):
+        return f"Decimal({kind.precision}, {kind.scale})"
+    if pa.types.is_struct(kind):
+        members = (f"`{_escaped(f.name)}` {clickhouse_type(f.type)}" for f in kind)
+        return f"Tuple({', '.join(members)})"
+    if pa.types.is_list(kind):
+        return f"Array({clickhouse_type(kind.value_type)})"
+    names = {"bool": "Bool", "double": "Float64", "float": "Float32", "date32[day]": "Date32"}
+    plain = str(kind)
+    return names.get(plain) or (
+        plain.title().replace("Uint", "UInt") if plain[-1].isdigit() else "String"
+    )
+
+
+def _escaped(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("`", "\\`")
 
 
 def _sqlite_type(kind: pa.DataType) -> str:

@@ -23,6 +23,7 @@ _DIALECTS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg2": "postgresql+psycopg",
     "hiveserver2": "hive",
+    "clickhouse": "clickhousedb",
 }
 _FILES = ("sqlite", "duckdb")
 _LIBPQ = re.compile(
@@ -75,6 +76,8 @@ def resolve(where: str, *, folder: Path, connections: Connections = from_environ
     url = url.set(drivername=_DIALECTS.get(url.drivername, url.drivername))
     if url.get_backend_name() in _FILES and url.database and url.database != ":memory:":
         url = url.set(database=str(folder / Path(url.database).expanduser()))
+    if url.query.get("interface") == "chdb" and (path := url.query.get("path")):
+        url = url.update_query_dict({"path": str(folder / Path(str(path)).expanduser())})
     return url
 
 

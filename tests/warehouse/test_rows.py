@@ -112,16 +112,17 @@ def test_hostile_names_are_only_names(warehouse: Warehouse):
         assert (statistics.columns[name].nulls, statistics.columns[name].maximum) == (1, 1.5)
 
 
-@pytest.mark.parametrize("kind", ["duckdb", "postgresql", "sqlite"])
-def test_hostile_tables_are_only_tables(request: pytest.FixtureRequest, tmp_path, kind: str):
-    warehouse = make_warehouse(request, kind, tmp_path)
-    schema = {"postgresql": "public"}.get(kind, "main")
+def test_hostile_tables_are_only_tables(warehouse: Warehouse):
+    if warehouse.kind == "parquet":
+        pytest.skip("files have paths, and no names in a schema")
+    schema = {"postgresql": "public", "clickhouse": "default"}.get(warehouse.kind, "main")
+    doubles = ("DOUBLE", "double precision", "REAL", "Float64")
     for name in ("select", 'a "b" %s :c', "dots.in.it", "drop table x; --"):
         warehouse.load(name, log(3))
         for written in (quoted(name), f"{schema}.{quoted(name)}"):
             with open_logs(warehouse.monitor(predictions={"table": written})) as logs:
                 assert logs.counts(START, END).rows == 3
-                assert logs.column_types()["score"] in ("DOUBLE", "double precision", "REAL")
+                assert logs.column_types()["score"] in doubles
 
 
 def test_values_are_only_values(warehouse: Warehouse):
@@ -279,7 +280,8 @@ class TestSampling:
         self, request: pytest.FixtureRequest, tmp_path
     ):
         drawn = {}
-        for kind in KINDS:
+        asked = request.config.getoption("warehouses").split(",")
+        for kind in dict.fromkeys([*KINDS, *asked]):
             place = tmp_path / kind
             place.mkdir()
             here = make_warehouse(request, kind, place)
@@ -317,7 +319,7 @@ def test_what_is_sensitive_leaves_hashed_only(warehouse: Warehouse):
         }
         table = logs.rows(START, END, columns | {"postcode": ColumnKind.NUMERIC}).table
         statistics = logs.statistics(START, END, columns | {"postcode": ColumnKind.NUMERIC})
-        assert "md5" in logs.sql(START, END, columns)
+        assert "md5" in logs.sql(START, END, columns).lower()
         segment = logs.rows(START, END, {}).table["postcode"]
     expected = {hashlib.md5(str(10115 + place).encode()).hexdigest()[:12] for place in range(3)}
     assert set(table["postcode"].to_pylist()) == set(segment.to_pylist()) == expected

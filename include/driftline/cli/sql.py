@@ -80,9 +80,8 @@ def _costs(title: str, dialect: str, costs: "Sequence[Cost | None]") -> Table | 
     if not known:
         return f"{dialect} does not tell what a statement would cost before it has run"
     bases = "; ".join(dict.fromkeys(cost.basis for cost in known if cost.basis))
-    table = Table(
-        title=escape(title), caption=f"bytes: {escape(bases)}", show_footer=len(costs) > 1
-    )
+    caption = f"bytes: {escape(bases)}" if bases else None
+    table = Table(title=escape(title), caption=caption, show_footer=len(costs) > 1)
     total = [
         _sum([getattr(cost, name) if cost else None for cost in costs])
         for name in ("rows", "scanned", "units")

@@ -25,6 +25,7 @@ DIALECTS = {
     "duckdb": "duckdb",
     "postgresql": "postgresql",
     "sqlite": "sqlite",
+    "clickhousedb": "clickhouse",
     "hive": "spark",
     "snowflake": "snowflake",
     "bigquery": "bigquery",

@@ -91,7 +91,7 @@ class Reader:
             tables = self.dialect.arrow(self._engine, literals)
             for found, (_, outputs) in zip(tables, asked, strict=True):
                 arrays = [
-                    column.cast(output.type, safe=not pa.types.is_timestamp(output.type))
+                    _typed(column, output.type)
                     for column, output in zip(found.columns, outputs, strict=True)
                 ]
                 yield pa.table(arrays, schema=pa.schema([(o.name, o.type) for o in outputs]))
@@ -107,7 +107,7 @@ class Reader:
         ):
             for batch in batches:
                 arrays = [
-                    column.cast(output.type, safe=not pa.types.is_timestamp(output.type))
+                    _typed(column, output.type)
                     for column, output in zip(batch.columns, outputs, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, [output.name for output in outputs])
@@ -135,3 +135,12 @@ class Reader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _typed(column: Any, kind: pa.DataType) -> Any:
+    """Return a column in the type of its output; bare seconds are the times of ClickHouse."""
+    if not pa.types.is_timestamp(kind):
+        return column.cast(kind)
+    if pa.types.is_integer(column.type):
+        column = column.cast(pa.int64()).cast(pa.timestamp("s"))
+    return column.cast(kind, safe=False)

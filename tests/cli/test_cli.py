@@ -169,7 +169,7 @@ def test_what_the_statements_would_read_is_told_before_they_run(file: Path) -> N
     day = ("--window", "1d", "--end", "2024-01-07")
     shown = driftline("sql", file, *day, "--cost")
     assert shown.exit_code == 0, shown.output
-    for words in ("model: 1d 2024-01-06", "rows expected", "KiB", "row groups"):
+    for words in ("model: 1d 2024-01-06", "rows expected", "kB", "row groups"):
         assert words in shown.output
     statements = [text for text in driftline("sql", file, *day).stdout.split(";\n") if text.strip()]
     told = json.loads(driftline("sql", file, *day, "--cost", "--format", "json").stdout)

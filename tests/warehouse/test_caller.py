@@ -36,6 +36,7 @@ NUMBERS = {
         "WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3000000) "
         "SELECT n FROM t"
     ),
+    "spark": "SELECT id AS n FROM range(3000000)",
     "clickhouse": "SELECT number AS n FROM numbers(3000000)",
 }
 """Three million rows; each with each other is what no database finishes."""

@@ -128,6 +128,8 @@ def test_sqlite_says_how_large_the_file_is(filled: Path):
 def test_a_query_is_estimated_too(warehouse: Warehouse):
     warehouse.load("predictions", predictions().slice(0, 1000))
     source = warehouse.source("predictions")
+    if warehouse.kind == "s3":
+        pytest.skip("DuckDB opens what a query names itself, by an extension that it downloads")
     of = source.get("table") or f"read_parquet('{warehouse.folder}/{source['parquet']}')"
     query = {"query": f"SELECT * FROM {of} WHERE flag = 1"}
     with open_logs(warehouse.monitor(predictions=query, warehouse=warehouse.url)) as logs:

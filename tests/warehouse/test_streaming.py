@@ -152,4 +152,5 @@ def test_who_counts(warehouse: Warehouse):
             assert logs.profiler is Profiler(asked)
             assert len(logs.profile_sql(layout, None, None, segments=segments)) == count
     with open_logs(warehouse.monitor()) as logs:
-        assert logs.profiler is Profiler.STREAM
+        # Spark is for logs that outgrow one machine: what counts there are its own machines.
+        assert logs.profiler is (Profiler.SQL if warehouse.kind == "spark" else Profiler.STREAM)

@@ -6,6 +6,7 @@ partition, once, and does not see what is added to them later. A partition that 
 a file that was replaced meanwhile makes the statement fail; a retry reads what is there then.
 """
 
+import math
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
@@ -49,6 +50,7 @@ _SESSION = (
     "SET spark.sql.variable.substitute = false",  # else ${env:NAME} in a value would be read
     "SET spark.sql.parser.escapedStringLiterals = false",  # a backslash in a literal is an escape
 )
+_TIMEOUT = "SET spark.sql.thriftServer.queryTimeout"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _NOT_FINITE = r"(?i)^\s*(nan|[-+]?inf(inity)?)\s*$"
 _MINUTES = rf"([T ]\d\d:\d\d)(\s*{ZONED})"
@@ -102,14 +104,15 @@ def engine(url: URL, caller: Caller) -> Engine:
         max_overflow=0,
         paramstyle="named",  # statements are literal: a percent sign is a percent sign
     )
-    event.listen(made, "connect", _start)
+    seconds = math.ceil(caller.timeout.total_seconds())
+
+    def start(connection: Any, _record: object) -> None:
+        with refusals(), connection.cursor() as cursor:
+            for statement in (*_SESSION, f"{_TIMEOUT} = {seconds}s"):
+                cursor.execute(statement)
+
+    event.listen(made, "connect", start)
     return made
-
-
-def _start(connection: Any, _record: object) -> None:
-    with refusals(), connection.cursor() as cursor:
-        for statement in _SESSION:
-            cursor.execute(statement)
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
@@ -275,8 +278,8 @@ def missing(error: BaseException) -> type[LogError] | None:
 
 
 def timed_out(error: BaseException) -> bool:
-    """Return false: Spark is asked for no limit."""
-    return False
+    """Read the state of a statement that Spark has ended."""
+    return "TIMEDOUT" in str(error)
 
 
 def cost(connection: Connection, statement: str) -> Cost:

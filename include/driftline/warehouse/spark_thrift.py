@@ -96,7 +96,8 @@ def _finish(connection: Any, operation: Any) -> None:
             state.PENDING_STATE,
             state.RUNNING_STATE,
         ):
-            raise exc.OperationalError(_words(response.errorMessage))
+            late = response.operationState == state.TIMEDOUT_STATE
+            raise exc.OperationalError("TIMEDOUT" if late else _words(response.errorMessage))
         time.sleep(pause)
         pause = min(pause * 2, 0.1)
 

@@ -1,5 +1,7 @@
 """Drift from profiles, against SciPy and Evidently on the rows, and what is promised of it."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -167,6 +169,15 @@ ALIKE = {
 }
 
 
+SHOWN = (
+    *(("psi", "carrier"), ("jensen_shannon", "carrier"), ("kl", "carrier")),
+    *(("hellinger", "carrier"), ("chi_square", "carrier"), ("psi", "precip")),
+    *(("ks", "precip"), ("ks", "temp"), ("wasserstein", "precip"), ("wasserstein", "temp")),
+    ("psi", "temp"),
+)
+"""The lines of the README's table."""
+
+
 @pytest.fixture(scope="module")
 def both():
     """Return a function from a window to our measurements and Evidently's."""
@@ -196,6 +207,37 @@ def test_agreement_with_evidently(scope, both, metric, name, number):
         assert theirs.value - 1e-3 <= ours.value <= theirs.value + 0.2
     else:
         assert ours.value == pytest.approx(theirs.value, rel=1e-9)
+
+
+def test_the_readmes_table_is_what_comes_out(scope, both):
+    """Written anew by hand when a definition changes: the message holds the line as it should be."""
+    ours, theirs = both(scope, 300)
+    scipys = {}
+    for name in ("carrier", "temp", "precip"):
+        sides = REFERENCE[name], CURRENT[name]
+        if KINDS[name] is CATEGORICAL:
+            counts = table_of(*sides)
+            scipys[name, "jensen_shannon"] = distance.jensenshannon(*counts, base=2)
+            scipys[name, "kl"] = stats.entropy(*counts)
+            test = stats.chi2_contingency(counts, correction=False)
+            scipys[name, "chi_square"] = test.statistic
+        else:
+            scipys[name, "ks"] = stats.ks_2samp(*sides).statistic
+            scipys[name, "wasserstein"] = stats.wasserstein_distance(*sides) / np.std(sides[0])
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for metric, name in SHOWN:
+        each = ours[name, metric]
+        value = f"{each.value:.6f}"
+        if each.upper is not None and each.upper - each.value > 1e-6:
+            value += f" to {each.upper:.6f}"
+        their = theirs.get((name, metric))
+        cells = [f"`{metric}` of {name}", value]
+        cells += [
+            f"{v:.6f}" if v is not None else ""
+            for v in (their and their.value, scipys.get((name, metric)))
+        ]
+        line = " ".join(f"| {cell}" if cell else "|" for cell in cells) + " |"
+        assert line in readme, line
 
 
 # Laws.

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from scipy import stats
-from sqlalchemy import make_url
+from sqlalchemy import func, make_url, select
 
 from driftline.domain import ColumnKind
 from driftline.errors import LogError, MissingColumn
@@ -360,3 +360,13 @@ def test_a_reserved_name_is_no_feature(warehouse: Warehouse):
     warehouse.load("predictions", log(2))
     with open_logs(warehouse.monitor()) as logs, pytest.raises(LogError, match="reserved"):
         logs.rows(START, END, {SCORE: ColumnKind.NUMERIC})
+
+
+def test_duckdb_keeps_to_a_memory_that_the_address_may_raise(tmp_path):
+    warehouse = Warehouse(kind="duckdb", folder=tmp_path)
+    warehouse.load("predictions", log(3))
+    for options, limit in {"": "244.1 MiB", "?memory_limit=2GB": "1.8 GiB"}.items():
+        with open_logs(warehouse.monitor(warehouse=warehouse.url + options)) as logs:
+            row = logs._reader.one(select(func.current_setting("memory_limit")))
+            assert row[0] == limit
+            assert logs.counts(START, END).rows == 3

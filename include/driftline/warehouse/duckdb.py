@@ -5,7 +5,9 @@ import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -41,6 +43,10 @@ from driftline.warehouse.dialect import BATCH, ZONED, Column, Family, double, tr
 profiler = Profiler.STREAM
 
 _THREADS = 4
+_MEMORY = "256MB"
+"""What DuckDB may keep of files and of its work before it uses the disk. Counting is no faster with
+more; `?memory_limit=2GB` behind the address gives more to queries that would be.
+"""
 _NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
 _NO_COLUMN = re.compile(r"column .*not found|not have a column|Could not find key", re.IGNORECASE)
 
@@ -80,6 +86,9 @@ def engine(url: URL, caller: Caller) -> Engine:
     config = {
         "autoinstall_known_extensions": False,
         "threads": min(_THREADS, os.cpu_count() or 1),
+        "memory_limit": _MEMORY,
+        # One of its own, which DuckDB makes when memory is short and removes when it closes.
+        "temp_directory": str(Path(gettempdir(), f"driftline-{uuid4().hex}")),
     }
     made = create_engine(
         url,

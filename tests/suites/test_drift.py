@@ -210,7 +210,7 @@ def test_agreement_with_evidently(scope, both, metric, name, number):
 
 
 def test_the_readmes_table_is_what_comes_out(scope, both):
-    """Written anew by hand when a definition changes: the message holds the line as it should be."""
+    """Written anew by hand when a definition changes: the message has the line as it should be."""
     ours, theirs = both(scope, 300)
     scipys = {}
     for name in ("carrier", "temp", "precip"):

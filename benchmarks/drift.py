@@ -268,8 +268,8 @@ def _hour(folder: Path, kind: str) -> dict[str, float]:
     return _spent(inner=min(spent[1:]))
 
 
-def _merge(folder: Path, kind: str) -> dict[str, float]:
-    """Sum thirty days of hours that are kept, and measure them."""
+def _merge(folder: Path, kind: str, days: int = 30) -> dict[str, float]:
+    """Sum so many days of hours that are kept."""
     from driftline import monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
@@ -310,7 +310,7 @@ def _merge(folder: Path, kind: str) -> dict[str, float]:
             began = time.monotonic()
             with store.read() as connection:
                 parts = profiles.read(
-                    connection, layout, "bench", reference.id, first, first + 30 * DAY
+                    connection, layout, "bench", reference.id, first, first + days * DAY
                 )
             layout.total(parts.values())
             best = min(best, time.monotonic() - began)

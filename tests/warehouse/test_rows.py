@@ -370,3 +370,5 @@ def test_duckdb_keeps_to_a_memory_that_the_address_may_raise(tmp_path):
             row = logs._reader.one(select(func.current_setting("memory_limit")))
             assert row[0] == limit
             assert logs.counts(START, END).rows == 3
+            with open_logs(logs.monitor) as another:  # of one process to one file
+                assert another.counts(START, END).rows == 3

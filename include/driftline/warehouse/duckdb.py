@@ -1,5 +1,6 @@
 """DuckDB: a file that is opened read-only, or Parquet read in place by an in-memory database."""
 
+import hashlib
 import json
 import os
 import re
@@ -87,8 +88,7 @@ def engine(url: URL, caller: Caller) -> Engine:
         "autoinstall_known_extensions": False,
         "threads": min(_THREADS, os.cpu_count() or 1),
         "memory_limit": _MEMORY,
-        # One of its own, which DuckDB makes when memory is short and removes when it closes.
-        "temp_directory": str(Path(gettempdir(), f"driftline-{uuid4().hex}")),
+        "temp_directory": _spill(None if in_memory else Path(str(url.database))),
     }
     made = create_engine(
         url,
@@ -104,6 +104,16 @@ def engine(url: URL, caller: Caller) -> Engine:
     event.listen(made, "connect", _start)
     event.listen(made, "do_execute_no_params", _execute)
     return made
+
+
+def _spill(file: Path | None) -> str:
+    """Return a folder that DuckDB makes when memory is short, and removes when it closes.
+
+    Each database has one of its own: their files there have the same names. Connections of one
+    process to one file are one database, and must be alike.
+    """
+    name = hashlib.sha256(bytes(file.resolve())).hexdigest()[:16] if file else uuid4().hex
+    return str(Path(gettempdir(), f"driftline-{os.getpid()}-{name}"))
 
 
 def _execute(cursor: Any, statement: str, context: Any) -> bool:

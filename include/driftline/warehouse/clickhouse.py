@@ -7,7 +7,7 @@ is NULL.
 
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,7 +38,15 @@ from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import ZONED, Column, Family, TimeLiteral, double, varchar
+from driftline.warehouse.dialect import (
+    ZONED,
+    Column,
+    Family,
+    TimeLiteral,
+    column_by_column,
+    double,
+    varchar,
+)
 
 profiler = Profiler.STREAM
 """One statement fetches what several would count: only so do all columns see the same rows."""
@@ -297,11 +305,8 @@ def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[A
     return case((value < least, 0), else_=func.transform(edge, below, places, 0))
 
 
-def in_step(
-    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
-) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
-    """Ask column by column: columns lie apart, and taking rows apart is no faster."""
-    return zip(codes, values, strict=True)
+in_step = column_by_column
+"""Columns lie apart, and taking rows apart is no faster."""
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

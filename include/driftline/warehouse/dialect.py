@@ -196,6 +196,13 @@ def dialect_of(url: URL) -> Dialect:
     return cast(Dialect, import_module(f"driftline.warehouse.{DIALECTS[name]}"))
 
 
+def column_by_column(
+    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
+) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
+    """Return the pairs of the two lists, each for a statement of its own."""
+    return zip(codes, values, strict=True)
+
+
 def tree(value: ColumnElement[Any], edges: Sequence[str]) -> ColumnElement[Any]:
     """Return how many of the sorted edges, as SQL, a number reaches: found by halving."""
     name = str(value.compile(compile_kwargs={"literal_binds": True}))

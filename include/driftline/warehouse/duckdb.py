@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -39,7 +39,16 @@ from driftline.warehouse import duckdb_cost
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.deadline import deadline
-from driftline.warehouse.dialect import BATCH, ZONED, Column, Family, double, tree, varchar
+from driftline.warehouse.dialect import (
+    BATCH,
+    ZONED,
+    Column,
+    Family,
+    column_by_column,
+    double,
+    tree,
+    varchar,
+)
 
 profiler = Profiler.STREAM
 
@@ -239,11 +248,8 @@ def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[A
     return tree(value, [exact(edge) for edge in edges])
 
 
-def in_step(
-    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
-) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
-    """Ask column by column: columns lie apart, and one is read for itself."""
-    return zip(codes, values, strict=True)
+in_step = column_by_column
+"""Columns lie apart, and one is read for itself."""
 
 
 def length(value: ColumnElement[Any]) -> ColumnElement[Any]:

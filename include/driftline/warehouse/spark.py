@@ -8,7 +8,7 @@ a file that was replaced meanwhile makes the statement fail; a retry reads what 
 
 import math
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -39,7 +39,16 @@ from driftline.connections import shown
 from driftline.errors import InputError, LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import BATCH, ZONED, Column, Family, double, tree, varchar
+from driftline.warehouse.dialect import (
+    BATCH,
+    ZONED,
+    Column,
+    Family,
+    column_by_column,
+    double,
+    tree,
+    varchar,
+)
 from driftline.warehouse.spark_sql import SparkDialect, SparkNames, connect_arguments
 from driftline.warehouse.spark_thrift import refusals, side_by_side
 
@@ -221,11 +230,8 @@ def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[A
     return tree(value, [exact(edge) for edge in edges])
 
 
-def in_step(
-    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
-) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
-    """Ask column by column: columns lie apart, and code for one is short enough to be compiled."""
-    return zip(codes, values, strict=True)
+in_step = column_by_column
+"""Columns lie apart, and code for one is short enough to be compiled."""
 
 
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +40,15 @@ from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.chunks import chunks, table_of
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import BATCH, Column, Family, double, tree, varchar
+from driftline.warehouse.dialect import (
+    BATCH,
+    Column,
+    Family,
+    column_by_column,
+    double,
+    tree,
+    varchar,
+)
 
 profiler = Profiler.STREAM
 
@@ -250,11 +258,8 @@ def bin_of(value: ColumnElement[Any], edges: Sequence[float]) -> ColumnElement[A
     return tree(value, [exact(edge) for edge in edges])
 
 
-def in_step(
-    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
-) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
-    """Ask column by column: SQLite cannot take a row apart."""
-    return zip(codes, values, strict=True)
+in_step = column_by_column
+"""SQLite cannot take a row apart."""
 
 
 def length(value: ColumnElement[Any]) -> ColumnElement[Any]:

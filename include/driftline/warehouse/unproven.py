@@ -39,7 +39,7 @@ from driftline.config import Profiler
 from driftline.errors import MissingExtra
 from driftline.warehouse.chunks import table_of
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import BATCH, Family, double
+from driftline.warehouse.dialect import BATCH, Family, column_by_column, double
 
 profiler = Profiler.SQL
 
@@ -199,11 +199,8 @@ def bin_among(
     return half(0, len(edges))
 
 
-def in_step(
-    codes: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]
-) -> Iterable[tuple[ColumnElement[Any], ColumnElement[Any]]]:
-    """Ask column by column: columns lie apart, and one is read for itself."""
-    return zip(codes, values, strict=True)
+in_step = column_by_column
+"""Columns lie apart, and one is read for itself."""
 
 
 def as_it_is(value: ColumnElement[Any]) -> ColumnElement[Any]:

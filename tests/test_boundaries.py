@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 LEVELS = [
     {"errors"},
     {"metrics", "domain"},
-    {"stats", "fields", "child", "profile"},
+    {"stats", "fields", "child", "profile", "outcome_profile", "classes"},
     {"reference"},
     {"config"},
     {"connections"},

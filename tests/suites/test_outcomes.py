@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from driftline.classes import canonical
 from driftline.errors import LogError
-from driftline.suites.outcomes import canonical, outcomes
+from driftline.suites.outcomes import outcomes
 from tests.suites.conftest import rows
 
 SCORES = [0.9, 0.2, 0.6, 0.4]

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from driftline.classes import canonical
 from driftline.config import Monitor
 from driftline.domain import DAY, ColumnKind, ColumnStatistics, Scope, Window, digest, floor
 from driftline.errors import LogError
 from driftline.home import artifacts
 from driftline.reference import Reference
 from driftline.suites import performance
-from driftline.suites.outcomes import canonical, outcomes
+from driftline.suites.outcomes import outcomes
 from driftline.warehouse import Logs, Rows
 from driftline.warehouse.bins import bins_of
 from driftline.warehouse.rows import PREDICTION, RESERVED, SCORE, score_of

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from driftline.classes import canonical
 from driftline.config import Monitor, Task
 from driftline.errors import InputError, TrainingError
-from driftline.suites.outcomes import canonical
 from driftline.warehouse import Logs, Rows
 from driftline.warehouse.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, score_of
 

@@ -1,10 +1,7 @@
 """What came of the predictions: labels, classes and scores side by side, ready to be scored."""
 
-import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,13 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from driftline.classes import canonical, check_binary, classes_of, positive_class
 from driftline.config import Monitor, Task
 from driftline.errors import LogError
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of
 
-_INTEGRAL = re.compile(r"([+-]?\d+)\.0*")
-_MOST_CLASSES = 1000
-_SELF_EXPLAINING = ({"0", "1"}, {"-1", "1"})
 _ROUNDING = 1e-6
 """How far above 1 a probability may lie that went through single precision."""
 
@@ -180,34 +175,17 @@ class _Columns(NamedTuple):
     unscored: tuple[str, ...] = ()
 
 
-def canonical(value: object) -> str:
-    """Return a class as text, the same however a database types it.
-
-    >>> [canonical(value) for value in (True, 1, 1.0, "1.0", "true", "yes ")]
-    ['1', '1', '1', '1', '1', 'yes']
-    """
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
-        return str(int(value))
-    text = str(value).strip()
-    if text.lower() in ("true", "false"):
-        return str(int(text.lower() == "true"))
-    match = _INTEGRAL.fullmatch(text)
-    return match[1] if match else text
-
-
 def _binary(table: Any, monitor: Monitor) -> _Columns:
     predictions = monitor.predictions
-    labels, true = _classes(table[LABEL], "labels.label")
+    labels, true = classes_of(table[LABEL], "labels.label")
     logged, predicted = (
-        _classes(table[PREDICTION], "predictions.prediction")
+        classes_of(table[PREDICTION], "predictions.prediction")
         if PREDICTION in table.column_names
         else ([], None)
     )
     found = sorted({*labels, *logged})
-    positive = "1" if predictions.positive is None else canonical(predictions.positive)
-    _check_binary(found, positive, chosen=predictions.positive is not None)
+    positive = positive_class(predictions.positive)
+    check_binary(found, predictions.positive)
     negative = next((name for name in found if name != positive), _opposite(positive))
     usable = {"the label is not a class": true >= 0}
     scores = None
@@ -231,26 +209,10 @@ def _binary(table: Any, monitor: Monitor) -> _Columns:
     )
 
 
-def _check_binary(found: list[str], positive: str, *, chosen: bool) -> None:
-    names = ", ".join(map(repr, found[:5])) + (", ..." if len(found) > 5 else "")
-    if len(found) > 2:
-        raise LogError(
-            f"labels and predicted classes hold {len(found)} values ({names}); "
-            "a binary model has two"
-        )
-    if not chosen and found and not any(set(found) <= pair for pair in _SELF_EXPLAINING):
-        raise LogError(
-            f"labels hold {names}; write which one the score speaks of under "
-            f"predictions.positive, such as positive: {found[-1]!r}"
-        )
-    if len(found) == 2 and positive not in found:
-        raise LogError(f"predictions.positive is {positive!r}; labels hold {names}")
-
-
 def _multiclass(table: Any, monitor: Monitor) -> _Columns:
-    labels, true = _classes(table[LABEL], "labels.label")
+    labels, true = classes_of(table[LABEL], "labels.label")
     logged, predicted = (
-        _classes(table[PREDICTION], "predictions.prediction")
+        classes_of(table[PREDICTION], "predictions.prediction")
         if PREDICTION in table.column_names
         else ([], None)
     )
@@ -295,23 +257,6 @@ def _regression(table: Any, monitor: Monitor) -> _Columns:
         "the prediction is not a finite number": np.isfinite(y_pred),
     }
     return _Columns(y_true=y_true, y_pred=y_pred, usable=usable)
-
-
-def _classes(column: Any, key: str) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the class names that a column holds and, a row, the place of its own (-1: none)."""
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
-    encoded = pa.chunked_array([column.combine_chunks()]).dictionary_encode().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0)
-    values = encoded.dictionary.to_pylist()
-    if len(values) > _MOST_CLASSES:
-        raise LogError(f"{key} holds {len(values):,} distinct values: too many to be classes")
-    names = ["" if value is None else canonical(value) for value in values]
-    distinct = sorted({name for name in names if name})
-    places = [distinct.index(name) if name else -1 for name in names]
-    codes = encoded.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
-    return distinct, np.array([*places, -1], dtype=np.int64)[codes]
 
 
 def _is(positive: str, names: Iterable[str], places: NDArray[np.int64]) -> NDArray[np.int64]:

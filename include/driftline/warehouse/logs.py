@@ -27,6 +27,7 @@ from driftline.config import Labels, Monitor, Profiler
 from driftline.connections import Connections, from_environment, resolve
 from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
+from driftline.outcome_profile import OutcomeBins, OutcomeProfile
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
 from driftline.warehouse.age import TIMES
@@ -38,6 +39,8 @@ from driftline.warehouse.counting import Asked, count_profiles, statements
 from driftline.warehouse.dialect import Family, backend, varchar
 from driftline.warehouse.draw import Join, Lot, draw, enough, placed
 from driftline.warehouse.labels import LabelTable, known
+from driftline.warehouse.outcome_counting import Stretch
+from driftline.warehouse.outcomes import count_outcomes
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
@@ -51,6 +54,7 @@ _MEMORY = URL.create("duckdb", database=":memory:")
 
 Said = ParamSpec("Said")
 Answer = TypeVar("Answer")
+Counted = TypeVar("Counted")
 
 
 @contextmanager
@@ -391,6 +395,33 @@ class Logs:
         return keys
 
     @_asks
+    def outcomes(
+        self,
+        bins: OutcomeBins,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        as_of: datetime | None = None,
+        starts: Sequence[datetime] = (),
+        segment: str = "",
+        values: Collection[str] = (),
+    ) -> dict[Slot, OutcomeProfile]:
+        """Count what came of the predictions of a stretch, as far as was known at a moment.
+
+        It is parted by model version, by the `values` of a segment's column, and by the hour or
+        day in which a prediction lies: `starts` are their beginnings, in order.
+        """
+        project, keys = self._projection, self._keys(starts)
+        if segment:
+            text = project.category(segment).value
+            keys.append(Output("segment", case((text.in_(sorted(values)), text)), pa.string()))
+        said = [role for role in project.roles() if role.name != VERSION]
+        outputs = [*keys, *said]
+        statement, shown = self._drawn(outputs, start, end, as_of=as_of, labels=True)
+        stretch = Stretch(statement, shown, len(keys), len(shown) > len(outputs))
+        return _slots(keys, starts, count_outcomes(self._reader, self.monitor, bins, stretch))
+
+    @_asks
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
         first, last = start or self.first_timestamp(), end or self.last_timestamp()
@@ -675,8 +706,8 @@ def _key(segment: str, layout: Layout) -> str:
 
 
 def _slots(
-    keys: Sequence[Output], hours: Sequence[datetime], found: Mapping[tuple[Any, ...], Profile]
-) -> dict[Slot, Profile]:
+    keys: Sequence[Output], hours: Sequence[datetime], found: Mapping[tuple[Any, ...], Counted]
+) -> dict[Slot, Counted]:
     """Return profiles by slot instead of by the keys' values; those of no segment are left out."""
     names, slots = [key.name.removeprefix(RESERVED) for key in keys], {}
     for combination, profile in found.items():

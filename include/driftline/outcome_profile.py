@@ -1,0 +1,382 @@
+"""An outcome profile: additive statistics of what came of the predictions in one stretch of a log.
+
+Like a `Profile` it adds up: that of a week is the sum of its hours. Metrics that are sums (losses,
+errors, everything of the confusion matrix) come out of it exactly, ranking metrics up to the width
+of the score's bins.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+POSITIVE = 1
+"""The place of a binary model's positive class; 0 is that of the other."""
+
+CALIBRATION_BINS = 10
+"""The expected calibration error is taken over so many bins of equal width."""
+
+NO_CLASS = "the label is not a class"
+NO_SCORE = "the score is not between 0 and 1"
+NO_PREDICTION = "the predicted class is missing"
+NO_VALUE = "the label is not a finite number"
+NO_PREDICTED_VALUE = "the prediction is not a finite number"
+
+_SPIKE = 0.02
+_TAIL = (0.0005, 0.001, 0.0025, 0.005)
+_FINE = np.array([*_TAIL, *np.arange(1, 200) / 200, *(1 - p for p in reversed(_TAIL))])
+_COARSE = np.array([*_TAIL, *np.arange(1, 100) / 100, *(1 - p for p in reversed(_TAIL))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeBins:
+    """On what outcomes are counted, frozen with a reference.
+
+    `scores` maps each class that has a score (of a binary model: the positive one) to the edges of
+    its bins: `edges[i - 1] <= score < edges[i]`. `errors` are the edges of a regression's absolute
+    error, None for a model of classes. Of numbers the `shift` is taken from labels, and both labels
+    and errors are divided by `scale`, before they are raised to powers and summed.
+    """
+
+    scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    errors: tuple[float, ...] | None = None
+    shift: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def of_scores(
+        cls, scores: Mapping[str, Floats], thresholds: Iterable[float] = ()
+    ) -> "OutcomeBins":
+        """Return the bins of a reference's scores, or of a sample of them.
+
+        They are its quantiles, what the calibration error wants and the `thresholds`; a score that
+        many rows have gets a bin of its own. Scores outside 0 to 1 are left out.
+        """
+        quantiles = _FINE if len(scores) == 1 else _COARSE
+        fixed = [n / CALIBRATION_BINS for n in range(1, CALIBRATION_BINS)]
+        return cls(
+            scores={
+                name: _edges(
+                    values[(values >= 0) & (values <= 1)], quantiles, [*fixed, *thresholds]
+                )
+                for name, values in scores.items()
+            }
+        )
+
+    @classmethod
+    def of_errors(cls, labels: Floats, predictions: Floats) -> "OutcomeBins":
+        """Return the bins of a reference's absolute errors, or of a sample of them."""
+        known = np.isfinite(labels) & np.isfinite(predictions)
+        labels, errors = labels[known], np.abs(predictions - labels)[known]
+        if not len(labels):
+            return cls(errors=())
+        shift = float(labels.mean())
+        scale = float(max(np.abs(labels - shift).mean(), errors.mean())) or 1.0
+        return cls(errors=_edges(errors, _FINE, ()), shift=shift, scale=scale)
+
+
+def _edges(values: Floats, quantiles: Floats, fixed: Iterable[float]) -> tuple[float, ...]:
+    distinct, rows = np.unique(values, return_counts=True)
+    few = len(distinct) <= len(quantiles)
+    spikes = distinct if few else distinct[rows >= _SPIKE * len(values)]
+    rest = values[~np.isin(values, spikes)]
+    cut = np.quantile(rest, quantiles) if len(rest) else rest
+    edges = np.concatenate([cut, spikes, np.nextafter(spikes, np.inf), np.array([*fixed])])
+    return tuple(np.unique(edges).tolist())
+
+
+def single(edges: Sequence[float]) -> NDArray[np.bool_]:
+    """Return which of the bins between these edges hold one value only."""
+    bounds = np.array(edges)
+    own = np.nextafter(bounds[:-1], np.inf) == bounds[1:]
+    return np.concatenate([[False], own, [False]]) if len(bounds) else np.array([False])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoreCounts:
+    """Rows and sums by ascending bin of one class's score.
+
+    `truth` counts the labelled rows that can be used, (2, B): those of other classes, those of
+    this one; `sums` (B,) sums their scores. `said` counts all predictions, labelled or not, by
+    whether the model said this class, and `said_sums` their scores, both (2, B).
+    """
+
+    truth: Counts
+    sums: Floats
+    said: Counts
+    said_sums: Floats
+
+    @classmethod
+    def empty(cls, edges: Sequence[float]) -> "ScoreCounts":
+        """Return the counts of no row."""
+        size = len(edges) + 1
+        ints, floats = np.zeros((2, size), np.int64), np.zeros((2, size))
+        return cls(truth=ints, sums=floats[0], said=ints, said_sums=floats)
+
+    @classmethod
+    def total(cls, parts: Sequence["ScoreCounts"]) -> "ScoreCounts":
+        """Return the sum of counts on the same edges."""
+        return cls(
+            truth=np.sum([part.truth for part in parts], axis=0),
+            sums=np.sum([part.sums for part in parts], axis=0),
+            said=np.sum([part.said for part in parts], axis=0),
+            said_sums=np.sum([part.said_sums for part in parts], axis=0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassProfile:
+    """What came of a classifier's predictions.
+
+    `rows` are predictions, `labelled` those with a label; `dropped` maps why a labelled row could
+    not be used to how many there were. `confusion` (K, K) counts the others by label and predicted
+    class, in the order of `classes`; `moments` (K, 6) sums by label: the squared error of a row's
+    probabilities and its square, the log loss and its square, the positive class's score and its
+    square. `stray` counts rows whose probabilities do not add up to 1. `found` names the classes
+    that labels and predictions hold.
+    """
+
+    bins: OutcomeBins
+    classes: tuple[str, ...]
+    rows: int = 0
+    labelled: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    confusion: Counts
+    moments: Floats
+    scores: Mapping[str, ScoreCounts] = field(default_factory=dict)
+    stray: int = 0
+    found: tuple[str, ...] = ()
+
+    @classmethod
+    def empty(cls, bins: OutcomeBins, classes: tuple[str, ...]) -> "ClassProfile":
+        """Return the profile of no row."""
+        many = len(classes)
+        return cls(
+            bins=bins,
+            classes=classes,
+            confusion=np.zeros((many, many), np.int64),
+            moments=np.zeros((many, 6)),
+            scores={name: ScoreCounts.empty(edges) for name, edges in bins.scores.items()},
+        )
+
+    @property
+    def used(self) -> int:
+        """How many labelled rows can be used."""
+        return int(self.confusion.sum())
+
+    @property
+    def by_label(self) -> Counts:
+        """How many rows have each class as label."""
+        return np.asarray(self.confusion.sum(axis=1))
+
+    @property
+    def mean_label(self) -> float | None:
+        """The share of positives among a binary model's labels; None for more classes."""
+        return float(self.by_label[POSITIVE] / self.used) if self.binary and self.used else None
+
+    @property
+    def binary(self) -> bool:
+        """Whether there is a positive class and another."""
+        return len(self.classes) == 2 and self.classes[0] == ""
+
+    def total(self, parts: Sequence["ClassProfile"]) -> "ClassProfile":
+        """Return the sum of profiles on this one's bins, whatever classes each holds."""
+        classes = self.classes
+        if not self.binary:
+            names = {name for part in parts for name in part.classes} - {*classes}
+            classes = (*classes, *sorted(names))
+        whole = ClassProfile.empty(self.bins, classes)
+        confusion, moments = whole.confusion, whole.moments
+        for part in parts:
+            if part.classes == classes:
+                confusion += part.confusion
+                moments += part.moments
+            else:
+                places = np.array([classes.index(name) for name in part.classes], np.int64)
+                confusion[np.ix_(places, places)] += part.confusion
+                moments[places] += part.moments
+        return replace(
+            whole,
+            rows=sum(part.rows for part in parts),
+            labelled=sum(part.labelled for part in parts),
+            dropped=_added(part.dropped for part in parts),
+            scores={
+                name: ScoreCounts.total([empty, *(part.scores[name] for part in parts)])
+                for name, empty in whole.scores.items()
+            },
+            stray=sum(part.stray for part in parts),
+            found=tuple(sorted({name for part in parts for name in part.found})),
+        )
+
+    @property
+    def content(self) -> bytes:
+        """Its numbers, packed; `read` unpacks them."""
+        head = {"classes": self.classes, "found": self.found, "stray": self.stray}
+        ints = [self.confusion, *(a for s in self.scores.values() for a in (s.truth, s.said))]
+        floats = [self.moments, *(a for s in self.scores.values() for a in (s.sums, s.said_sums))]
+        return _packed(head | {"dropped": dict(self.dropped)}, ints, floats)
+
+    @classmethod
+    def read(cls, bins: OutcomeBins, rows: int, labelled: int, content: bytes) -> "ClassProfile":
+        """Return the profile that `content` holds."""
+        head, ints, floats = _unpacked(content)
+        many = len(head["classes"])
+        take, sum_of = _Taken(ints), _Taken(floats)
+        confusion, moments = take((many, many)), sum_of((many, 6))
+        scores = {}
+        for name, edges in bins.scores.items():
+            size = len(edges) + 1
+            truth, said = take((2, size)), take((2, size))
+            sums, said_sums = sum_of((size,)), sum_of((2, size))
+            scores[name] = ScoreCounts(truth=truth, sums=sums, said=said, said_sums=said_sums)
+        return cls(
+            bins=bins,
+            classes=tuple(head["classes"]),
+            rows=rows,
+            labelled=labelled,
+            dropped=head["dropped"],
+            confusion=confusion,
+            moments=moments,
+            scores=scores,
+            stray=head["stray"],
+            found=tuple(head["found"]),
+        )
+
+
+MOMENTS = (
+    "error",
+    "absolute",
+    "squared",
+    "fourth",
+    "relative",
+    "relative_squared",
+    "label",
+    "label_squared",
+    "label_cubed",
+    "label_fourth",
+    "squared_label",
+    "squared_label_squared",
+)
+"""What is summed of a regression: of the error (prediction less label) and of the label, scaled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ValueProfile:
+    """What came of a regression's predictions.
+
+    `rows`, `labelled` and `dropped` as of a `ClassProfile`. `used` labelled rows can be used, of
+    `zeros` the label is 0. `moments` are the sums that `MOMENTS` names; relative errors are those
+    to labels other than 0. `errors` counts the absolute errors by ascending bin.
+    """
+
+    bins: OutcomeBins
+    rows: int = 0
+    labelled: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    used: int = 0
+    zeros: int = 0
+    moments: Floats
+    errors: Counts
+
+    @classmethod
+    def empty(cls, bins: OutcomeBins) -> "ValueProfile":
+        """Return the profile of no row."""
+        size = len(bins.errors or ()) + 1
+        return cls(bins=bins, moments=np.zeros(len(MOMENTS)), errors=np.zeros(size, np.int64))
+
+    def moment(self, name: str) -> float:
+        """Return one of the sums."""
+        return float(self.moments[MOMENTS.index(name)])
+
+    @property
+    def mean_label(self) -> float | None:
+        """The mean of the labels; None without any."""
+        if not self.used:
+            return None
+        return self.bins.shift + self.bins.scale * self.moment("label") / self.used
+
+    def total(self, parts: Sequence["ValueProfile"]) -> "ValueProfile":
+        """Return the sum of profiles on this one's bins."""
+        whole = ValueProfile.empty(self.bins)
+        return replace(
+            whole,
+            rows=sum(part.rows for part in parts),
+            labelled=sum(part.labelled for part in parts),
+            dropped=_added(part.dropped for part in parts),
+            used=sum(part.used for part in parts),
+            zeros=sum(part.zeros for part in parts),
+            moments=np.sum([whole.moments, *(part.moments for part in parts)], axis=0),
+            errors=np.sum([whole.errors, *(part.errors for part in parts)], axis=0),
+        )
+
+    @property
+    def content(self) -> bytes:
+        """Its numbers, packed; `read` unpacks them."""
+        head = {"used": self.used, "zeros": self.zeros, "dropped": dict(self.dropped)}
+        return _packed(head, [self.errors], [self.moments])
+
+    @classmethod
+    def read(cls, bins: OutcomeBins, rows: int, labelled: int, content: bytes) -> "ValueProfile":
+        """Return the profile that `content` holds."""
+        head, ints, floats = _unpacked(content)
+        return cls(
+            bins=bins,
+            rows=rows,
+            labelled=labelled,
+            dropped=head["dropped"],
+            used=head["used"],
+            zeros=head["zeros"],
+            moments=floats,
+            errors=ints,
+        )
+
+
+OutcomeProfile = ClassProfile | ValueProfile
+
+
+def coverage(profile: OutcomeProfile) -> float | None:
+    """Return the share of the predictions that have a label; None without predictions."""
+    return profile.labelled / profile.rows if profile.rows else None
+
+
+def _added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in parts:
+        for name, number in part.items():
+            found[name] = found.get(name, 0) + number
+    return found
+
+
+class _Taken:
+    """Cuts arrays off the front of one vector."""
+
+    def __init__(self, vector: NDArray[Any]) -> None:
+        self._vector, self._at = vector, 0
+
+    def __call__(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        size = int(np.prod(shape))
+        self._at += size
+        return self._vector[self._at - size : self._at].reshape(shape)
+
+
+def _packed(
+    head: Mapping[str, Any], ints: Sequence[NDArray[Any]], floats: Sequence[NDArray[Any]]
+) -> bytes:
+    counts = np.concatenate([array.ravel() for array in ints]).astype("<i8")
+    sums = np.concatenate([array.ravel() for array in floats]).astype("<f8")
+    text = json.dumps({**head, "counts": len(counts)}, separators=(",", ":"))
+    return zlib.compress(text.encode() + b"\n" + counts.tobytes() + sums.tobytes(), 1)
+
+
+def _unpacked(content: bytes) -> tuple[dict[str, Any], Counts, Floats]:
+    text, _, numbers = zlib.decompress(content).partition(b"\n")
+    head = json.loads(text)
+    cut = 8 * head["counts"]
+    return head, np.frombuffer(numbers[:cut], "<i8"), np.frombuffer(numbers[cut:], "<f8")

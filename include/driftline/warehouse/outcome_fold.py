@@ -47,7 +47,8 @@ class Groups:
             known = {name: n for n, name in enumerate(there)}
             self.place = np.array([known[name] for name in self.names], np.int64)[self.place]
             self.names = list(there)
-        self._table, self.rows = table, self.column("rows").astype(np.int64)
+        self._table = table
+        self.rows = self.column("rows").astype(np.int64)
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Return a column of numbers; what is missing is 0."""

@@ -1,0 +1,237 @@
+"""Outcome profiles: SQL counts what numpy counts of the same rows, and both are scikit-learn's."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn import metrics as sk
+
+from driftline.domain import DAY, HOUR
+from driftline.outcome_profile import NO_CLASS, NO_PREDICTION, NO_SCORE, ClassProfile, ValueProfile
+from driftline.warehouse import open_logs
+from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
+from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, VERSION
+from tests.warehouses import Warehouse
+
+START = datetime(2013, 4, 1, tzinfo=UTC)
+END = START + DAY
+HOURS = [START + HOUR * n for n in range(24)]
+N = 600
+RNG = np.random.default_rng(5)
+AT = [START + timedelta(minutes=int(m)) for m in RNG.integers(0, 24 * 60, N)]
+LATE = [at + timedelta(hours=float(h)) for at, h in zip(AT, RNG.exponential(8, N), strict=True)]
+P = RNG.beta(1, 4, N)
+P[:7] = 0, 1, 1e-300, 1 - 1e-16, 0.5, 0.5, 0.3
+TRUTH = (RNG.random(N) < P).astype(int)
+ORIGIN = RNG.choice(["JFK", "LGA", "o'x; --"], N)
+VERSIONS = RNG.choice(["1", "2"], N)
+ID = [f"r{n}" for n in range(N)]
+UNLABELLED = RNG.random(N) < 0.2
+TIME = pa.timestamp("us", "UTC")
+
+
+def holding(**columns) -> pa.Table:
+    held = {"id": ID, "ts": pa.array(AT, TIME), "origin": ORIGIN, "version": VERSIONS}
+    return pa.table({**held, **columns})
+
+
+def labels(values, kind=None) -> pa.Table:
+    kept = np.flatnonzero(~UNLABELLED)
+    return pa.table(
+        {
+            "id": [ID[n] for n in kept],
+            "y": pa.array([values[n] for n in kept], kind),
+            "at": pa.array([LATE[n] for n in kept], TIME),
+        }
+    )
+
+
+JOINED = {"id": "id", "timestamp": "at", "label": "y", "of": "labels"}
+
+
+def same(one, other) -> None:
+    assert type(one) is type(other)
+    if isinstance(one, ClassProfile):  # a statement's groups share the classes of all of them
+        other = ClassProfile.empty(one.bins, one.classes).total([other])
+    assert (one.rows, one.labelled, one.used) == (other.rows, other.labelled, other.used)
+    assert dict(one.dropped) == dict(other.dropped)
+    assert one.moments == pytest.approx(other.moments, rel=1e-11, abs=1e-10)
+    if isinstance(one, ValueProfile):
+        assert one.errors.tolist() == other.errors.tolist()
+        assert one.zeros == other.zeros
+        return
+    assert one.classes == other.classes
+    assert one.confusion.tolist() == other.confusion.tolist()
+    assert one.stray == other.stray
+    for name, score in one.scores.items():
+        assert score.truth.tolist() == other.scores[name].truth.tolist()
+        assert score.said.tolist() == other.scores[name].said.tolist()
+        assert score.sums == pytest.approx(other.scores[name].sums, rel=1e-11)
+        assert score.said_sums == pytest.approx(other.scores[name].said_sums, rel=1e-11)
+
+
+def counted(monitor, as_of=None):
+    """Return the whole day's profile, after checks that its parts add up to what numpy counts."""
+    with open_logs(monitor) as logs:
+        rows = logs.rows(START, END, {}, as_of=as_of).table
+        bins = bins_of_outcomes(monitor, rows)
+        (whole,) = logs.outcomes(bins, START, END, as_of=as_of).values()
+        same(whole, profile_of(monitor, bins, rows))
+        hourly = logs.outcomes(bins, START, END, as_of=as_of, starts=HOURS)
+        same(whole.total(list(hourly.values())), whole)
+        assert {slot.hour for slot in hourly} <= {*HOURS}
+        content = [type(p).read(bins, p.rows, p.labelled, p.content) for p in hourly.values()]
+        same(whole.total(content), whole)
+        by_origin = logs.outcomes(
+            bins, START, END, as_of=as_of, segment="origin", values=["JFK", "o'x; --"]
+        )
+        for slot, part in by_origin.items():
+            same(
+                part,
+                profile_of(
+                    monitor, bins, rows.filter(pa.compute.equal(rows["origin"], slot.segment))
+                ),
+            )
+        assert {slot.segment for slot in by_origin} == {"JFK", "o'x; --"}
+    return whole, rows
+
+
+def test_binary_scores(warehouse: Warehouse):
+    warehouse.load("predictions", holding(score=P))
+    warehouse.load("labels", labels(TRUTH))
+    monitor = warehouse.monitor(labels=JOINED, segments=["origin"])
+    whole, rows = counted(monitor)
+    assert isinstance(whole, ClassProfile)
+    y, p = (rows.filter(pa.compute.is_valid(rows[LABEL]))[c].to_numpy() for c in (LABEL, SCORE))
+    assert whole.confusion.tolist() == sk.confusion_matrix(y, p >= 0.5).tolist()
+    squares, _, losses = whole.moments.sum(axis=0)[:3] / len(y)
+    assert squares == pytest.approx(sk.brier_score_loss(y, p), rel=1e-12)
+    assert losses == pytest.approx(sk.log_loss(y, p), rel=1e-12)
+    early, _ = counted(monitor, as_of=END)
+    assert early.labelled == sum(at <= END for at, u in zip(LATE, UNLABELLED, strict=True) if not u)
+    assert early.rows == N
+
+
+def test_each_model_version_has_a_profile(warehouse: Warehouse):
+    warehouse.load("predictions", holding(score=P))
+    warehouse.load("labels", labels(TRUTH))
+    monitor = warehouse.monitor(predictions={"version": "version"}, labels=JOINED)
+    with open_logs(monitor) as logs:
+        rows = logs.rows(START, END, {}).table
+        bins = bins_of_outcomes(monitor, rows)
+        found = logs.outcomes(bins, START, END)
+        assert {slot.version for slot in found} == {"1", "2"}
+        for slot, part in found.items():
+            own = rows.filter(pa.compute.equal(rows[VERSION], slot.version))
+            same(part, profile_of(monitor, bins, own))
+
+
+@pytest.mark.parametrize("form", ["boolean", "words", "floats"])
+def test_classes_in_every_form(warehouse: Warehouse, form):
+    said = RNG.random(N) < 0.4
+    forms = {
+        "boolean": lambda y: [bool(v) for v in y],
+        "words": lambda y: np.where(np.asarray(y) == 1, "yes", "no ").tolist(),
+        "floats": lambda y: [float(v) for v in y],
+    }
+    write = forms[form]
+    warehouse.load("predictions", holding(score=P, said=write(said)))
+    warehouse.load("labels", labels(write(TRUTH)))
+    predictions = {"prediction": "said"}
+    if form == "words":
+        predictions["positive"] = "yes"
+    whole, _ = counted(
+        warehouse.monitor(predictions=predictions, labels=JOINED, segments=["origin"])
+    )
+    known = ~UNLABELLED
+    assert whole.confusion.tolist() == sk.confusion_matrix(TRUTH[known], said[known]).tolist()
+    assert whole.found == (("no", "yes") if form == "words" else ("0", "1"))
+
+
+def test_rows_that_cannot_be_used_are_told_apart(warehouse: Warehouse):
+    scores = [None, 1.5, -0.2, float("nan"), float("inf"), *P[5:]]
+    said = ["a", "b", "a", "b", "a", None, " ", *np.where(P[7:] > 0.2, "b", "a")]
+    truth = [*np.where(TRUTH[:8] == 1, "b", "a"), " ", *np.where(TRUTH[9:] == 1, "b", "a")]
+    rows = holding(score=pa.array(scores, pa.float64()), said=said, y=truth)
+    warehouse.load("predictions", rows)
+    monitor = warehouse.monitor(
+        predictions={"prediction": "said", "positive": "b"},
+        labels={"label": "y"},
+        segments=["origin"],
+    )
+    whole, _ = counted(monitor)
+    assert whole.dropped == {NO_SCORE: 5, NO_PREDICTION: 2, NO_CLASS: 1}
+    assert (whole.labelled, whole.used) == (N, N - 8)
+
+
+def test_classes_without_scores(warehouse: Warehouse):
+    said = RNG.integers(0, 2, N)
+    warehouse.load("predictions", holding(said=said))
+    warehouse.load("labels", labels(TRUTH))
+    log = {"score": None, "prediction": "said"}
+    whole, _ = counted(warehouse.monitor(predictions=log, labels=JOINED, segments=["origin"]))
+    known = ~UNLABELLED
+    assert whole.confusion.tolist() == sk.confusion_matrix(TRUTH[known], said[known]).tolist()
+    assert not whole.scores
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_many_classes(warehouse: Warehouse, logged):
+    chances = RNG.dirichlet([1, 2, 3], N)
+    chances[3] = 0.2, 0.2, 0.3  # adds up to no 1
+    truth = np.array(["a", "b", "c"])[RNG.integers(0, 3, N)].tolist()
+    truth[10] = "d"  # of which no score is logged
+    said = np.array(["a", "b", "c"])[chances.argmax(axis=1)].tolist()
+    columns = {f"p {name}": chances[:, n] for n, name in enumerate("abc")}
+    warehouse.load("predictions", holding(said=said, **columns))
+    warehouse.load("labels", labels(truth, pa.string()))
+    log = {"score": {name: f"p {name}" for name in "abc"}, "prediction": "said" if logged else None}
+    monitor = warehouse.monitor(
+        task="multiclass", predictions=log, labels=JOINED, segments=["origin"]
+    )
+    whole, rows = counted(monitor)
+    assert isinstance(whole, ClassProfile)
+    known = rows.filter(pa.compute.is_valid(rows[LABEL]))
+    y = known[LABEL].to_pylist()
+    names = list(whole.classes)
+    place = np.array([rows_id for rows_id, u in enumerate(UNLABELLED) if not u])
+    expected = sk.confusion_matrix(
+        [truth[n] for n in place], [said[n] for n in place], labels=names
+    )
+    assert whole.confusion.tolist() == expected.tolist()
+    assert len(y) == whole.used
+    assert whole.stray == int(not UNLABELLED[3])
+
+
+def test_values(warehouse: Warehouse):
+    y = RNG.normal(50, 10, N)
+    y[:3] = 0, 1e200, -3
+    guess = y + RNG.normal(1, 4, N)
+    guess[4], guess[5] = np.nan, np.inf
+    guess = pa.array([None if n == 6 else v for n, v in enumerate(guess)], pa.float64())
+    warehouse.load("predictions", holding(guess=guess, score=P))
+    warehouse.load("labels", labels(y))
+    log = {"score": None, "prediction": "guess"}
+    monitor = warehouse.monitor(
+        task="regression", predictions=log, labels=JOINED, segments=["origin"]
+    )
+    whole, rows = counted(monitor)
+    assert isinstance(whole, ValueProfile)
+    truth = rows[LABEL].to_numpy()
+    guess = rows[PREDICTION].to_numpy()
+    used = (np.abs(truth) < 1e100) & np.isfinite(guess)
+    assert whole.used == used.sum()
+    scale = whole.bins.scale
+    rmse = np.sqrt(whole.moment("squared") / whole.used) * scale
+    assert rmse == pytest.approx(sk.root_mean_squared_error(truth[used], guess[used]), rel=1e-12)
+    assert whole.mean_label == pytest.approx(truth[used].mean())
+
+
+def test_a_stretch_without_rows_has_no_profile(warehouse: Warehouse):
+    warehouse.load("predictions", holding(score=P))
+    warehouse.load("labels", labels(TRUTH))
+    monitor = warehouse.monitor(labels=JOINED)
+    with open_logs(monitor) as logs:
+        bins = bins_of_outcomes(monitor, logs.rows(START, END, {}).table)
+        assert logs.outcomes(bins, END, END + HOUR) == {}

@@ -22,7 +22,7 @@ LEVELS = [
     {"warehouse", "store"},
     {"suites"},
     {"alerts", "retraining", "watch"},
-    {"hours"},
+    {"hours", "outcome_hours"},
     {"pipeline", "reports"},
     {"conclusion"},
     {"run", "tasks"},

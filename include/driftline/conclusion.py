@@ -26,7 +26,7 @@ from driftline.reference import Reference
 from driftline.reports import places
 from driftline.rules import rules_of
 from driftline.store import incidents as incident_table
-from driftline.store import measurements, outbox, verdicts
+from driftline.store import ledger, measurements, outbox, verdicts
 from driftline.watch import Watch
 
 
@@ -72,12 +72,13 @@ def conclude(
     monitor = watch.monitor
     longest = max(cadence_length(cadence) for cadence in (*monitor.windows, "1d"))
     moved = {"1h": False, "1d": False, interval.cadence: changed}
+    owed = ledger.last_known(connection, monitor.monitor, interval, config_hash=monitor.config_hash)
     for later in verdicts.judged_after(
         connection, monitor.monitor, interval, monitor.config_hash, longest=longest
     ):
         if later in coming:
             continue
-        if later.end > interval.end + longest and not any(moved.values()):
+        if later.end > max(interval.end + longest, owed) and not any(moved.values()):
             break
         windows = {step.window for step in planned(connection, monitor, later)}
         known = {window: kept(connection, watch, window) for window in windows}
@@ -126,6 +127,11 @@ def _conclude(
             step.as_of,
             monitor.config_hash,
         )
+        if not measured or not any(r.window in (None, step.window.cadence) for r in rules):
+            changed |= verdicts.replace(
+                connection, (), judged=measured, run_id=run_id, recorded_at=now
+            )
+            continue
         if step.window not in past:
             past[step.window] = verdicts.outcomes(
                 connection,

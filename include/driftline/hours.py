@@ -159,10 +159,15 @@ def _missing_before(
         yield from (hour for hour in _hours(watch, day, end) if hour not in kept)
 
 
+def hours_of(start: datetime, end: datetime) -> list[datetime]:
+    """Return the beginnings of the hours of a stretch."""
+    return [start + HOUR * n for n in range((end - start) // HOUR)]
+
+
 def _hours(watch: Watch, start: datetime, end: datetime) -> list[datetime]:
     """Return the hours of a stretch, from the one on in which the log begins."""
     begins = floor(watch.log_start, HOUR) if watch.log_start else end
-    return [hour for n in range((end - start) // HOUR) if (hour := start + HOUR * n) >= begins]
+    return [hour for hour in hours_of(start, end) if hour >= begins]
 
 
 def _kept_hours(

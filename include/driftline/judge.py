@@ -68,8 +68,9 @@ def selects(rule: Rule, series: Series) -> bool:
 
 
 def _engine_of(series: Series) -> str:
-    """Return whose number a rule means that names no engine: not Evidently's drift of a sample."""
-    sampled = series.suite == Suite.DRIFT and series.engine == Engine.EVIDENTLY
+    """Return whose number a rule means that names no engine: not Evidently's of a sample."""
+    measured = series.suite in (Suite.DRIFT, Suite.PERFORMANCE)
+    sampled = measured and series.engine == Engine.EVIDENTLY
     return str(Engine.PROFILE) if sampled else series.engine
 
 

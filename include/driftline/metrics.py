@@ -29,16 +29,24 @@ DOMAIN_CLASSIFIER_AUC = "domain_classifier_auc"
 
 _CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 _RANKS = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
+_ERRORS = ("mae", "rmse", "mape", "r2")
 PERFORMANCE: Mapping[str, tuple[str, ...]] = {
-    "binary": (*_CLASSES, *_RANKS, "average_precision", "ece", "observed_predicted_ratio"),
-    "multiclass": (*_CLASSES, *_RANKS),
-    "regression": ("mae", "rmse", "mape", "r2"),
+    "binary": (
+        *(*_CLASSES, *_RANKS),
+        *("average_precision", "ece", "observed_predicted_ratio", "label_mean"),
+    ),
+    "multiclass": (*_CLASSES, *_RANKS, "f1_weighted"),
+    "regression": (
+        *_ERRORS,
+        *("bias", "median_absolute_error", "absolute_error_p90", "absolute_error_p95"),
+        "label_mean",
+    ),
 }
 """What is recorded of a model of each task."""
 
 GATE = (
     *(*_CLASSES, "roc_auc", "log_loss", "brier", "average_precision"),
-    *PERFORMANCE["regression"],
+    *_ERRORS,
 )
 """What a challenger may be compared with the champion in."""
 
@@ -53,10 +61,13 @@ HIGHER_IS_BETTER = frozenset(
         "roc_auc",
         "average_precision",
         *_CLASSES,
+        "f1_weighted",
         "r2",
     }
 )
 CLOSER_TO_ONE_IS_BETTER = frozenset({"observed_predicted_ratio"})
+CLOSER_TO_ZERO_IS_BETTER = frozenset({"bias"})
+ANY_CHANGE_IS_WORSE = frozenset({"label_mean"})
 """Of every other metric less is better: losses, errors, drift, null shares."""
 
 
@@ -70,4 +81,8 @@ def worsening(metric: str, value: float, baseline: float) -> float:
         return baseline - value
     if metric in CLOSER_TO_ONE_IS_BETTER:
         return abs(value - 1) - abs(baseline - 1)
+    if metric in CLOSER_TO_ZERO_IS_BETTER:
+        return abs(value) - abs(baseline)
+    if metric in ANY_CHANGE_IS_WORSE:
+        return abs(value - baseline)
     return value - baseline

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.profile import Part
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -186,7 +188,7 @@ class ClassProfile:
         """Whether there is a positive class and another."""
         return len(self.classes) == 2 and self.classes[0] == ""
 
-    def total(self, parts: Sequence["ClassProfile"]) -> "ClassProfile":
+    def total(self, parts: Sequence[Any]) -> "ClassProfile":
         """Return the sum of profiles on this one's bins, whatever classes each holds."""
         classes = self.classes
         if not self.binary:
@@ -302,7 +304,7 @@ class ValueProfile:
             return None
         return self.bins.shift + self.bins.scale * self.moment("label") / self.used
 
-    def total(self, parts: Sequence["ValueProfile"]) -> "ValueProfile":
+    def total(self, parts: Sequence[Any]) -> "ValueProfile":
         """Return the sum of profiles on this one's bins."""
         whole = ValueProfile.empty(self.bins)
         return replace(
@@ -339,6 +341,8 @@ class ValueProfile:
 
 
 OutcomeProfile = ClassProfile | ValueProfile
+OutcomeParts = Mapping[Part, OutcomeProfile]
+"""By model version and segment what came of a stretch."""
 
 
 def coverage(profile: OutcomeProfile) -> float | None:

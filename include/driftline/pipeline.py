@@ -13,14 +13,15 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from driftline import hours
-from driftline.config import Monitor
-from driftline.domain import DAY, HOUR, Suite, Window, floor
+from driftline import hours, outcome_hours
+from driftline.config import Labels, Monitor
+from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
 from driftline.errors import LogError, WarehouseError
+from driftline.hours import hours_of
 from driftline.reference import Reference
-from driftline.store import Store, ledger, measurements, monitors, references
+from driftline.store import Store, ledger, measurements, monitors, outcomes, references
 from driftline.store.ledger import Entry, State
-from driftline.watch import Counted, Result, Step, Watch
+from driftline.watch import Known, Result, Step, Watch
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,9 @@ Compared = Mapping[Window, Reference]
 def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> list[Step]:
     """Return what the run of this interval (an hour or a day) measures, in order.
 
-    A daily run measures the windows that end with it, and first, again, the performance of those
-    whose labels have come of age by now. `as_of` overrides what is known of labels.
+    A daily run measures the windows that end with it, the performance of its hours too, and first,
+    again, the performance of those whose labels have come of age by now. `as_of` overrides what is
+    known of labels.
     """
     end = interval.end
     if interval.cadence == "1h":
@@ -40,8 +42,8 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
     ending = [Window.ending(cadence, end) for cadence in monitor.windows if cadence != "1h"]
     known = as_of or end
     age = _days_to_ripen(monitor)
-    ripe = [Window.ending(window.cadence, end - age) for window in ending] if age else []
-    labelled = ending if monitor.labels else []
+    ripe = _labelled(monitor, end - age) if age else []
+    labelled = _labelled(monitor, end) if monitor.labels else []
     return [
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in ripe),
         *(Step(suite=Suite.QUALITY, window=window, as_of=end) for window in ending[:1]),
@@ -50,32 +52,123 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
     ]
 
 
+def _labelled(monitor: Monitor, end: datetime) -> list[Window]:
+    """Return the windows whose performance is measured that end with a day, its hours first."""
+    hourly = "1h" in monitor.windows
+    hours = [Window.ending("1h", end - HOUR * n) for n in range(23, -1, -1)] if hourly else []
+    return hours + [Window.ending(cadence, end) for cadence in monitor.windows if cadence != "1h"]
+
+
+RESTATED = (Suite.DRIFT, Suite.PERFORMANCE)
+"""What is measured again when rows or labels come late."""
+
+
 def planned(
     connection: Connection, monitor: Monitor, interval: Window, as_of: datetime | None = None
 ) -> list[Step]:
-    """Return the steps of an interval, and before them those that late rows added to it."""
-    late = ledger.restated(
-        connection,
-        monitor.monitor,
-        config_hash=monitor.config_hash,
-        as_of=interval.end,
-        suite=Suite.DRIFT,
-    )
-    restated = [Step(suite=Suite.DRIFT, window=each, as_of=interval.end) for each in late]
-    return [*restated, *steps(monitor, interval, as_of)]
+    """Return the steps of an interval, and before them those that late rows and labels added."""
+    end = interval.end
+    restated = [
+        Step(suite=suite, window=window, as_of=end)
+        for suite in RESTATED
+        for window in ledger.restated(
+            connection,
+            monitor.monitor,
+            config_hash=monitor.config_hash,
+            as_of=end,
+            suite=suite,
+        )
+    ]
+    restated = restated if interval.cadence != "1h" else []
+    return list(dict.fromkeys([*restated, *steps(monitor, interval, as_of)]))
 
 
 def plan(
-    store: Store, watch: Watch, interval: Window, run_id: str, as_of: datetime | None = None
+    store: Store,
+    watch: Watch,
+    interval: Window,
+    run_id: str,
+    as_of: datetime | None = None,
+    *,
+    suites: Collection[Suite] = RESTATED,
 ) -> list[Step]:
-    """Return what a run measures, after a day's run has looked for rows that came late."""
-    if interval.cadence != "1h":
+    """Return what a run measures, after a day's run has looked for what came late.
+
+    Rows that came late restate the drift of the windows that hold them, and these and labels their
+    performance, as far as it is one of these `suites`.
+    """
+    added: list[Step] = []
+    if interval.cadence != "1h" and as_of in (None, interval.end):
         try:
-            _restate(store, watch, interval, run_id)
+            if Suite.DRIFT in suites:
+                _restate(store, watch, interval, run_id)
+            if Suite.PERFORMANCE in suites and watch.monitor.labels:
+                added = _follow_labels(store, watch, interval, run_id)
         except WarehouseError as error:  # the next day's run looks again
-            log.warning("late rows were not looked for before %s: %s", interval.end, error)
+            log.warning("what came late was not looked for before %s: %s", interval.end, error)
     with store.read() as connection:
-        return planned(connection, watch.monitor, interval, as_of)
+        found = planned(connection, watch.monitor, interval, as_of)
+    return list(dict.fromkeys([*found, *added]))
+
+
+def _follow_labels(store: Store, watch: Watch, day: Window, run_id: str) -> list[Step]:
+    """Count anew the hours of which labels tell more by now; claim the windows that hold them.
+
+    Where later days were measured before this one, its own windows are also measured as known at
+    the end of the newest of them, if labels came in between: these steps are returned.
+    """
+    monitor = watch.monitor
+    progress = outcome_hours.Progress.before(store, watch, day.end)
+    if progress.leads(day.end):
+        late = _late_hours(store, watch, day)
+        touched = outcome_hours.follow(store, watch, day, progress, late, run_id)
+        own = {step.window for step in steps(monitor, day) if step.suite is Suite.PERFORMANCE}
+        restated = [w for w in touched if w not in own]
+        claim(store, monitor, [_restating(w, day.end) for w in restated], run_id)
+        return []
+    assert progress.newest is not None
+    windows = [window for window in _labelled(monitor, day.end) if window.cadence in ("1h", "1d")]
+    with store.read() as connection:
+        done = ledger.done(
+            connection,
+            monitor.monitor,
+            config_hash=monitor.config_hash,
+            start=day.start,
+            end=day.end,
+        )
+    known = {w for suite, w, as_of in done if suite is Suite.PERFORMANCE and as_of > day.end}
+    landed = watch.logs.landed(day.end, progress.newest, since=day.start)
+    restated = [
+        window
+        for window in windows
+        if window not in known
+        and (landed is None or any(window.start <= hour < window.end for hour in landed))
+    ]
+    added = [_restating(window, progress.newest) for window in restated]
+    claim(store, monitor, added, run_id)
+    return added
+
+
+def _restating(window: Window, as_of: datetime) -> Step:
+    return Step(suite=Suite.PERFORMANCE, window=window, as_of=as_of)
+
+
+def _late_hours(store: Store, watch: Watch, day: Window) -> set[datetime]:
+    """Return the hours whose outcomes are kept and that hold another number of rows by now."""
+    monitor = watch.monitor
+    span = floor(day.end - monitor.predictions.lookback, HOUR), day.end
+    if span[0] == day.end:
+        return set()
+    with store.read() as connection:
+        own = outcomes.references_of(connection, monitor.monitor, hours_of(*span))
+        counted = {name: outcomes.rows(connection, monitor.monitor, name, *span) for name in own}
+    rows = watch.logs.hourly_rows(*span) if counted else {}
+    return {
+        hour
+        for kept in counted.values()
+        for hour, number in kept.items()
+        if rows.get(hour, 0) != number
+    }
 
 
 def _restate(store: Store, watch: Watch, day: Window, run_id: str) -> None:
@@ -179,17 +272,24 @@ def prepare(
     run_id: str,
     again: Collection[Step] = (),
     until: datetime | None = None,
-) -> tuple[Compared, Mapping[Window, Counted], list[Step], list[Result]]:
+) -> tuple[Compared, Mapping[Step, Known], list[Step], list[Result]]:
     """Return the references of the windows, what was counted of them, the steps that can be
     measured from these, and what came of the others. See `references_of` and `count`.
     """
     compared, missed = references_of(store, watch, planned)
-    counted, failed = hours.count(
+    columns, failed = hours.count(
         store, watch, planned, compared, run_id=run_id, again=again, until=until
     )
-    gone = {result.step for result in (*missed, *failed)}
+    known, unknown = outcome_hours.count(
+        store, watch, planned, compared, run_id=run_id, again=again
+    )
+    counted: dict[Step, Known] = {**known}
+    counted |= {
+        s: columns[s.window] for s in planned if s.suite is Suite.DRIFT and s.window in columns
+    }
+    gone = {result.step for result in (*missed, *failed, *unknown)}
     ready = [step for step in planned if step not in gone]
-    return compared, counted, ready, [*missed, *failed]
+    return compared, counted, ready, [*missed, *failed, *unknown]
 
 
 def done_before(store: Store, monitor: Monitor, planned: Sequence[Step]) -> list[Step]:
@@ -245,9 +345,12 @@ def record(
     for result in results:
         step = result.step
         if result.state is State.DONE:
+            found = result.measurements
+            if step.suite is Suite.PERFORMANCE and step.as_of > step.window.end:
+                found = _news(connection, monitor, step, found)
             measurements.replace(
                 connection,
-                result.measurements,
+                found,
                 monitor=name,
                 window=step.window,
                 suite=step.suite,
@@ -260,6 +363,39 @@ def record(
         error = result.error or result.not_evaluated
         entries.append(replace(entry, rows=result.rows, coverage=result.coverage, error=error))
     ledger.mark(connection, entries, run_id=run_id, recorded_at=now)
+
+
+def _news(
+    connection: Connection, monitor: Monitor, step: Step, found: Sequence[Measurement]
+) -> tuple[Measurement, ...]:
+    """Return the measurements that say another thing than was known before of their numbers.
+
+    When labels come of age all of them do: what could not be judged for want of labels now can.
+    """
+    before = measurements.known_before(
+        connection,
+        monitor.monitor,
+        step.window,
+        step.suite,
+        step.as_of,
+        monitor.config_hash,
+    )
+    labels = monitor.labels
+    assert labels is not None
+    of_age = step.window.end + labels.maturity
+    said = {each.series: each for each in before}
+
+    def new(one: Measurement) -> bool:
+        old = said.get(one.series)
+        if old is None or (old.as_of < of_age <= step.as_of and _poor(old, labels)):
+            return True
+        return replace(old, as_of=one.as_of) != one
+
+    return tuple(filter(new, found))
+
+
+def _poor(measurement: Measurement, labels: Labels) -> bool:
+    return measurement.coverage is None or measurement.coverage < labels.min_coverage
 
 
 def _entry(monitor: Monitor, step: Step, state: State) -> Entry:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from driftline.domain import WindowStatistics
+from driftline.outcome_profile import OutcomeBins
 from driftline.profile import Bins
 
 
@@ -31,5 +32,7 @@ class Reference:
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
     bins: Mapping[str, Bins] = field(default_factory=dict)
     """By column: what later rows are counted on."""
+    outcomes: OutcomeBins | None = None
+    """What outcomes are counted on; None where the monitor has no labels."""
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By column: the values whose rows are measured by themselves, those with most rows first."""

@@ -23,7 +23,7 @@ from driftline.domain import Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError
 from driftline.pipeline import Compared
 from driftline.store import Store, ledger
-from driftline.watch import Counted, Result, Step, Watch
+from driftline.watch import Known, Result, Step, Watch
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +130,7 @@ def _measured(
             until=todo[-1].end,
         )
         if alone:
-            future = _done(
-                [watch.measure(s, compared[s.window], counted.get(s.window)) for s in ready]
-            )
+            future = _done([watch.measure(s, compared[s.window], counted.get(s)) for s in ready])
         else:
             future = workers.submit(_measure, ready, compared, counted)
         ahead.append((interval, run_id, compared, missed, future))
@@ -183,9 +181,9 @@ def _end_with_parent() -> None:
 
 
 def _measure(
-    steps: Sequence[Step], compared: Compared, counted: Mapping[Window, Counted]
+    steps: Sequence[Step], compared: Compared, counted: Mapping[Step, Known]
 ) -> list[Result]:
-    return [_worker.measure(s, compared[s.window], counted.get(s.window)) for s in steps]
+    return [_worker.measure(s, compared[s.window], counted.get(s)) for s in steps]
 
 
 def _reports(

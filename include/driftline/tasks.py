@@ -108,8 +108,8 @@ def measure(run: Run, suite: Suite) -> list[Result]:
         pipeline.claim(store, run.monitor, planned, run.run_id)
         try:
             with Watch(run.monitor, run.connections) as watch:
-                if suite is Suite.DRIFT:
-                    found = pipeline.plan(store, watch, run.interval, run.run_id)
+                if suite in pipeline.RESTATED:
+                    found = pipeline.plan(store, watch, run.interval, run.run_id, suites=(suite,))
                     planned = [step for step in found if step.suite is suite]
                 results = _measured(store, watch, planned, run.run_id, again)
         except StoreError:
@@ -239,7 +239,7 @@ def _measured(
     compared, counted, ready, missed = pipeline.prepare(
         store, watch, planned, run_id=run_id, again=again
     )
-    measured = [watch.measure(s, compared[s.window], counted.get(s.window)) for s in ready]
+    measured = [watch.measure(s, compared[s.window], counted.get(s)) for s in ready]
     return [*missed, *measured]
 
 

@@ -1,6 +1,6 @@
 """A monitor with its logs open: freezes its reference and measures its windows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -8,24 +8,36 @@ from functools import cached_property
 from itertools import chain
 from typing import Self
 
-import pyarrow.compute as pc
-
 from driftline import metrics
 from driftline.config import Baseline, Expectation, Monitor, Task
 from driftline.connections import Connections, from_environment
-from driftline.domain import HOUR, ColumnKind, Measurement, Scope, Suite, Verdict, Window, digest
+from driftline.domain import (
+    DAY,
+    HOUR,
+    ColumnKind,
+    Measurement,
+    Scope,
+    Suite,
+    Verdict,
+    Window,
+    digest,
+    floor,
+)
 from driftline.errors import DriftlineError, LogError
 from driftline.judge import is_about
+from driftline.outcome_profile import OutcomeParts, OutcomeProfile, coverage
 from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
-from driftline.retraining.reference import rows_of
+from driftline.retraining.reference import outcomes_of, rows_of
 from driftline.store.ledger import State
 from driftline.suites import domain_classifier, drift, evidently, performance, quality, report
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
-from driftline.warehouse import VERSION, Logs, Rows, open_logs, open_reference
+from driftline.warehouse import Logs, Rows, open_logs, open_reference
 from driftline.warehouse.bins import bins_of
+from driftline.warehouse.outcome_fold import empty
+from driftline.warehouse.outcome_rows import bins_of_outcomes
 from driftline.warehouse.streaming import Segments, stream_parts
 
 MOST_SEGMENTS = 20
@@ -99,6 +111,10 @@ class Counted:
         return self.layout.total(each for part, each in parts.items() if part.segment == segment)
 
 
+Known = Counted | OutcomeParts
+"""What a step measures from: counts of columns, or of outcomes."""
+
+
 class Watch:
     """A monitor with its logs open; close it, or use it in a `with`."""
 
@@ -110,6 +126,7 @@ class Watch:
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
         self._frames: dict[str, Frame] = {}
         self._layouts: dict[str, Layout] = {}
+        self._reference_outcomes: dict[str, dict[datetime, OutcomeParts]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -178,9 +195,14 @@ class Watch:
         )
         if self.monitor.labels is None:
             return reference
-        known = outcomes(self.monitor, self._rows_of(reference, labels=True))
+        labelled = self._rows_of(reference, labels=True).table
+        reference = replace(reference, outcomes=bins_of_outcomes(self.monitor, labelled))
+        days = self.reference_outcomes(reference)
+        whole = self.none(reference).total(
+            [part for parts in days.values() for part in parts.values()]
+        )
         scope = self._scope(Step(suite=Suite.PERFORMANCE, window=window, as_of=window.end), "")
-        measured = performance.measure(scope, known)
+        measured = performance.measure(scope, whole)
         numbers = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
         return replace(reference, performance=numbers)
 
@@ -240,16 +262,17 @@ class Watch:
 
     # The measuring
 
-    def measure(self, step: Step, reference: Reference, counted: Counted | None = None) -> Result:
+    def measure(self, step: Step, reference: Reference, counted: Known | None = None) -> Result:
         """Run one step; what goes wrong on purpose stands in the result, not in an exception.
 
-        `counted` is what drift is measured from.
+        `counted` is what drift and performance are measured from.
         """
         try:
-            if step.suite is Suite.DRIFT:
-                assert counted is not None
+            if isinstance(counted, Counted):
                 return self._drift(step, reference, counted)
-            return _SUITES[step.suite](self, step, reference)
+            if counted is not None:
+                return self._performance(step, reference, counted)
+            return self._quality(step, reference)
         except DriftlineError as error:
             return Result(step=step, reference_id=reference.id, error=str(error))
 
@@ -435,26 +458,88 @@ class Watch:
             self._frames = {reference.id: Frame.of(rows, self.columns(reference))}
         return self._frames[reference.id]
 
-    def _performance(self, step: Step, reference: Reference) -> Result:
-        rows = self._rows(step, {}, labels=True)
-        measured: list[Measurement] = []
-        for scope, part in self._parts(step, reference, rows):
-            measured += performance.measure(scope, outcomes(self.monitor, part))
-        whole = [m for m in measured if not m.segment]
-        for scope, part in self._versions(step, reference, rows):
-            measured += (
-                _as_version(scope, whole)
-                if part is rows
-                else performance.measure(scope, outcomes(self.monitor, part))
+    # What came of the predictions
+
+    def none(self, reference: Reference) -> OutcomeProfile:
+        """Return the outcome profile of no row, on the bins of a reference."""
+        assert reference.outcomes is not None
+        return empty(self.monitor.task, reference.outcomes, self.monitor.predictions.positive)
+
+    def count_outcomes(
+        self, reference: Reference, start: datetime, end: datetime, as_of: datetime
+    ) -> dict[datetime, OutcomeParts]:
+        """Count what was known at a moment of each of the hours from `start` to `end`."""
+        hours = [start + HOUR * n for n in range((end - start) // HOUR)]
+        counted: dict[datetime, dict[Part, OutcomeProfile]] = {hour: {} for hour in hours}
+        assert reference.outcomes is not None
+        for column, values in {"": (), **reference.segments}.items():
+            found = self.logs.outcomes(
+                reference.outcomes,
+                start,
+                end,
+                as_of=as_of,
+                starts=hours,
+                segment=column,
+                values=values,
             )
-        coverage = next((m.coverage for m in measured), None)
+            for slot, profile in found.items():
+                segment = f"{column}={slot.segment}" if column else ""
+                counted[slot.hour or start][Part(slot.version, segment)] = profile
+        return dict(counted)
+
+    def reference_outcomes(self, reference: Reference) -> dict[datetime, OutcomeParts]:
+        """Count what came of the reference's own predictions, by day, from all labels there are."""
+        if reference.id not in self._reference_outcomes:
+            self._reference_outcomes = {reference.id: self._outcomes_of(reference)}
+        return self._reference_outcomes[reference.id]
+
+    def _outcomes_of(self, reference: Reference) -> dict[datetime, OutcomeParts]:
+        assert reference.outcomes is not None
+        if reference.model_version:
+            return outcomes_of(self.monitor, reference)
+        days = list(_days(reference.start, reference.end))
+        found: dict[datetime, dict[Part, OutcomeProfile]] = {}
+        counted = self.reference_logs.outcomes(
+            reference.outcomes, reference.start, reference.end, starts=days
+        )
+        for slot, profile in counted.items():
+            day = slot.hour or reference.valid_from
+            found.setdefault(day, {})[Part(slot.version, "")] = profile
+        return dict(found) or {reference.valid_from: {}}
+
+    def _performance(self, step: Step, reference: Reference, counted: OutcomeParts) -> Result:
+        scope, none = self._scope(step, reference.id), self.none(reference)
+        whole = none.total([profile for part, profile in counted.items() if not part.segment])
+        measured = performance.measure(scope, whole)
+        spoken = list(measured)
+        for segment in self._segments(step, reference):
+            own = [profile for part, profile in counted.items() if part.segment == segment]
+            measured += performance.measure(replace(scope, segment=segment), none.total(own))
+        versions = [(p.version, o) for p, o in counted.items() if p.version and not p.segment]
+        for version, one in sorted(versions, key=lambda v: (-v[1].rows, v[0]))[:MOST_SEGMENTS]:
+            mine = replace(scope, model_version=version)
+            alone = one.rows == whole.rows
+            measured += _as_version(mine, spoken) if alone else performance.measure(mine, one)
+        if step.window.cadence == self._report_cadence and step.as_of == step.window.end:
+            measured += self._scored_by_evidently(step, reference)
         return Result(
             step=step,
             reference_id=reference.id,
             measurements=tuple(measured),
-            rows=rows.total,
-            coverage=coverage,
+            rows=whole.rows,
+            coverage=coverage(whole),
         )
+
+    def _segments(self, step: Step, reference: Reference) -> list[str]:
+        """Return the segments whose performance is measured: an hour is not parted further."""
+        if step.window.cadence == "1h":
+            return []
+        return [f"{name}={value}" for name, all_ in reference.segments.items() for value in all_]
+
+    def _scored_by_evidently(self, step: Step, reference: Reference) -> list[Measurement]:
+        """Return what Evidently says of a sample of the window; the rules do not look at it."""
+        rows = self._rows(step, {}, labels=True)
+        return evidently.performance(self._scope(step, reference.id), outcomes(self.monitor, rows))
 
     def _rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
         return self.logs.rows(
@@ -465,25 +550,6 @@ class Watch:
             labels=labels,
             limit=self.monitor.drift.rows,
         )
-
-    def _parts(self, step: Step, reference: Reference, rows: Rows) -> Iterator[tuple[Scope, Rows]]:
-        """Yield the whole window and each of its segments."""
-        scope = self._scope(step, reference.id)
-        yield scope, rows
-        for column, values in reference.segments.items():
-            for value in values:
-                yield replace(scope, segment=f"{column}={value}"), rows.where(column, value)
-
-    def _versions(
-        self, step: Step, reference: Reference, rows: Rows
-    ) -> Iterator[tuple[Scope, Rows]]:
-        """Yield each model version of the window; a version that made all rows has these rows."""
-        if not self.monitor.predictions.version:
-            return
-        for version in _common(rows, VERSION):
-            part = rows.where(VERSION, version)
-            scope = replace(self._scope(step, reference.id), model_version=version)
-            yield scope, rows if len(part.table) == len(rows.table) else part
 
     # The report
 
@@ -503,14 +569,11 @@ def _as_version(scope: Scope, whole: Iterable[Measurement]) -> list[Measurement]
     return [replace(m, model_version=scope.model_version) for m in whole]
 
 
-def _common(rows: Rows, column: str) -> list[str]:
-    """Return the values of a text column with the most rows, the most frequent first."""
-    counts = pc.value_counts(pc.drop_null(rows.table[column])).to_pylist()
-    ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))
-    return [entry["values"] for entry in ranked[:MOST_SEGMENTS]]
-
-
-_SUITES: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {
-    Suite.QUALITY: Watch._quality,
-    Suite.PERFORMANCE: Watch._performance,
-}
+def _days(start: datetime | None, end: datetime | None) -> Iterator[datetime]:
+    """Yield the beginnings of the days of a stretch, the first of them its own."""
+    if start is not None and end is not None:
+        yield start
+        day = floor(start, DAY) + DAY
+        while day < end:
+            yield day
+            day += DAY

@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -21,14 +21,17 @@ from driftline.config import Monitor
 from driftline.domain import DAY, ColumnKind, ColumnStatistics, Scope, Window, digest, floor
 from driftline.errors import LogError
 from driftline.home import artifacts
+from driftline.outcome_profile import OutcomeParts
+from driftline.profile import Part
 from driftline.reference import Reference
 from driftline.suites import performance
-from driftline.suites.outcomes import outcomes
 from driftline.warehouse import Logs, Rows
 from driftline.warehouse.bins import bins_of
-from driftline.warehouse.rows import PREDICTION, RESERVED, SCORE, score_of
+from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
+from driftline.warehouse.rows import LABEL, PREDICTION, RESERVED, SCORE, TIMESTAMP, score_of
 
 NUMERIC = ColumnKind.NUMERIC
+_JUDGED = (LABEL, PREDICTION, TIMESTAMP)
 
 
 def rows_file(monitor: Monitor, reference_id: str) -> Path:
@@ -69,6 +72,7 @@ def promoted(
         statistics=replace(counted, columns={**counted.columns, **spoken}),
         daily_rows=logs.daily_rows(start, as_of),
         model_version=version,
+        outcomes=bins_of_outcomes(monitor, holdout.table),
         performance=_performance(monitor, holdout, as_of),
     )
     share = min(1.0, monitor.drift.rows / max(counted.rows, 1))
@@ -78,12 +82,12 @@ def promoted(
     later = holdout.table.slice(0, max(1, round(share * len(holdout.table))))
     kept = [name for name in earlier.column_names if name in later.column_names]
     kept = [name for name in kept if not name.startswith(RESERVED)]
-    silent = {name: pa.nulls(len(earlier), scores[name].type) for name in said}
+    roles = [name for name in later.column_names if name in _JUDGED or name.startswith(SCORE)]
+    spoken_later = {n: scores[n].slice(0, len(later)) for n in said}
+    spoken_later |= {name: later[name] for name in roles}
+    silent = {name: pa.nulls(len(earlier), values.type) for name, values in spoken_later.items()}
     table = pa.concat_tables(
-        [
-            _with(earlier.select(kept), silent),
-            _with(later.select(kept), {n: scores[n].slice(0, len(later)) for n in said}),
-        ]
+        [_with(earlier.select(kept), silent), _with(later.select(kept), spoken_later)]
     )
     kinds = {name: column.kind for name, column in before.statistics.columns.items()}
     reference = replace(reference, bins=bins_of(table, kinds), segments=before.segments)
@@ -103,6 +107,20 @@ def rows_of(monitor: Monitor, reference: Reference) -> Rows:
     if hashlib.sha256(content).hexdigest() != reference.rows_sha256:
         raise LogError(f"{path} does not hold the rows that the promotion wrote")
     return Rows(table=pq.read_table(BytesIO(content)), total=reference.statistics.rows)
+
+
+def outcomes_of(monitor: Monitor, reference: Reference) -> dict[datetime, OutcomeParts]:
+    """Return by day what came of the new champion's predictions on its holdout."""
+    assert reference.outcomes is not None
+    table = rows_of(monitor, reference).table
+    judged = table.filter(pc.is_valid(table[LABEL]))
+    days = pc.floor_temporal(judged[TIMESTAMP], unit="day")
+    found: dict[datetime, OutcomeParts] = {}
+    for day in sorted(pc.unique(days).to_pylist()):
+        own = judged.filter(pc.equal(days, pa.scalar(day, days.type)))
+        profile = profile_of(monitor, reference.outcomes, own)
+        found[day.astimezone(UTC)] = {Part(reference.model_version, ""): profile}
+    return found
 
 
 def _said(monitor: Monitor) -> dict[str, str]:
@@ -129,7 +147,8 @@ def _performance(monitor: Monitor, holdout: Rows, as_of: datetime) -> dict[tuple
         as_of=as_of,
         config_hash=monitor.config_hash,
     )
-    measured = performance.measure(scope, outcomes(monitor, holdout))
+    bins = bins_of_outcomes(monitor, holdout.table)
+    measured = performance.measure(scope, profile_of(monitor, bins, holdout.table))
     return {(m.metric, m.detail): m.value for m in measured if m.value is not None}
 
 

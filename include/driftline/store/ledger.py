@@ -157,6 +157,35 @@ def restated(
     return [window_of(row) for row in rows]
 
 
+def measured_ends(connection: Connection, monitor: str, *, config_hash: str) -> set[datetime]:
+    """Return the ends of the days whose own run measured performance, as known at their end."""
+    own = windows.c
+    asked = select(own.window_end).where(
+        own.monitor == monitor,
+        own.config_hash == config_hash,
+        own.suite == Suite.PERFORMANCE.value,
+        own.cadence != "1h",
+        own.state == State.DONE.value,
+        own.as_of == own.window_end,
+    )
+    return set(connection.scalars(asked))
+
+
+def last_known(
+    connection: Connection, monitor: str, interval: Window, *, config_hash: str
+) -> datetime:
+    """Return the last moment as of which a window that ends within an interval was measured."""
+    own = windows.c
+    asked = select(func.max(own.as_of)).where(
+        own.monitor == monitor,
+        own.config_hash == config_hash,
+        own.window_end > interval.start,
+        own.window_end <= interval.end,
+    )
+    last: datetime | None = connection.scalar(asked)
+    return max(last, interval.end) if last else interval.end
+
+
 def last_recorded(connection: Connection, monitor: str) -> datetime | None:
     """Return when a run recorded something of a monitor last; None when none ever has."""
     own = windows.c

@@ -75,8 +75,31 @@ def recorded(
     return [measurement_of(row) for row in connection.execute(asked).mappings()]
 
 
-def newest(monitor: str, window: Window, config_hash: str) -> Select[Any]:
-    """Return the query for the rows of a window, the newest as_of of each number."""
+def known_before(
+    connection: Connection,
+    monitor: str,
+    window: Window,
+    suite: Suite,
+    as_of: datetime,
+    config_hash: str,
+) -> list[Measurement]:
+    """Return what was known before a moment of a suite's numbers, the newest of each."""
+    asked = newest(monitor, window, config_hash, before=utc(as_of), suite=suite)
+    return [measurement_of(row) for row in connection.execute(asked).mappings()]
+
+
+def newest(
+    monitor: str,
+    window: Window,
+    config_hash: str,
+    *,
+    before: datetime | None = None,
+    suite: Suite | None = None,
+) -> Select[Any]:
+    """Return the query for the rows of a window, the newest as_of of each number.
+
+    May be narrowed to what was known `before` a moment, and to one suite.
+    """
     own = measurements.c
     last = func.max(own.as_of).over(partition_by=[own[name] for name in NUMBER]).label("newest")
     rows = (
@@ -86,6 +109,8 @@ def newest(monitor: str, window: Window, config_hash: str) -> Select[Any]:
             own.cadence == window.cadence,
             own.window_start == window.start,
             own.config_hash == config_hash,
+            *([] if before is None else [own.as_of < before]),
+            *([] if suite is None else [own.suite == str(suite)]),
         )
         .subquery()
     )

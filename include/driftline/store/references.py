@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, select
 
 from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
+from driftline.outcome_profile import OutcomeBins
 from driftline.profile import Bins, CategoryBins, NumericBins
 from driftline.reference import Reference
 from driftline.store.engine import lock
@@ -76,6 +77,7 @@ def _content(reference: Reference) -> str:
         "model_version": reference.model_version,
         "rows_sha256": reference.rows_sha256,
         "bins": {name: asdict(bins) for name, bins in reference.bins.items()},
+        "outcomes": asdict(reference.outcomes) if reference.outcomes else None,
         "segments": reference.segments,
     }
     return json.dumps(content, allow_nan=False)
@@ -99,7 +101,20 @@ def _reference(row: Row) -> Reference:
         rows_sha256=content["rows_sha256"],
         performance={(metric, detail): value for metric, detail, value in content["performance"]},
         bins={name: _bins(bins) for name, bins in content["bins"].items()},
+        outcomes=_outcomes(content["outcomes"]),
         segments={column: tuple(values) for column, values in content["segments"].items()},
+    )
+
+
+def _outcomes(written: Row | None) -> OutcomeBins | None:
+    if written is None:
+        return None
+    errors = written["errors"]
+    return OutcomeBins(
+        scores={name: tuple(edges) for name, edges in written["scores"].items()},
+        errors=None if errors is None else tuple(errors),
+        shift=written["shift"],
+        scale=written["scale"],
     )
 
 

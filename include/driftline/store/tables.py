@@ -178,6 +178,35 @@ profiles = Table(
 )
 """Additive counts on a reference's bins, of hours, of whole days, and of the reference itself."""
 
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _label("monitor"),
+    _label("reference_id"),
+    _label("cadence"),
+    _time("window_start"),
+    _time("as_of"),
+    _label("model_version"),
+    _label("segment"),
+    Column("row_count", BigInteger, nullable=False),
+    Column("labelled", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    _label("run_id"),
+    _time("recorded_at"),
+    PrimaryKeyConstraint(
+        "monitor",
+        "reference_id",
+        "cadence",
+        "window_start",
+        "as_of",
+        "model_version",
+        "segment",
+        name="outcomes_pkey",
+    ),
+    CheckConstraint("cadence IN ('1h', 'reference')", name="outcomes_known"),
+)
+"""What came of the predictions of each hour, as it was known at a moment, and of the reference."""
+
 windows = Table(
     "windows",
     metadata,

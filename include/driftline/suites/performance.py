@@ -1,86 +1,291 @@
-"""Performance of the labelled rows: Evidently's metrics, and those that it lacks."""
+"""Performance of a window, from the counts of what came of its predictions; 95% intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from driftline.config import Task
 from driftline.domain import Engine, Measurement, Scope, Suite
-from driftline.stats.probabilities import brier, ece, log_loss_ratio, observed_predicted_ratio
-from driftline.suites import evidently
-from driftline.suites.outcomes import Outcomes
+from driftline.outcome_profile import (
+    CALIBRATION_BINS,
+    POSITIVE,
+    ClassProfile,
+    OutcomeProfile,
+    ScoreCounts,
+    ValueProfile,
+    coverage,
+    single,
+)
+from driftline.stats import confusion, interval, losses, ranking
+from driftline.stats.interval import Interval
+
+Found = Interval | str
+"""A number with its interval, or why there is none."""
 
 
-def measure(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
+class Number(NamedTuple):
+    """What is measured under a name, of one class (`detail`) or of all."""
+
+    metric: str
+    found: Found
+    detail: str = ""
+
+
+def measure(scope: Scope, profile: OutcomeProfile) -> list[Measurement]:
     """Return every performance metric of the labelled rows, a reason where one is undefined."""
-    own = _METRICS[outcomes.task]
-    if outcomes.scores is None:
-        own = {name: metric for name, metric in own.items() if name in _WITHOUT_SCORES}
-    return evidently.performance(scope, outcomes) + [
-        _measured(scope, name, metric, outcomes) for name, metric in own.items()
+    numbers = _values(profile) if isinstance(profile, ValueProfile) else _classes(profile)
+    remark = "; ".join(
+        f"{number:,} rows left out: {why}" for why, number in sorted(profile.dropped.items())
+    )
+    return [
+        scope.measurement(
+            Suite.PERFORMANCE,
+            metric,
+            None if isinstance(found, str) else found.value,
+            engine=Engine.PROFILE,
+            lower=None if isinstance(found, str) else found.lower,
+            upper=None if isinstance(found, str) else found.upper,
+            reason=found if isinstance(found, str) else remark,
+            detail=detail,
+            row_count=profile.used,
+            coverage=coverage(profile),
+        )
+        for metric, found, detail in numbers
     ]
 
 
-def _measured(
-    scope: Scope, name: str, metric: Callable[[Outcomes], float], outcomes: Outcomes
-) -> Measurement:
-    undefined = outcomes.undefined(name)
-    return scope.measurement(
-        Suite.PERFORMANCE,
-        name,
-        None if undefined else metric(outcomes),
-        engine=Engine.PROFILE,
-        reason=undefined or outcomes.remark,
-        row_count=len(outcomes),
-        coverage=outcomes.coverage,
+def nothing(profile: OutcomeProfile) -> str:
+    """Return why nothing can be measured, in words; '' when something can."""
+    if not profile.rows:
+        return "no predictions"
+    if not profile.labelled:
+        return "no labels"
+    if not profile.used:
+        why = "; ".join(f"{number:,} rows: {reason}" for reason, number in profile.dropped.items())
+        return f"no labelled row can be used: {why}"
+    return "only one labelled row" if profile.used == 1 else ""
+
+
+def _found(reason: str, number: Callable[[], Interval]) -> Found:
+    return reason or number()
+
+
+# Classes
+
+
+def _classes(profile: ClassProfile) -> Iterator[Number]:
+    empty, matrix = nothing(profile), profile.confusion
+    yield Number("accuracy", _found(empty, lambda: confusion.accuracy(matrix)))
+    alone = empty or _one_class(profile)
+    yield Number("balanced_accuracy", _found(alone, lambda: confusion.balanced_accuracy(matrix)))
+    for name, metric in _OF_ONE_CLASS.items():
+        if profile.binary:
+            yield Number(name, _of_class(profile, name, POSITIVE))
+            continue
+        whole = _macro(metric)
+        yield Number(name, _found(empty, lambda whole=whole: whole(matrix)))  # type: ignore[misc]
+        for place in _mentioned(profile):
+            yield Number(name, _of_class(profile, name, place), profile.classes[place])
+    if not profile.binary:
+        yield Number("f1_weighted", _found(empty, lambda: confusion.weighted_f1(matrix)))
+    if profile.scores:
+        yield from _probabilities(profile, empty, alone)
+    if profile.binary:
+        share = profile.by_label[POSITIVE]
+        yield Number("label_mean", _found(empty, lambda: interval.share(share, profile.used)))
+
+
+def _macro(
+    metric: Callable[[confusion.Confusion, int], Interval],
+) -> Callable[[confusion.Confusion], Interval]:
+    return lambda matrix: confusion.macro(metric, matrix)
+
+
+_OF_ONE_CLASS: Mapping[str, Callable[[confusion.Confusion, int], Interval]] = {
+    "precision": confusion.precision,
+    "recall": confusion.recall,
+    "f1": confusion.f1,
+}
+
+
+def _mentioned(profile: ClassProfile) -> list[int]:
+    """Return the places of the classes that are labels or predicted."""
+    matrix = profile.confusion
+    return np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1)).tolist()
+
+
+def _called(profile: ClassProfile, place: int) -> str:
+    name = profile.classes[place]
+    if name:
+        return repr(name)
+    others = [found for found in profile.found if found != profile.classes[POSITIVE]]
+    return repr(others[0]) if others else f"other than {profile.classes[POSITIVE]!r}"
+
+
+def _one_class(profile: ClassProfile) -> str:
+    present = np.flatnonzero(profile.by_label)
+    return f"every label is {_called(profile, int(present[0]))}" if len(present) == 1 else ""
+
+
+def _of_class(profile: ClassProfile, metric: str, place: int) -> Found:
+    if reason := nothing(profile):
+        return reason
+    matrix, name = profile.confusion, _called(profile, place)
+    labelled, predicted = matrix[place].any(), matrix[:, place].any()
+    if metric == "precision" and not predicted:
+        return f"no row is predicted to be {name}"
+    if metric == "recall" and not labelled:
+        return f"no label is {name}"
+    if metric == "f1" and not (labelled or predicted):
+        return f"{name} is neither predicted nor a label"
+    return _OF_ONE_CLASS[metric](matrix, place)
+
+
+def _probabilities(profile: ClassProfile, empty: str, alone: str) -> Iterator[Number]:
+    rows, by_label, moments = profile.used, profile.by_label, profile.moments
+    unscored = _unscored(profile)
+    unsure = empty or unscored
+    if not unsure and profile.stray:
+        unsure = f"the class probabilities of {profile.stray:,} rows do not add up to 1"
+    squared, squared2, loss, loss2 = moments.sum(axis=0)[:4]
+    yield Number("roc_auc", _roc_auc(profile, empty or unscored or alone))
+    yield Number("log_loss", _found(unsure, lambda: interval.mean(rows, loss, loss2)))
+    yield Number(
+        "log_loss_ratio",
+        _found(
+            unsure or alone,
+            lambda: losses.log_loss_ratio(by_label, moments[:, 2], moments[:, 3]),
+        ),
+    )
+    yield Number("brier", _found(unsure, lambda: interval.mean(rows, squared, squared2)))
+    if not profile.binary:
+        return
+    (scores,), (edges,) = profile.scores.values(), profile.bins.scores.values()
+    own = single(edges)
+    negative, positive = scores.truth
+    yield Number(
+        "average_precision",
+        _found(
+            empty or alone, lambda: _area(ranking.binned_average_precision(positive, negative, own))
+        ),
+    )
+    yield Number("ece", _found(empty, lambda: _ece(scores, edges)))
+    silent = "" if scores.sums.sum() else "every score is 0"
+    yield Number(
+        "observed_predicted_ratio",
+        _found(
+            empty or silent,
+            lambda: losses.observed_predicted_ratio(by_label, moments[:, 4], moments[:, 5]),
+        ),
     )
 
 
-def _average_precision(outcomes: Outcomes) -> float:
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(outcomes.y_true, outcomes.scores))
-
-
-def _balanced_accuracy(outcomes: Outcomes) -> float:
-    # scikit-learn's, without its warning of classes that are predicted and never a label.
-    right = outcomes.y_true == outcomes.y_pred
-    return float(np.mean([right[outcomes.y_true == place].mean() for place in outcomes.present]))
+def _unscored(profile: ClassProfile) -> str:
+    if profile.binary:
+        return ""
+    names = [n for n in (*profile.found,) if n not in profile.scores]
+    places = [profile.classes.index(name) for name in names]
+    lacking = [profile.classes[p] for p in places if p in _mentioned(profile)]
+    return f"no score is logged for {_some(lacking)}" if lacking else ""
 
 
-def _log_loss_ratio(outcomes: Outcomes) -> float:
-    from sklearn.metrics import log_loss
-
-    loss = log_loss(outcomes.y_true, outcomes.scores, labels=range(len(outcomes.classes)))
-    return log_loss_ratio(outcomes.y_true, float(loss))
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
 
 
-def _mape(outcomes: Outcomes) -> float:
-    # Evidently's divides by the label and not by its size: one label below 0 makes it absurd.
-    from sklearn.metrics import mean_absolute_percentage_error
+def _roc_auc(profile: ClassProfile, reason: str) -> Found:
+    """Return the area of a binary model; of more classes the mean of each against the others."""
+    if reason:
+        return reason
+    absent = [n for n, s in profile.scores.items() if not s.truth[POSITIVE].any()]
+    if absent and not profile.binary:
+        return f"no label is {_some(absent)}"
+    areas = [
+        ranking.binned_roc_area(s.truth[POSITIVE], s.truth[0], single(profile.bins.scores[name]))
+        for name, s in profile.scores.items()
+    ]
+    # The mean of intervals: right where the areas move as one, else wider than need be.
+    return Interval(*(float(np.mean([getattr(a, end) for a in areas])) for end in Interval._fields))
 
-    return float(mean_absolute_percentage_error(outcomes.y_true, outcomes.y_pred))
+
+def _area(area: ranking.BinnedArea) -> Interval:
+    return Interval(area.value, area.lower, area.upper)
 
 
-def _of_scores(
-    statistic: Callable[..., float],
-) -> Callable[[Outcomes], float]:
-    return lambda outcomes: statistic(outcomes.y_true, outcomes.scores)
+def _ece(scores: ScoreCounts, edges: tuple[float, ...]) -> Interval:
+    """Sum the score's bins to those of the calibration error: its edges are among theirs."""
+    lows = np.concatenate([[-np.inf], np.array(edges)])
+    bounds = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
+    place = np.searchsorted(bounds, lows, side="right")
+    observed = np.bincount(place, scores.truth[POSITIVE], CALIBRATION_BINS)
+    predicted = np.bincount(place, scores.sums, CALIBRATION_BINS)
+    value = losses.ece(observed, predicted, int(scores.truth.sum()))
+    return Interval(value, float("nan"), float("nan"))
 
 
-_ANY_CLASSES: Mapping[str, Callable[[Outcomes], float]] = {
-    "balanced_accuracy": _balanced_accuracy,
-    "log_loss_ratio": _log_loss_ratio,
-    "brier": _of_scores(brier),
+# Values
+
+QUANTILES = {
+    "median_absolute_error": 0.5,
+    "absolute_error_p90": 0.9,
+    "absolute_error_p95": 0.95,
 }
-_METRICS: Mapping[Task, Mapping[str, Callable[[Outcomes], float]]] = {
-    Task.BINARY: {
-        **_ANY_CLASSES,
-        "average_precision": _average_precision,
-        "ece": _of_scores(ece),
-        "observed_predicted_ratio": _of_scores(observed_predicted_ratio),
-    },
-    Task.MULTICLASS: _ANY_CLASSES,
-    Task.REGRESSION: {"mape": _mape},
-}
-_WITHOUT_SCORES = {"balanced_accuracy", "mape"}
+
+
+def _values(profile: ValueProfile) -> Iterator[Number]:
+    empty, rows, scale = nothing(profile), profile.used, profile.bins.scale
+    total = profile.moment
+
+    def scaled(found: Interval) -> Interval:
+        return Interval(*(scale * each for each in found))
+
+    yield Number(
+        "mae",
+        _found(empty, lambda: scaled(interval.mean(rows, total("absolute"), total("squared")))),
+    )
+    yield Number(
+        "rmse", _found(empty, lambda: scaled(losses.rmse(rows, total("squared"), total("fourth"))))
+    )
+    zeros = f"{profile.zeros:,} labels are 0: no error is relative to them" if profile.zeros else ""
+    yield Number(
+        "mape",
+        _found(
+            empty or zeros,
+            lambda: interval.mean(rows, total("relative"), total("relative_squared")),
+        ),
+    )
+    same = "" if empty or _varies(profile) else "every label is the same: no variance to explain"
+    yield Number("r2", _found(empty or same, lambda: _r2(profile)))
+    yield Number(
+        "bias", _found(empty, lambda: scaled(interval.mean(rows, total("error"), total("squared"))))
+    )
+    edges = profile.bins.errors or ()
+    unknown = "" if edges else "the reference has no errors to place these among"
+    for name, share in QUANTILES.items():
+        yield Number(
+            name,
+            _found(
+                empty or unknown,
+                lambda share=share: losses.quantile(edges, profile.errors, share),  # type: ignore[misc]
+            ),
+        )
+    shift = profile.bins.shift
+
+    def label_mean() -> Interval:
+        mean = scaled(interval.mean(rows, total("label"), total("label_squared")))
+        return Interval(*(shift + each for each in mean))
+
+    yield Number("label_mean", _found(empty, label_mean))
+
+
+def _varies(profile: ValueProfile) -> bool:
+    """Whether the labels differ, beyond the rounding of their sums."""
+    mean = profile.moment("label") / profile.used
+    square = profile.moment("label_squared") / profile.used
+    return square - mean * mean > 1e-12 * max(square, 1e-300)
+
+
+def _r2(profile: ValueProfile) -> Interval:
+    names = ("label", "label_squared", "label_cubed", "label_fourth")
+    mixed = ("squared", "fourth", "squared_label", "squared_label_squared")
+    return losses.r2(profile.used, *(profile.moment(name) for name in (*names, *mixed)))

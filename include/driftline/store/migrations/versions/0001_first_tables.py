@@ -170,6 +170,33 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "outcomes",
+        _label("monitor"),
+        _label("reference_id"),
+        _label("cadence"),
+        _time("window_start"),
+        _time("as_of"),
+        _label("model_version"),
+        _label("segment"),
+        sa.Column("row_count", sa.BigInteger, nullable=False),
+        sa.Column("labelled", sa.BigInteger, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        _label("run_id"),
+        _time("recorded_at"),
+        sa.PrimaryKeyConstraint(
+            "monitor",
+            "reference_id",
+            "cadence",
+            "window_start",
+            "as_of",
+            "model_version",
+            "segment",
+            name="outcomes_pkey",
+        ),
+        sa.CheckConstraint("cadence IN ('1h', 'reference')", name="outcomes_known"),
+    )
+
+    op.create_table(
         "windows",
         _label("monitor"),
         _label("cadence"),
@@ -280,6 +307,7 @@ def downgrade() -> None:
         "retrainings",
         "incidents",
         "windows",
+        "outcomes",
         "profiles",
         "references",
         "monitors",

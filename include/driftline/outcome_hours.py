@@ -1,0 +1,219 @@
+"""What came of each hour's predictions: counted once, and anew where labels arrived or rows did.
+
+Every hour is kept as it was known at the end of the daily interval that counted it. After a run,
+what is kept of each hour is what was known at the end of the newest interval.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+from driftline.domain import DAY, HOUR, Suite, Window, floor
+from driftline.errors import WarehouseError
+from driftline.hours import hours_of
+from driftline.outcome_profile import OutcomeParts
+from driftline.reference import Reference
+from driftline.store import Store, ledger, outcomes, references
+from driftline.watch import Result, Step, Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far labels have been followed before a run: `newest` by any, `last` by earlier ones.
+
+    They are ends of daily intervals whose performance was measured; None before the first.
+    """
+
+    last: datetime | None
+    newest: datetime | None
+
+    @classmethod
+    def before(cls, store: Store, watch: Watch, end: datetime) -> "Progress":
+        """Return the progress before a run of the interval that ends at this moment."""
+        monitor = watch.monitor
+        with store.read() as connection:
+            ends = ledger.measured_ends(
+                connection, monitor.monitor, config_hash=monitor.config_hash
+            )
+        before = (moment for moment in ends if moment < end)
+        return cls(last=max(before, default=None), newest=max(ends, default=None))
+
+    def leads(self, end: datetime) -> bool:
+        """Whether no later interval was measured: nobody knows more than this run will."""
+        return self.newest is None or end >= self.newest
+
+
+def follow(
+    store: Store,
+    watch: Watch,
+    day: Window,
+    progress: Progress,
+    late: Iterable[datetime],
+    run_id: str,
+) -> list[Window]:
+    """Count anew the hours whose labels, or rows, arrived since the last interval.
+
+    Returns the hours and days that hold them and were measured before. `late` are hours to which
+    rows came late. Windows that are not touched are not read.
+    """
+    monitor, end = watch.monitor, day.end
+    if monitor.labels is None or progress.last is None or not progress.leads(end):
+        return []
+    since = floor(end - monitor.labels.lookback, HOUR)
+    with store.read() as connection:
+        done = ledger.done(
+            connection, monitor.monitor, config_hash=monitor.config_hash, start=since, end=end
+        )
+    measured = {w for suite, w, as_of in done if suite is Suite.PERFORMANCE and w.end < end}
+    if not measured:
+        return []
+    landed = watch.logs.landed(progress.last, end, since=since)
+    touched = {*late, *(hours_of(since, end) if landed is None else landed)}
+    with store.read() as connection:
+        kept = outcomes.references_of(connection, monitor.monitor, touched)
+        known = {name: references.by_id(connection, monitor.monitor, name) for name in kept}
+    changed: set[datetime] = set()
+    sure = landed is not None
+    for name, one in known.items():
+        if one is not None and one.outcomes is not None:
+            changed |= recount(store, watch, one, kept[name], end, run_id, sure=sure)
+    return sorted(
+        (
+            window
+            for window in measured
+            if window.cadence in ("1h", "1d")
+            and any(window.start <= hour < window.end for hour in changed)
+        ),
+        key=lambda window: (window.end, window.start),
+    )
+
+
+def recount(
+    store: Store,
+    watch: Watch,
+    reference: Reference,
+    hours: Collection[datetime],
+    as_of: datetime,
+    run_id: str,
+    *,
+    sure: bool = True,
+) -> set[datetime]:
+    """Count these hours as known at a moment, and keep them; return those that were kept.
+
+    Unless it is `sure` that they changed, those that hold what they held are left as they are.
+    """
+    name = watch.monitor.monitor
+    changed: set[datetime] = set()
+    for start, end in _stretches(hours):
+        counted = watch.count_outcomes(reference, start, end, as_of)
+        if not sure:
+            with store.read() as connection:
+                before = outcomes.hourly(
+                    connection, watch.none(reference), name, reference.id, start, end, as_of
+                )
+            counted = {
+                hour: parts
+                for hour, parts in counted.items()
+                if hour not in before or not _equal(before[hour], parts)
+            }
+        with store.begin(name) as connection:
+            outcomes.save(
+                connection,
+                name,
+                reference.id,
+                counted,
+                as_of=as_of,
+                run_id=run_id,
+                recorded_at=datetime.now(UTC),
+            )
+        changed |= counted.keys()
+    return changed
+
+
+def count(
+    store: Store,
+    watch: Watch,
+    planned: Sequence[Step],
+    compared: Mapping[Window, Reference],
+    *,
+    run_id: str,
+    again: Collection[Step] = (),
+    followed: bool = True,
+) -> tuple[dict[Step, OutcomeParts], list[Result]]:
+    """Return what is known of the windows whose performance is measured, and the steps that failed.
+
+    Hours of which nothing is kept are counted now. The last day of steps that are taken `again` is
+    counted anew. Unless labels were `followed` up to the steps' moment, it is asked which hours
+    they have touched since these were counted.
+    """
+    found: dict[Step, OutcomeParts] = {}
+    failed: list[Result] = []
+    fresh: set[tuple[str, datetime, datetime]] = set()
+    # The longest window first: what it counts serves the others.
+    for step in sorted(planned, key=lambda step: (step.as_of, step.window.start - step.window.end)):
+        reference = compared.get(step.window)
+        if step.suite not in OF_OUTCOMES or reference is None or reference.outcomes is None:
+            continue
+        try:
+            stale = _stale(store, watch, step, reference, step in again, followed)
+            stale = {h for h in stale if (reference.id, step.as_of, h) not in fresh}
+            recount(store, watch, reference, stale, step.as_of, run_id)
+            fresh |= {(reference.id, step.as_of, hour) for hour in stale}
+            with store.read() as connection:
+                found[step] = outcomes.read(
+                    connection,
+                    watch.none(reference),
+                    watch.monitor.monitor,
+                    reference.id,
+                    step.window.start,
+                    step.window.end,
+                    step.as_of,
+                )
+        except WarehouseError as error:
+            failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
+    return found, failed
+
+
+OF_OUTCOMES = (Suite.PERFORMANCE,)
+"""What is measured from outcomes."""
+
+
+def _stale(
+    store: Store, watch: Watch, step: Step, reference: Reference, again: bool, followed: bool
+) -> set[datetime]:
+    """Return the hours of a window that are to be counted as known at the step's moment."""
+    window, as_of = step.window, step.as_of
+    begins = floor(watch.log_start, HOUR) if watch.log_start else window.end
+    hours = [hour for hour in hours_of(window.start, window.end) if hour >= begins]
+    with store.read() as connection:
+        known = outcomes.known(
+            connection, watch.monitor.monitor, reference.id, window.start, window.end, as_of
+        )
+    stale = {hour for hour in hours if hour not in known}
+    if again:
+        stale |= {hour for hour in hours if hour >= window.end - DAY}
+    if not followed:
+        moments = sorted({moment for moment in known.values() if moment < as_of})
+        for moment in moments:
+            landed = watch.logs.landed(moment, as_of, since=window.start)
+            stale |= {h for h, m in known.items() if m == moment and landed and h in landed}
+    return stale
+
+
+def _stretches(hours: Collection[datetime]) -> Iterable[tuple[datetime, datetime]]:
+    """Yield the stretches of hours in a row, none of them longer than a day."""
+    ordered = sorted(hours)
+    runs = groupby(
+        enumerate(ordered), key=lambda pair: (floor(pair[1], DAY), pair[1] - HOUR * pair[0])
+    )
+    for _, run in runs:
+        row = [hour for _, hour in run]
+        yield row[0], row[-1] + HOUR
+
+
+def _equal(before: OutcomeParts, after: OutcomeParts) -> bool:
+    return before.keys() == after.keys() and all(
+        (before[part].labelled, before[part].content) == (one.labelled, one.content)
+        for part, one in after.items()
+    )

@@ -1,19 +1,26 @@
 """The HTML reports of windows: where they lie, who owes one, and how one is written."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from driftline.config import Monitor
-from driftline.domain import Verdict, Window
+from driftline.domain import Suite, Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
 from driftline.reference import Reference
-from driftline.store import Store, incidents, verdicts
+from driftline.store import Store, incidents, measurements, verdicts
 from driftline.watch import Step, Watch
 
 REPORT = "report.html"
+
+_LOOKED_BACK = 14
+"""So many windows before tell how early labels differ from all."""
+_FEWEST = 3
+_GAP = 0.05
+"""A mean of the labels that moves by a smaller share of itself is not worth a word."""
 
 
 def places(monitor: Monitor, found: Iterable[Verdict]) -> list[str]:
@@ -33,13 +40,55 @@ def owed(store: Store, monitor: Monitor, end: datetime) -> set[Window]:
     return {Window.ending(cadence, end) for cadence in cadences - {"1h"}}
 
 
+def early_labels(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Say how the labels that came first differ from all that have come; '' where they do not.
+
+    `rows` are those of `label_mean`, each window's in the order in which more became known.
+    """
+    windows: dict[datetime, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["value"] is not None and row["row_count"]:
+            windows.setdefault(row["window_start"], []).append(row)
+    told = [every for every in windows.values() if every[-1]["row_count"] > every[0]["row_count"]]
+    if len(told) < _FEWEST:
+        return ""
+    first, last = ([every[place] for every in told] for place in (0, -1))
+    counted = [sum(row["row_count"] for row in known) for known in (first, last)]
+    means = [
+        sum(row["value"] * row["row_count"] for row in known) / count
+        for known, count in zip((first, last), counted, strict=True)
+    ]
+    share, gap = counted[0] / counted[1], abs(means[1] - means[0])
+    if gap < _GAP * max(map(abs, means)):
+        return ""
+    return (
+        f"early labels are biased: in {len(told)} windows before, the {share:.0%} of the labels "
+        f"that were known first have a mean of {means[0]:.3g}, all that are known now "
+        f"{means[1]:.3g}; what is measured from the first of them leans the same way"
+    )
+
+
 def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -> Path:
     """Build the HTML report of a window, put it among the artifacts and return its path."""
     path = artifact(watch.monitor, step.window, REPORT)
     monitor = watch.monitor
     with store.read() as connection:
         said = verdicts.of_window(connection, monitor.monitor, step.window, monitor.config_hash)
-    html = watch.report(step, reference, [v for v in said if not v.measurement.segment])
+    rows = measurements.history(
+        connection,
+        monitor.monitor,
+        metric="label_mean",
+        suite=Suite.PERFORMANCE,
+        cadence=step.window.cadence,
+        segment="",
+        model_version="",
+        config_hash=monitor.config_hash,
+        start=step.window.start - _LOOKED_BACK * (step.window.end - step.window.start),
+        end=step.window.end,
+    )
+    early = early_labels(rows)
+    whole = [verdict for verdict in said if not verdict.measurement.segment]
+    html = watch.report(step, reference, whole, remarks=[early] if early else [])
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_text(html, encoding="utf-8")

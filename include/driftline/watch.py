@@ -553,14 +553,27 @@ class Watch:
 
     # The report
 
-    def report(self, step: Step, reference: Reference, said: Sequence[Verdict] = ()) -> str:
+    def report(
+        self,
+        step: Step,
+        reference: Reference,
+        said: Sequence[Verdict] = (),
+        remarks: Sequence[str] = (),
+    ) -> str:
         """Return the HTML report of a window: what the rules said, drift, and performance."""
         columns = self.columns(reference)
         labelled = self.monitor.labels is not None
         rows = self._rows(step, columns, labels=labelled)
         known = outcomes(self.monitor, rows) if labelled else None
         return report.html(
-            self.monitor, step.window, rows, self._compared(reference), columns, known, said
+            self.monitor,
+            step.window,
+            rows,
+            self._compared(reference),
+            columns,
+            known,
+            said,
+            remarks=remarks,
         )
 
 

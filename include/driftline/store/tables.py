@@ -255,6 +255,65 @@ incidents = Table(
     Index("incidents_by_time", "monitor", "fired"),
 )
 
+_EXPLAINED = (
+    "monitor",
+    "cadence",
+    "window_start",
+    "scope",
+    "as_of",
+    "config_hash",
+)
+
+explanations = Table(
+    "explanations",
+    metadata,
+    _label("monitor"),
+    _label("cadence"),
+    _time("window_start"),
+    _time("window_end"),
+    _label("scope"),
+    Column("words", Words, nullable=False),
+    Column("reference_loss", Double),
+    Column("window_loss", Double),
+    Column("row_count", BigInteger, nullable=False),
+    Column("fall", Double),
+    Column("lower", Double),
+    Column("upper", Double),
+    Column("inputs", Double),
+    Column("relation", Double),
+    Column("relation_lower", Double),
+    Column("relation_upper", Double),
+    _time("as_of"),
+    _label("config_hash"),
+    _label("run_id"),
+    _time("recorded_at"),
+    PrimaryKeyConstraint(*_EXPLAINED, name="explanations_pkey"),
+)
+"""Why the performance of a window, or of a segment of it (`scope`), fell."""
+
+causes = Table(
+    "causes",
+    metadata,
+    _label("monitor"),
+    _label("cadence"),
+    _time("window_start"),
+    _time("window_end"),
+    _label("scope"),
+    Column("rank", Integer, nullable=False),
+    _label("kind"),
+    _label("column_name"),
+    _label("segment"),
+    Column("share", Double),
+    _time("began", nullable=True),
+    Column("words", Words, nullable=False),
+    _time("as_of"),
+    _label("config_hash"),
+    _label("run_id"),
+    _time("recorded_at"),
+    PrimaryKeyConstraint(*_EXPLAINED, "rank", name="causes_pkey"),
+)
+"""The causes that an explanation names, the likeliest first."""
+
 retrainings = Table(
     "retrainings",
     metadata,

@@ -26,6 +26,8 @@ def html(
     columns: Mapping[str, ColumnKind],
     outcomes: Outcomes | None = None,
     verdicts: Sequence[Verdict] = (),
+    *,
+    remarks: Sequence[str] = (),
 ) -> str:
     """Return the window's report as one HTML page that needs nothing else and runs no data.
 
@@ -36,7 +38,9 @@ def html(
     sensitive = set(monitor.features.sensitive) & set(columns)
     columns = {name: kind for name, kind in columns.items() if name not in sensitive}
     current, reference = Frame.of(current, columns), Frame.of(reference, columns)
-    remarks = [f"not shown, being sensitive: {', '.join(sorted(sensitive))}"] if sensitive else []
+    remarks = list(remarks)
+    if sensitive:
+        remarks.append(f"not shown, being sensitive: {', '.join(sorted(sensitive))}")
     methods = {}
     for name, kind in columns.items():
         written = monitor.drift_methods(name, kind)

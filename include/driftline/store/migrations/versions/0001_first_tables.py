@@ -7,6 +7,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
+EXPLAINED = ("monitor", "cadence", "window_start", "scope", "as_of", "config_hash")
 INSTANT = sa.Text().with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
 
 # The newest as_of of each number of the current configuration, with the worst verdict on it.
@@ -251,6 +252,52 @@ def upgrade() -> None:
     op.create_index("incidents_by_time", "incidents", ["monitor", "fired"])
 
     op.create_table(
+        "explanations",
+        _label("monitor"),
+        _label("cadence"),
+        _time("window_start"),
+        _time("window_end"),
+        _label("scope"),
+        sa.Column("words", sa.Text, nullable=False),
+        sa.Column("reference_loss", sa.Double),
+        sa.Column("window_loss", sa.Double),
+        sa.Column("row_count", sa.BigInteger, nullable=False),
+        sa.Column("fall", sa.Double),
+        sa.Column("lower", sa.Double),
+        sa.Column("upper", sa.Double),
+        sa.Column("inputs", sa.Double),
+        sa.Column("relation", sa.Double),
+        sa.Column("relation_lower", sa.Double),
+        sa.Column("relation_upper", sa.Double),
+        _time("as_of"),
+        _label("config_hash"),
+        _label("run_id"),
+        _time("recorded_at"),
+        sa.PrimaryKeyConstraint(*EXPLAINED, name="explanations_pkey"),
+    )
+
+    op.create_table(
+        "causes",
+        _label("monitor"),
+        _label("cadence"),
+        _time("window_start"),
+        _time("window_end"),
+        _label("scope"),
+        sa.Column("rank", sa.Integer, nullable=False),
+        _label("kind"),
+        _label("column_name"),
+        _label("segment"),
+        sa.Column("share", sa.Double),
+        _time("began", nullable=True),
+        sa.Column("words", sa.Text, nullable=False),
+        _time("as_of"),
+        _label("config_hash"),
+        _label("run_id"),
+        _time("recorded_at"),
+        sa.PrimaryKeyConstraint(*EXPLAINED, "rank", name="causes_pkey"),
+    )
+
+    op.create_table(
         "retrainings",
         _label("monitor"),
         _time("as_of"),
@@ -307,6 +354,8 @@ def downgrade() -> None:
         "retrainings",
         "incidents",
         "windows",
+        "causes",
+        "explanations",
         "outcomes",
         "profiles",
         "references",

@@ -98,7 +98,7 @@ def test_worse_by_without_a_reference_is_not_evaluated() -> None:
 
 OF_F1 = {
     "rule": {"metric": "f1"},
-    "measured": {"metric": "f1", "suite": Suite.PERFORMANCE, "engine": Engine.EVIDENTLY},
+    "measured": {"metric": "f1", "suite": Suite.PERFORMANCE, "engine": Engine.PROFILE},
 }
 
 
@@ -122,6 +122,11 @@ OF_F1 = {
         (
             {"metric": "f1"},
             {"engine": Engine.EVIDENTLY, "metric": "f1", "suite": Suite.PERFORMANCE},
+            False,
+        ),
+        (
+            {"metric": "f1"},
+            {"engine": Engine.PROFILE, "metric": "f1", "suite": Suite.PERFORMANCE},
             True,
         ),
         ({"baseline": "previous"}, {"baseline": "reference"}, False),

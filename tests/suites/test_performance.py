@@ -8,6 +8,7 @@ from driftline import metrics
 from driftline.errors import SuiteError
 from driftline.suites import evidently, performance
 from driftline.suites.outcomes import outcomes
+from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
 from tests.suites.conftest import rows
 
 RNG = np.random.default_rng(3)
@@ -20,7 +21,12 @@ COLUMNS = {f"_score:{name}": CHANCES[:, place] for place, name in enumerate("abc
 
 
 def measured(scope, monitor, given):
-    found = performance.measure(scope, outcomes(monitor, given))
+    bins = bins_of_outcomes(monitor, given.table)
+    found = performance.measure(scope, profile_of(monitor, bins, given.table))
+    for each in found:
+        ends = [each.lower, each.value, each.upper]
+        known = [end for end in ends if end is not None]
+        assert known == sorted(known)
     keys = [(each.metric, each.detail) for each in found]
     assert len(keys) == len(set(keys))
     return dict(zip(keys, found, strict=True))
@@ -28,6 +34,17 @@ def measured(scope, monitor, given):
 
 def values(found):
     return {metric: each.value for (metric, detail), each in found.items() if not detail}
+
+
+BINNED = {"roc_auc", "average_precision", "median_absolute_error"}
+
+
+def agree(found, expected):
+    """Metrics that are sums are exact; those of ranks lie within the width of a bin."""
+    assert set(found) == set(expected)
+    for metric, value in expected.items():
+        near = {"abs": 2e-3} if metric in BINNED or "_p9" in metric else {"rel": 1e-9}
+        assert found[metric] == pytest.approx(value, **near), metric
 
 
 def test_binary_metrics_are_scikit_learns(scope, monitor):
@@ -49,7 +66,9 @@ def test_binary_metrics_are_scikit_learns(scope, monitor):
         "log_loss_ratio": sk.log_loss(y, p) / entropy,
         "observed_predicted_ratio": y.mean() / p.mean(),
     }
-    assert values(found) == pytest.approx({**expected, "ece": found["ece", ""].value})
+    place = np.minimum((p * 10).astype(int), 9)
+    gaps = [abs((y - p)[place == n].sum()) for n in range(10)]
+    agree(values(found), {**expected, "label_mean": y.mean(), "ece": sum(gaps) / N})
     assert set(values(found)) == set(metrics.PERFORMANCE["binary"])
     assert {each.coverage for each in found.values()} == {0.8}
     assert {each.row_count for each in found.values()} == {N}
@@ -70,7 +89,8 @@ def test_multiclass_metrics_are_scikit_learns(scope, monitor):
         "log_loss_ratio": sk.log_loss(y, CHANCES) / base,
         "brier": sk.brier_score_loss(y, CHANCES, labels=["a", "b", "c"]),
     }
-    assert values(found) == pytest.approx(expected)
+    weighted = sk.f1_score(y, c, average="weighted")
+    agree(values(found), {**expected, "f1_weighted": weighted})
     assert set(values(found)) == set(metrics.PERFORMANCE["multiclass"])
     by_class = {name: found["precision", name].value for name in "abc"}
     scores = sk.precision_score(y, c, average=None, labels=list("abc"))
@@ -89,6 +109,7 @@ def test_a_window_in_which_two_of_many_classes_occur(scope, monitor):
             "precision": sk.precision_score(y, c, average="macro"),
             "recall": sk.recall_score(y, c, average="macro"),
             "f1": sk.f1_score(y, c, average="macro"),
+            "f1_weighted": sk.f1_score(y, c, average="weighted"),
         }
     )
 
@@ -97,21 +118,28 @@ def test_a_multiclass_model_of_two_classes(scope, monitor):
     two = monitor("multiclass", predictions={"score": {"x": "p_x", "y": "p_y"}})
     y = np.where(LABEL == 1, "y", "x")
     found = measured(scope, two, rows(_label=y, **{"_score:x": 1 - SCORE, "_score:y": SCORE}))
-    assert found["roc_auc", ""].value == pytest.approx(sk.roc_auc_score(LABEL, SCORE))
+    assert found["roc_auc", ""].value == pytest.approx(sk.roc_auc_score(LABEL, SCORE), abs=2e-3)
     assert found["log_loss", ""].value == pytest.approx(sk.log_loss(LABEL, SCORE))
 
 
 def test_regression_metrics_are_scikit_learns(scope, monitor):
     y, p = RNG.normal(0, 2, N), RNG.normal(0, 2, N)  # labels below 0 too
     found = measured(scope, monitor("regression"), rows(_label=y, _prediction=p))
-    assert values(found) == pytest.approx(
+    agree(
+        values(found),
         {
             "mae": sk.mean_absolute_error(y, p),
             "rmse": sk.root_mean_squared_error(y, p),
             "mape": sk.mean_absolute_percentage_error(y, p),
             "r2": sk.r2_score(y, p),
-        }
+            "bias": (p - y).mean(),
+            "median_absolute_error": sk.median_absolute_error(y, p),
+            "absolute_error_p90": np.quantile(np.abs(p - y), 0.9),
+            "absolute_error_p95": np.quantile(np.abs(p - y), 0.95),
+            "label_mean": y.mean(),
+        },
     )
+    assert set(values(found)) == set(metrics.PERFORMANCE["regression"])
 
 
 def test_an_error_relative_to_zero_is_undefined(scope, monitor):
@@ -186,4 +214,4 @@ def test_a_failure_of_evidently_is_told(scope, monitor, monkeypatch):
 
     monkeypatch.setattr(evidently, "_run", fail)
     with pytest.raises(SuiteError, match="out of order"):
-        performance.measure(scope, outcomes(monitor(), rows(_label=LABEL, _score=SCORE)))
+        evidently.performance(scope, outcomes(monitor(), rows(_label=LABEL, _score=SCORE)))

@@ -149,7 +149,7 @@ def _probabilities(profile: ClassProfile, empty: str, alone: str) -> Iterator[Nu
         unsure = f"the class probabilities of {profile.stray:,} rows do not add up to 1"
     squared, squared2, loss, loss2 = moments.sum(axis=0)[:4]
     yield Number("roc_auc", _roc_auc(profile, empty or unscored or alone))
-    yield Number("log_loss", _found(unsure, lambda: interval.mean(rows, loss, loss2)))
+    yield Number("log_loss", _found(unsure, lambda: interval.mean(rows, loss, loss2, least=0)))
     yield Number(
         "log_loss_ratio",
         _found(
@@ -157,7 +157,7 @@ def _probabilities(profile: ClassProfile, empty: str, alone: str) -> Iterator[Nu
             lambda: losses.log_loss_ratio(by_label, moments[:, 2], moments[:, 3]),
         ),
     )
-    yield Number("brier", _found(unsure, lambda: interval.mean(rows, squared, squared2)))
+    yield Number("brier", _found(unsure, lambda: interval.mean(rows, squared, squared2, least=0)))
     if not profile.binary:
         return
     (scores,), (edges,) = profile.scores.values(), profile.bins.scores.values()
@@ -239,21 +239,15 @@ def _values(profile: ValueProfile) -> Iterator[Number]:
     def scaled(found: Interval) -> Interval:
         return Interval(*(scale * each for each in found))
 
-    yield Number(
-        "mae",
-        _found(empty, lambda: scaled(interval.mean(rows, total("absolute"), total("squared")))),
-    )
+    def size(name: str, squares: str) -> Interval:
+        return interval.mean(rows, total(name), total(squares), least=0)
+
+    yield Number("mae", _found(empty, lambda: scaled(size("absolute", "squared"))))
     yield Number(
         "rmse", _found(empty, lambda: scaled(losses.rmse(rows, total("squared"), total("fourth"))))
     )
     zeros = f"{profile.zeros:,} labels are 0: no error is relative to them" if profile.zeros else ""
-    yield Number(
-        "mape",
-        _found(
-            empty or zeros,
-            lambda: interval.mean(rows, total("relative"), total("relative_squared")),
-        ),
-    )
+    yield Number("mape", _found(empty or zeros, lambda: size("relative", "relative_squared")))
     same = "" if empty or _varies(profile) else "every label is the same: no variance to explain"
     yield Number("r2", _found(empty or same, lambda: _r2(profile)))
     yield Number(
@@ -261,12 +255,16 @@ def _values(profile: ValueProfile) -> Iterator[Number]:
     )
     edges = profile.bins.errors or ()
     unknown = "" if edges else "the reference has no errors to place these among"
+    # No error is larger than the fourth root of the sum of fourth powers.
+    most = max(scale * total("fourth") ** 0.25, edges[-1] if edges else 0.0)
     for name, share in QUANTILES.items():
         yield Number(
             name,
             _found(
                 empty or unknown,
-                lambda share=share: losses.quantile(edges, profile.errors, share),  # type: ignore[misc]
+                lambda share=share: losses.quantile(  # type: ignore[misc]
+                    np.array(edges), profile.errors, share, 0.0, most, single(edges)
+                ),
             ),
         )
     shift = profile.bins.shift
@@ -286,6 +284,15 @@ def _varies(profile: ValueProfile) -> bool:
 
 
 def _r2(profile: ValueProfile) -> Interval:
-    names = ("label", "label_squared", "label_cubed", "label_fourth")
-    mixed = ("squared", "fourth", "squared_label", "squared_label_squared")
-    return losses.r2(profile.used, *(profile.moment(name) for name in (*names, *mixed)))
+    total = profile.moment
+    return losses.r2(
+        profile.used,
+        y=total("label"),
+        y2=total("label_squared"),
+        y3=total("label_cubed"),
+        y4=total("label_fourth"),
+        e2=total("squared"),
+        e4=total("fourth"),
+        e2_y=total("squared_label"),
+        e2_y2=total("squared_label_squared"),
+    )

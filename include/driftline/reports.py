@@ -74,18 +74,18 @@ def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -
     monitor = watch.monitor
     with store.read() as connection:
         said = verdicts.of_window(connection, monitor.monitor, step.window, monitor.config_hash)
-    rows = measurements.history(
-        connection,
-        monitor.monitor,
-        metric="label_mean",
-        suite=Suite.PERFORMANCE,
-        cadence=step.window.cadence,
-        segment="",
-        model_version="",
-        config_hash=monitor.config_hash,
-        start=step.window.start - _LOOKED_BACK * (step.window.end - step.window.start),
-        end=step.window.end,
-    )
+        rows = measurements.history(
+            connection,
+            monitor.monitor,
+            metric="label_mean",
+            suite=Suite.PERFORMANCE,
+            cadence=step.window.cadence,
+            segment="",
+            model_version="",
+            config_hash=monitor.config_hash,
+            start=step.window.start - _LOOKED_BACK * (step.window.end - step.window.start),
+            end=step.window.end,
+        )
     early = early_labels(rows)
     whole = [verdict for verdict in said if not verdict.measurement.segment]
     html = watch.report(step, reference, whole, remarks=[early] if early else [])

@@ -78,18 +78,16 @@ def events(log: pd.DataFrame, seed: int) -> pd.DataFrame:
     What they say, and when they say that it was so, is the same whatever the seed: only when they
     were loaded differs.
     """
-    fixed, order = np.random.default_rng(0), np.random.default_rng(seed)
+    order = np.random.default_rng(seed)
     first = log[["id", "y"]].assign(at=log["ts"] + timedelta(hours=1))
     wrong = first.sample(frac=0.2, random_state=1)
     wrong = wrong.assign(y=1 - wrong["y"], at=wrong["at"] - timedelta(minutes=30))
     twice = first.sample(frac=0.1, random_state=2)
     told = pd.concat([first, wrong, twice])
-    moments = log.set_index("id")["ts"].loc[told["id"]].to_numpy()
-    last = np.datetime64((START + (DAYS + 2) * DAY).replace(tzinfo=None))
-    del fixed
-    room = (last - moments) / np.timedelta64(1, "s")
-    late = moments + (room * order.random(len(told))).astype("timedelta64[s]")
-    return told.assign(loaded=pd.to_datetime(late, utc=True)).sample(frac=1, random_state=seed)
+    moments = log.set_index("id")["ts"].loc[told["id"]].reset_index(drop=True)
+    room = START + (DAYS + 2) * DAY - moments
+    loaded = (moments + room * order.random(len(told))).dt.floor("s")
+    return told.assign(loaded=loaded.to_numpy()).sample(frac=1, random_state=seed)
 
 
 def load(warehouse: Warehouse, log: pd.DataFrame, told: pd.DataFrame) -> None:

@@ -34,6 +34,7 @@ from driftline.fields import (
     Zone,
     listed,
     slug,
+    written,
 )
 
 
@@ -124,14 +125,85 @@ class Predictions(Table):
         return self
 
 
+class Absent(Section):
+    """What it means that a prediction of this age has no label: tables of positives only."""
+
+    value: Scalar = Field(description="the label that such a prediction gets")
+    after: Duration = Field(description="how old it is by then; before that it has no label")
+
+
+class EventJoin(Section):
+    """Labels that are events of a key: those from the prediction on, for as long as `within`."""
+
+    key: Columns = Field(description="a column of both tables, or a list of them")
+    within: Duration = Field(description="how long after the prediction an event still counts")
+
+
 class Labels(Table):
     """Where the truth comes from; without a table it stands in the prediction's own row."""
 
     id: Columns | None = None
-    timestamp: Column | None = None
+    timestamp: Column | None = Field(None, description="of several labels the newest counts")
+    loaded_at: Column | None = Field(
+        None, description="since when a label is known, where its timestamp is of an earlier time"
+    )
     label: Column
-    maturity: Duration = timedelta(hours=24)
+    absent: Absent | None = None
+    join: EventJoin | None = None
+    maturity: Duration = Field(
+        timedelta(hours=24),
+        description="the age at which a window is judged whatever is missing; not below "
+        "absent.after",
+    )
     min_coverage: Share = 0.8
+    lookback: Duration = Field(
+        timedelta(days=30),
+        description="how old a prediction may be whose label is still looked for; at least "
+        "maturity, join.within and a day more than absent.after",
+    )
+
+    @model_validator(mode="after")
+    def _known_in_time(self) -> Self:
+        absent, join = self.absent, self.join
+        if join:
+            self._joined(join)
+        least = {"absent.after": absent.after} if absent else {}
+        self._at_least("maturity", least)
+        least = {"maturity": self.maturity}
+        if absent:
+            least["absent.after and a day"] = absent.after + timedelta(days=1)
+        if join:
+            least["join.within"] = join.within
+        self._at_least("lookback", least)
+        return self
+
+    def _joined(self, join: EventJoin) -> None:
+        """Refuse what events cannot be joined by."""
+        if not self.named:
+            raise _fault("labels.join", "events have a table of their own: write labels.table")
+        if self.timestamp is None:
+            raise _fault("labels.join", "write labels.timestamp: when the events happened")
+        if self.id:
+            raise _fault("labels.join", "write labels.id or labels.join: labels are found by one")
+        if self.absent and self.absent.after < join.within:
+            raise _fault(
+                "labels.absent.after",
+                f"found {written(self.absent.after)}; events count for {written(join.within)} "
+                "(labels.join.within): write that or more",
+            )
+
+    def _at_least(self, key: str, bounds: dict[str, timedelta]) -> None:
+        """Raise a default that is too short; refuse what is written so."""
+        found: timedelta = getattr(self, key)
+        name, least = max(bounds.items(), key=lambda bound: bound[1], default=("", found))
+        if found >= least:
+            return
+        if key in self.model_fields_set:
+            raise _fault(
+                f"labels.{key}",
+                f"found {written(found)}; labels.{name} asks for {written(least)} or more",
+            )
+        object.__setattr__(self, key, least)  # frozen, and still not what the file wrote
 
 
 class Features(Section):
@@ -562,7 +634,7 @@ class Monitor(Defaults):
             include={"task", "predictions", "labels", "reference", "features", "segments"},
             exclude={
                 "predictions": {"settle", "lookback"},
-                "labels": {"maturity", "min_coverage"},
+                "labels": {"maturity", "min_coverage", "lookback"},
             },
         )
         methods = {name: self.drift_methods(name) for name in ("", *self.drift.columns)}
@@ -573,9 +645,13 @@ class Monitor(Defaults):
         predictions, labels = self.predictions, self.labels
         if self.warehouse is None and "parquet" not in predictions.named:
             raise _fault("warehouse", "write a connection id or a URL (only parquet: needs none)")
-        if labels and labels.named:
+        if labels and labels.named and not labels.join:
             if not labels.id or not predictions.id:
-                raise _fault("labels", "write id here and under predictions: it joins the two")
+                raise _fault(
+                    "labels",
+                    "write id here and under predictions: it joins the two "
+                    "(or join, for events without it)",
+                )
             if len(labels.id) != len(predictions.id):
                 raise _fault(
                     "labels.id",

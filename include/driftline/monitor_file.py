@@ -16,11 +16,6 @@ from driftline.config import Defaults, Monitor
 from driftline.errors import ConfigError, Fault, UnknownMonitor
 
 DEFAULTS_FILE = "driftline.yaml"
-PLANNED = {
-    "labels.absent": "labels for tables that hold positives only",
-    "labels.join": "labels joined by an event's key instead of the request's id",
-}
-"""Keys of the file's design that nothing reads yet: writing one is an error, never ignored."""
 
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -253,8 +248,6 @@ def _in_order(faults: Iterable[Fault]) -> list[Fault]:
 def _fault(source: _Source, model: type[BaseModel], details: ErrorDetails) -> Fault:
     keys = _written(source, details["loc"])
     if details["type"] == "extra_forbidden":
-        if what := PLANNED.get(".".join(map(str, keys))):
-            return source.fault(keys, f"{what} are not built yet", "They come under this name.")
         valid = _keys(model, details["loc"][:-1])
         hint = _nearest(str(keys[-1]), valid)
         return source.fault(keys, f"unknown key; allowed {_listing(valid)}", hint)

@@ -35,7 +35,7 @@ from driftline.profile import (
 )
 from driftline.warehouse import VERSION, Logs, dialect, open_logs
 from driftline.warehouse.bins import bins_of
-from driftline.warehouse.logs import Slot
+from driftline.warehouse.slots import Slot
 from tests.conftest import run
 from tests.warehouse.test_rows import END, HOSTILE, START, log, times
 from tests.warehouses import Warehouse, make_warehouse

@@ -1,6 +1,7 @@
 """The user's logs: read by SQL where they lie, never written."""
 
-from driftline.warehouse.logs import Logs, open_logs, open_reference
+from driftline.warehouse.logs import Logs
+from driftline.warehouse.opening import open_logs, open_reference
 from driftline.warehouse.rows import (
     LABEL,
     PREDICTION,

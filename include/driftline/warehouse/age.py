@@ -33,10 +33,11 @@ def age(field: Field, clock: Clock, zone: str, dialect: Dialect) -> ColumnElemen
     if field.family in _WALLS and clock.form in (Form.NAIVE, Form.DATE):
         now = dialect.epoch(clock.value, _FAMILIES[clock.form])
         return now - dialect.epoch(field.value, field.family)
-    return _of_prediction(clock, dialect) - _of_column(field, zone, dialect)
+    return seconds(clock, dialect) - _of_column(field, zone, dialect)
 
 
-def _of_prediction(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+def seconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+    """Return the seconds from 1970 to the instants of a clock, as a double."""
     if clock.form is Form.EPOCH:
         ticks = dialect.number(clock.value, Family.INTEGER if clock.whole else Family.FLOAT)
         return ticks / _exactly(clock.ticks, dialect)

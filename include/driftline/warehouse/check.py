@@ -42,8 +42,14 @@ def named_columns(monitor: Monitor) -> Iterator[tuple[str, str]]:
         **{f"predictions.score{f'.{name}' if name else ''}": c for name, c in scores.items()},
     }
     if labels and not labels.named:
-        single |= {"labels.label": labels.label, "labels.timestamp": labels.timestamp}
+        single |= {
+            "labels.label": labels.label,
+            "labels.timestamp": labels.timestamp,
+            "labels.loaded_at": labels.loaded_at,
+        }
     yield from ((key, name) for key, name in single.items() if name)
+    for name in labels.join.key if labels and labels.join else ():
+        yield "labels.join.key", name
     for key in ("numeric", "categorical", "text", "timestamp", "exclude", "sensitive"):
         for name in getattr(lists, key) or ():
             yield f"features.{key}", name
@@ -67,10 +73,15 @@ def faults(logs: Opened) -> Iterator[LogError]:
     if settings and settings.named:
         labels = _opened(lambda: logs.labels)
         if isinstance(labels, Source):
+            join = settings.join
             wanted = [("labels.id", name) for name in settings.id or ()]
-            wanted.append(("labels.label", settings.label))
-            if settings.timestamp:
-                wanted.append(("labels.timestamp", settings.timestamp))
+            wanted += [("labels.join.key", name) for name in (join.key if join else ())]
+            single = {
+                "labels.label": settings.label,
+                "labels.timestamp": settings.timestamp,
+                "labels.loaded_at": settings.loaded_at,
+            }
+            wanted += [(key, name) for key, name in single.items() if name]
             yield from _lacking(labels, iter(wanted))
         elif labels:
             yield labels

@@ -19,13 +19,15 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, func, literal
+from sqlalchemy import ColumnElement, case, func, literal, select
 
 from driftline.errors import LogError
 from driftline.warehouse.dialect import Dialect, Family, TimeLiteral
-from driftline.warehouse.source import Field
+from driftline.warehouse.reader import Reader
+from driftline.warehouse.source import Field, Source
 
 INSTANT = pa.timestamp("us", tz="UTC")
+_SAMPLE = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _ISO = re.compile(
@@ -56,6 +58,19 @@ class Clock:
     whole: bool = True
     separator: str = " "
     zulu: bool = False
+
+    @classmethod
+    def read(cls, reader: Reader, source: Source, name: str, zone: str, key: str) -> Self:
+        """Find the form of a column, after a look at its values where the type does not tell."""
+        field = source.field(name, key)
+        sample: list[Any] = []
+        if field.family is Family.TEXT or field.family.is_number:
+            there = select(field.value).select_from(source.relation).where(field.value.is_not(None))
+            sample = [row[0] for row in reader.all(there.limit(_SAMPLE))]
+            for end in (func.min, func.max):  # one by one: SQLite finds either in an index
+                (value,) = reader.one(select(end(field.value)).select_from(source.relation))
+                sample += [] if value is None else [value]
+        return cls.of(field, zone, sample, source.dialect, key)
 
     @classmethod
     def of(cls, field: Field, zone: str, sample: Sequence[Any], dialect: Dialect, key: str) -> Self:
@@ -103,7 +118,7 @@ class Clock:
         """Return the predicates of `[start, end)`; a NULL time is in no window."""
         bounds = []
         if start is not None:
-            bounds.append(self.value >= self._bound(start))
+            bounds += self._from(start)
         if end is not None:
             bounds.append(self._before(end))
         return bounds or [self.value.is_not(None)]
@@ -111,6 +126,32 @@ class Clock:
     def until(self, moment: datetime) -> ColumnElement[bool]:
         """Return the predicate of times at or before this moment."""
         return self._before(moment + _TICK)
+
+    def after(self, moment: datetime) -> list[ColumnElement[bool]]:
+        """Return the predicates of times after this moment."""
+        return self._from(moment + _TICK)
+
+    def place(self, starts: Sequence[datetime]) -> ColumnElement[Any]:
+        """Return which of the starts, in order, is the last at or before a time: by halving.
+
+        A time before all of them has the first place.
+        """
+        return self._place(starts, 0, len(starts))
+
+    def _place(self, starts: Sequence[datetime], low: int, high: int) -> ColumnElement[Any]:
+        if high - low == 1:
+            return literal(low)
+        middle = (low + high) // 2
+        before, after = self._place(starts, low, middle), self._place(starts, middle, high)
+        return case((self._before(starts[middle]), before), else_=after)
+
+    def _from(self, moment: datetime) -> list[ColumnElement[bool]]:
+        """Return the predicates of times from this moment on; an index can serve the first."""
+        fraction = timedelta(microseconds=moment.microsecond)
+        if not (self.zulu and fraction):
+            return [self.value >= self._bound(moment)]
+        bare = self.value >= self._bound(moment - fraction)
+        return [bare, self.order >= self._bound(moment)]
 
     def _before(self, moment: datetime) -> ColumnElement[bool]:
         fraction = moment.astimezone(UTC).microsecond

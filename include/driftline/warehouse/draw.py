@@ -1,7 +1,7 @@
 """A draw: the rows of a stretch, all or a seeded uniform sample, each with its newest label."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,14 +16,24 @@ from driftline.warehouse.source import Field
 Stretch = Callable[[Sequence[ColumnElement[Any]]], Select[Any]]
 """Selects these columns of a stretch of the log."""
 
+_ABSENT = "absent"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """Which label table a draw is joined with, by which ids, and what was known of it."""
+    """Which label table a draw of a stretch is joined with, and what was known of it.
+
+    `meeting` is by name what predictions find their labels by, made of the `keys`; `absent` is the
+    label of those that find none.
+    """
 
     table: LabelTable
-    ids: Sequence[Field]
+    keys: Sequence[Field]
+    meeting: Mapping[str, ColumnElement[Any]]
+    start: datetime | None
+    end: datetime | None
     as_of: datetime | None
+    absent: ColumnElement[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +82,10 @@ def draw(
     """
     columns = placed(outputs)
     names = [column.name for column in columns]
-    keys: list[str] = []
     if join:
-        meeting = join.table.join_keys(join.ids)
-        keys = [f"k{place}" for place, _ in enumerate(meeting)]
-        columns += [value.label(key) for value, key in zip(meeting, keys, strict=True)]
+        columns += [value.label(key) for key, value in join.meeting.items()]
+        if join.absent is not None:
+            columns.append(join.absent.label(_ABSENT))
     order: list[Label[Any]] = []
     if lot:
         number = lot.number(dialect).label("lot")
@@ -88,9 +97,14 @@ def draw(
     drawn = inner.order_by(*order).limit(lot.limit if lot else None).cte("drawn")
     kept: list[ColumnElement[Any]] = [drawn.c[name] for name in names] or [literal(1).label("one")]
     if join:
-        newest = join.table.newest(drawn, join.ids, keys, join.as_of)
-        same = and_(*(drawn.c[key] == newest.c[key] for key in keys))
-        chosen = select(*kept[: len(names)], newest.c[LABEL_VALUE])
+        newest = join.table.newest(
+            drawn, join.keys, list(join.meeting), join.as_of, join.start, join.end
+        )
+        same = and_(*(drawn.c[key] == newest.c[key] for key in join.meeting))
+        label: ColumnElement[Any] = newest.c[LABEL_VALUE]
+        if join.absent is not None:
+            label = func.coalesce(label, drawn.c[_ABSENT]).label(LABEL_VALUE)
+        chosen = select(*kept[: len(names)], label)
         statement = chosen.select_from(drawn.outerjoin(newest, same))
     else:
         statement = select(*kept).select_from(drawn)

@@ -216,5 +216,7 @@ def _roles(monitor: Monitor) -> tuple[list[str], list[str]]:
         log.status.column if log.status else None,
         log.partition.column if log.partition else None,
         labels.timestamp if labels else None,
+        labels.loaded_at if labels else None,
+        *(labels.join.key if labels and labels.join else ()),
     ]
     return [name for name in outputs if name], [name for name in others if name]

@@ -1,72 +1,173 @@
-"""The newest label of each prediction, as it was known at a moment."""
+"""Labels in a table of their own: the newest of each prediction, and those that came of late."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Subquery, and_, func, select
+from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, func, or_, select
 
+from driftline.warehouse.age import seconds
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.dialect import Dialect, Family, varchar
 from driftline.warehouse.reader import Output
 from driftline.warehouse.source import Field, Source
 
 LABEL_VALUE = "label"
+_MOMENT = "moment"
+_BEFORE = "before"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """When labels happened and since when they are known: that moment, unless they were loaded
+    later; without either it is from the start.
+    """
+
+    happened: Clock | None
+    loaded: Clock | None
+
+    @property
+    def known(self) -> Clock | None:
+        """Since when each is known."""
+        return self.happened if self.loaded is None else self.loaded
+
+    def until(self, as_of: datetime | None) -> list[ColumnElement[bool]]:
+        """Return the predicates of labels that were there at a moment; no time, never there."""
+        known = self.known
+        if known is None:
+            return []
+        return [known.until(as_of) if as_of else known.value.is_not(None)]
+
+    def between(self, after: datetime, until: datetime) -> list[ColumnElement[bool]]:
+        """Return the predicates of labels that became known after one moment, until another."""
+        return [*self.known.after(after), self.known.until(until)] if self.known else []
+
+    @property
+    def newest_first(self) -> list[ColumnElement[Any]]:
+        """The order of labels, those that nobody knows the time of last."""
+        clocks = [clock for clock in (self.happened, self.loaded) if clock is not None]
+        order: list[ColumnElement[Any]] = [clock.order.desc() for clock in clocks]
+        return [clocks[0].order.is_(None), *order] if len(clocks) > 1 else order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """When the events of a table happened, and for how long after a prediction they count."""
+
+    clock: Clock
+    within: timedelta
+
+    def moment(self, dialect: Dialect) -> ColumnElement[Any]:
+        """Return the seconds from 1970 to an event, for its time and a prediction's are compared
+        in whatever forms they are kept.
+        """
+        return seconds(self.clock, dialect)
+
+    def count(
+        self, said: ColumnElement[Any], happened: ColumnElement[Any]
+    ) -> list[ColumnElement[bool]]:
+        """Return the predicates of events that count for a prediction, both ends included."""
+        longest = self.within // timedelta(seconds=1)
+        return [happened >= said, happened - said <= longest]
+
+    def of(self, start: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
+        """Return the predicates of events that count for a stretch; an index can serve them."""
+        return self.clock.within(start, end + self.within if end else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelTable:
-    """Labels in a table of their own; without a clock each is known from the start."""
+    """Labels that predictions find by their ids, or events that they find by a key."""
 
     source: Source
-    ids: Sequence[Field]
+    keys: Sequence[Field]
     label: Output
-    clock: Clock | None
+    times: Times
+    events: Events | None = None
 
-    def join_keys(self, ids: Sequence[Field]) -> list[ColumnElement[Any]]:
-        """Return the predictions' ids in the form in which they meet the labels'."""
-        pairs = zip(ids, self.ids, strict=True)
-        return [_meeting(own, other, self.source.dialect) for own, other in pairs]
+    def meeting(self, own: Sequence[Field], clock: Clock | None) -> dict[str, ColumnElement[Any]]:
+        """Return by name what predictions find their labels by: keys, and of events the time."""
+        dialect, pairs = self.source.dialect, zip(own, self.keys, strict=True)
+        found = {f"k{n}": _meeting(*pair, dialect) for n, pair in enumerate(pairs)}
+        if self.events and clock:
+            found[_MOMENT] = seconds(clock, dialect)
+        return found
+
+    def _met(self, own: Sequence[Field]) -> dict[str, ColumnElement[Any]]:
+        """Return by name the keys of labels in the form in which they meet the predictions'."""
+        dialect, pairs = self.source.dialect, zip(self.keys, own, strict=True)
+        return {f"k{n}": _meeting(*pair, dialect) for n, pair in enumerate(pairs)}
 
     def newest(
-        self, drawn: CTE, ids: Sequence[Field], keys: Sequence[str], as_of: datetime | None
+        self,
+        drawn: CTE,
+        own: Sequence[Field],
+        names: Sequence[str],
+        as_of: datetime | None,
+        start: datetime | None,
+        end: datetime | None,
     ) -> Subquery:
-        """Return the keys of each labelled prediction and its newest label.
+        """Return what each labelled prediction is found by, and its newest label.
 
-        `drawn` holds the window's predictions, `keys` names their join keys in it. Only their
+        `drawn` holds predictions of a stretch, under `names` what they find labels by. Only their
         labels are ranked: a join and one sort, which need no index. Where two labels came at the
         same time the label itself decides, so that the answer does not depend on their order.
         """
-        dialect = self.source.dialect
-        wanted = select(*(drawn.c[key] for key in keys)).distinct().subquery("wanted")
-        own = [_meeting(field, other, dialect) for field, other in zip(self.ids, ids, strict=True)]
-        newest_first = [] if self.clock is None else [self.clock.order.desc()]
+        wanted = select(*(drawn.c[name] for name in names)).distinct().subquery("wanted")
+        keys = self._met(own)
+        same = and_(*(value == wanted.c[name] for name, value in keys.items()))
+        conditions = self.times.until(as_of)
+        if self.events:
+            keys[_MOMENT] = wanted.c[_MOMENT]
+            moment = self.events.moment(self.source.dialect)
+            conditions += self.events.of(start, end)
+            conditions += self.events.count(wanted.c[_MOMENT], moment)
         missing_last = self.label.value.is_(None)
-        words = dialect.bytewise(varchar(self.label.value))
+        words = self.source.dialect.bytewise(varchar(self.label.value))
         place = func.row_number().over(
-            partition_by=own, order_by=[*newest_first, missing_last, words.desc()]
+            partition_by=[*keys.values()],
+            order_by=[*self.times.newest_first, missing_last, words.desc()],
         )
         ranked = (
             select(
-                *(value.label(key) for value, key in zip(own, keys, strict=True)),
+                *(value.label(name) for name, value in keys.items()),
                 self.label.value.label(LABEL_VALUE),
                 place.label("place"),
             )
             .select_from(self.source.relation)
-            .join(wanted, and_(*(v == wanted.c[k] for v, k in zip(own, keys, strict=True))))
-            .where(*known(self.clock, as_of))
+            .join(wanted, same)
+            .where(*conditions)
             .subquery("ranked")
         )
-        columns = [ranked.c[key] for key in (*keys, LABEL_VALUE)]
+        columns = [ranked.c[name] for name in (*names, LABEL_VALUE)]
         return select(*columns).where(ranked.c.place == 1).subquery("newest")
 
+    def landed(
+        self, said: Subquery, own: Sequence[Field], after: datetime, until: datetime
+    ) -> Select[Any]:
+        """Return the moments `c0` of predictions for which a label became known in a span.
 
-def known(clock: Clock | None, as_of: datetime | None) -> list[ColumnElement[bool]]:
-    """Return the predicates of labels that were there at a moment; no time, never there."""
-    if clock is None:
-        return []
-    return [clock.until(as_of) if as_of else clock.value.is_not(None)]
+        Of the labels those of the span are read, and each prediction comes once: an id is listed
+        once, and of the events that a prediction could have the first is taken.
+        """
+        keys = self._met(own)
+        new = self.times.between(after, until)
+        columns: list[Any] = [value.label(name) for name, value in keys.items()]
+        conditions: list[ColumnElement[bool]] = []
+        if self.events is None:
+            fresh = select(*columns).distinct().where(*new).subquery("fresh")
+        else:
+            moment = self.events.moment(self.source.dialect)
+            before = func.max(moment).over(
+                partition_by=[*keys.values()], order_by=moment, rows=(None, -1)
+            )
+            columns += [moment.label(_MOMENT), before.label(_BEFORE)]
+            fresh = select(*columns).where(*new).subquery("fresh")
+            first = or_(fresh.c[_BEFORE].is_(None), said.c[_MOMENT] > fresh.c[_BEFORE])
+            conditions = [*self.events.count(said.c[_MOMENT], fresh.c[_MOMENT]), first]
+        same = and_(*(said.c[name] == fresh.c[name] for name in keys))
+        return select(said.c.c0).select_from(said.join(fresh, same)).where(*conditions)
 
 
 def _meeting(own: Field, other: Field, dialect: Dialect) -> ColumnElement[Any]:

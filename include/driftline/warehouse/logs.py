@@ -1,12 +1,12 @@
 """The logs of one monitor: predictions and their labels, only ever read."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, wraps
-from inspect import signature
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +14,6 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Select,
-    and_,
     case,
     func,
     literal,
@@ -23,8 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from driftline.config import Labels, Monitor, Profiler
-from driftline.connections import Connections, from_environment, resolve
+from driftline.config import Monitor, Profiler
 from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
@@ -36,85 +34,19 @@ from driftline.warehouse.check import faults
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
-from driftline.warehouse.dialect import Family, backend, varchar
-from driftline.warehouse.draw import Join, Lot, draw, enough, placed
-from driftline.warehouse.labels import LabelTable, known
+from driftline.warehouse.dialect import backend, varchar
+from driftline.warehouse.draw import Lot, draw, enough, placed
+from driftline.warehouse.labelling import Labelling
 from driftline.warehouse.outcome_counting import Stretch
 from driftline.warehouse.outcomes import count_outcomes
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
-from driftline.warehouse.reader import Output, Reader
+from driftline.warehouse.reader import Output, Reader, asks
 from driftline.warehouse.rows import LABEL, RESERVED, TIMESTAMP, VERSION, Counts, Rows
+from driftline.warehouse.slots import Slot, key_of, slotted
 from driftline.warehouse.source import Field, Source, open_source
 from driftline.warehouse.statistics import count_categories, count_statistics
 from driftline.warehouse.streaming import Segments, stream_parts
-
-_CLOCK_SAMPLE = 1000
-_MEMORY = URL.create("duckdb", database=":memory:")
-
-Said = ParamSpec("Said")
-Answer = TypeVar("Answer")
-Counted = TypeVar("Counted")
-
-
-@contextmanager
-def open_logs(monitor: Monitor, connections: Connections = from_environment) -> Iterator["Logs"]:
-    """Open the logs that a monitor's file names, for reading.
-
-    Raises UnknownConnection, MissingTable and WarehouseError.
-    """
-    with Reader(_address(monitor, connections), _caller(monitor)) as reader:
-        yield Logs(monitor, reader)
-
-
-@contextmanager
-def open_reference(
-    monitor: Monitor, connections: Connections = from_environment
-) -> Iterator["Logs"]:
-    """Open a reference that is a table, a query or files of its own.
-
-    Its columns are named like the log's. Roles that it lacks are left out of its rows, the time
-    too; the label, where it has one, stands in the row.
-    """
-    own = monitor.reference
-    place = {"table": own.table, "query": own.query, "parquet": own.parquet}
-    log = monitor.predictions.model_copy(update={**place, "where": None, "partition": None})
-    label = Labels(label=monitor.labels.label) if monitor.labels else None
-    frozen = monitor.model_copy(update={"predictions": log, "labels": label})
-    with Reader(_address(frozen, connections), _caller(frozen)) as reader:
-        yield Logs(frozen, reader, partial=True)
-
-
-def _address(monitor: Monitor, connections: Connections) -> URL:
-    if monitor.warehouse is None:
-        return _MEMORY
-    return resolve(monitor.warehouse, folder=monitor.folder, connections=connections)
-
-
-def _caller(monitor: Monitor) -> Caller:
-    return Caller(monitor=monitor.monitor, timeout=monitor.statement_timeout)
-
-
-def _asks(method: Callable[Said, Answer]) -> Callable[Said, Answer]:
-    """Have the statements of a method of Logs say its name, and the stretch that it is about."""
-    known = signature(method)
-
-    @wraps(method)
-    def asked(*args: Said.args, **kwargs: Said.kwargs) -> Answer:
-        said = known.bind(*args, **kwargs).arguments
-        asking = said["self"]._reader.asking
-        with asking(method.__name__, said.get("start"), said.get("end")):
-            return method(*args, **kwargs)
-
-    return asked
-
-
-class Slot(NamedTuple):
-    """What part of a stretch a profile is of: its hour, model version, and segment's value."""
-
-    hour: datetime | None
-    version: str
-    segment: str
 
 
 class Logs:
@@ -185,28 +117,29 @@ class Logs:
         labels = self.labels
         return {name: column.type for name, column in labels.leaves()} if labels else {}
 
-    @_asks
+    @asks
     def check(self) -> list[LogError]:
         """Return every table and column that the file names and the warehouse lacks."""
         found = list(faults(self))
         if not found:
             try:
                 self._reader.all(self._select([literal(1)], None, None).limit(0))
+                self._drawn([], None, None, labels=True)  # what is written of labels can be asked
             except LogError as error:
                 found.append(error)
         return found
 
-    @_asks
+    @asks
     def first_timestamp(self) -> datetime | None:
         """Return when the log begins, in UTC; None when it is empty."""
         return self._extreme(func.min)
 
-    @_asks
+    @asks
     def last_timestamp(self) -> datetime | None:
         """Return when the log ends, in UTC; None when it is empty."""
         return self._extreme(func.max)
 
-    @_asks
+    @asks
     def features(self, start: datetime | None, end: datetime | None) -> dict[str, ColumnKind]:
         """Return the features that the file lists, else those that a sample of a stretch shows."""
         listed = features.declared(self.monitor)
@@ -221,7 +154,7 @@ class Logs:
         sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)
 
-    @_asks
+    @asks
     def statistics(
         self,
         start: datetime | None,
@@ -240,7 +173,7 @@ class Logs:
         rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
         return count_statistics(self._reader, rows, outputs, kinds, project.sensitive, categories)
 
-    @_asks
+    @asks
     def categories(
         self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
     ) -> dict[str, dict[str, int]]:
@@ -253,7 +186,7 @@ class Logs:
                 found[output.name] = count_categories(self._reader, stretch.c.c0, MOST_KNOWN + 1)
         return found
 
-    @_asks
+    @asks
     def profiles(
         self,
         layout: Layout,
@@ -290,7 +223,7 @@ class Logs:
         found = {}
         for name, values in segments.items():
             rows, keys = self._parted(layout, start, end, hours, name, values)
-            found[name] = _slots(keys, hours, count_profiles(self._reader, rows, layout, keys))
+            found[name] = slotted(keys, hours, count_profiles(self._reader, rows, layout, keys))
         return found
 
     def _streamed(
@@ -303,7 +236,7 @@ class Logs:
     ) -> dict[str, dict[Slot, Profile]]:
         """Count in one pass what numpy is handed batch by batch."""
         statement, outputs, keys = self._stream(layout, start, end, hours, segments)
-        columns = {name: _key(name, layout) for name in segments if name}
+        columns = {name: key_of(name, layout) for name in segments if name}
         with closing(self._reader.batches(statement, outputs)) as batches:
             found = stream_parts(
                 batches,
@@ -316,7 +249,7 @@ class Logs:
             )
         own = [*keys, Output("segment", literal(""), pa.string())]
         return {
-            name: _slots(own if name else keys, hours, profiles)
+            name: slotted(own if name else keys, hours, profiles)
             for name, profiles in zip(segments, found, strict=True)
         }
 
@@ -332,8 +265,8 @@ class Logs:
         project = self._projection
         keys = [key._replace(name=f"{RESERVED}{key.name}") for key in self._keys(hours)]
         kinds = {name: bins.kind for name, bins in layout.bins.items()}
-        names = [name for name in segments if name and _key(name, layout) != name]
-        own = [project.category(name)._replace(name=_key(name, layout)) for name in names]
+        names = [name for name in segments if name and key_of(name, layout) != name]
+        own = [project.category(name)._replace(name=key_of(name, layout)) for name in names]
         outputs = [*project.features(kinds), *keys, *own]
         outputs = outputs or [Output(f"{RESERVED}one", literal(1), pa.int64())]
         return self._select(placed(outputs), start, end), outputs, keys
@@ -358,7 +291,7 @@ class Logs:
             asked += statements(self._reader, rows, layout, keys)
         return [self._reader.literal(each.statement) for each in asked]
 
-    @_asks
+    @asks
     def cost(self, statement: str) -> Cost | None:
         """Return what one of our statements would read, without running it."""
         return self._reader.cost(statement)
@@ -389,12 +322,12 @@ class Logs:
         """Return what parts rows by hour and model version."""
         clock, keys = self._clock, []
         if hours and clock is not None:
-            keys.append(Output("hour", _place(clock, hours, 0, len(hours)), pa.int64()))
+            keys.append(Output("hour", clock.place(hours), pa.int64()))
         versions = [each for each in self._projection.roles() if each.name == VERSION]
         keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
         return keys
 
-    @_asks
+    @asks
     def outcomes(
         self,
         bins: OutcomeBins,
@@ -419,9 +352,9 @@ class Logs:
         outputs = [*keys, *said]
         statement, shown = self._drawn(outputs, start, end, as_of=as_of, labels=True)
         stretch = Stretch(statement, shown, len(keys), len(shown) > len(outputs))
-        return _slots(keys, starts, count_outcomes(self._reader, self.monitor, bins, stretch))
+        return slotted(keys, starts, count_outcomes(self._reader, self.monitor, bins, stretch))
 
-    @_asks
+    @asks
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
         first, last = start or self.first_timestamp(), end or self.last_timestamp()
@@ -434,7 +367,7 @@ class Logs:
         counted = self._rows_of(clock, days, start, end)
         return tuple(counted.get(day, 0) for day in days)
 
-    @_asks
+    @asks
     def hourly_rows(self, start: datetime, end: datetime) -> dict[datetime, int]:
         """Return the rows of the full hours of a stretch; an hour without rows is left out."""
         clock, hours = self._clock, [start + HOUR * n for n in range((end - start) // HOUR)]
@@ -448,12 +381,37 @@ class Logs:
         end: datetime | None,
     ) -> dict[datetime, int]:
         """Return the rows from each start to the next."""
-        place = _place(clock, starts, 0, len(starts)).label("place")
-        each = self._select([place], start, end).subquery("each").c.place
+        return self._counted(self._select([clock.place(starts).label("place")], start, end), starts)
+
+    def _counted(self, places: Select[Any], starts: Sequence[datetime]) -> dict[datetime, int]:
+        """Return how often each start is named by its place."""
+        each = places.subquery("each").c.place
         grouped = self._reader.all(select(each, func.count()).group_by(each))
         return {starts[row[0]]: row[1] for row in grouped}
 
-    @_asks
+    @asks
+    def landed(
+        self, after: datetime, until: datetime, *, since: datetime
+    ) -> dict[datetime, int] | None:
+        """Return the hours whose predictions got labels after one moment, until another, and how
+        many of them; None where labels have no times: nothing tells which are new.
+
+        Predictions of `[since, until)` are looked at. With `labels.absent` those count too that
+        came to the age at which none means a label, whether they had one or not.
+        """
+        clock, labelling = self._clock, self._labelling
+        if clock is None or labelling is None or not after < until > since:
+            return {}
+        found = labelling.landed(self._select, clock, after, until, since)
+        if found is None:
+            return None
+        first = floor(since, HOUR)
+        hours = [first + HOUR * n for n in range(-((first - until) // HOUR))]
+        times = found.subquery("landed")
+        place = replace(clock, value=times.c.c0).place(hours).label("place")
+        return self._counted(select(place), hours)
+
+    @asks
     def counts(
         self, start: datetime | None, end: datetime | None, *, as_of: datetime | None = None
     ) -> Counts:
@@ -464,7 +422,7 @@ class Logs:
         rows, found = self._reader.one(select(func.count(), labelled).select_from(stretch))
         return Counts(rows=rows, labelled=found)
 
-    @_asks
+    @asks
     def rows(
         self,
         start: datetime | None,
@@ -553,36 +511,15 @@ class Logs:
         return self._clock_of(self.predictions, name, "predictions.timestamp")
 
     @cached_property
-    def _label_clock(self) -> Clock | None:
-        """When labels became known; None where the file does not say."""
+    def _labelling(self) -> Labelling | None:
+        """The labels, as far as the file speaks of them."""
         labels = self.monitor.labels
-        if labels is None or labels.timestamp is None:
+        if labels is None:
             return None
-        return self._clock_of(self.labels or self.predictions, labels.timestamp, "labels.timestamp")
-
-    @cached_property
-    def _label_table(self) -> LabelTable | None:
-        labels, source = self.monitor.labels, self.labels
-        if labels is None or source is None:
-            return None
-        return LabelTable(
-            source=source,
-            ids=[source.field(name, "labels.id") for name in labels.id or ()],
-            label=self._projection.outcome(LABEL, source.field(labels.label, "labels.label")),
-            clock=self._label_clock,
-        )
+        return Labelling.of(labels, self._projection, self.labels, self._clock_of)
 
     def _clock_of(self, source: Source, name: str, key: str) -> Clock:
-        field = source.field(name, key)
-        sample: list[Any] = []
-        if field.family is Family.TEXT or field.family.is_number:
-            there = select(field.value).select_from(source.relation).where(field.value.is_not(None))
-            sample = [row[0] for row in self._reader.all(there.limit(_CLOCK_SAMPLE))]
-            for end in (func.min, func.max):  # one by one: SQLite finds either in an index
-                (value,) = self._reader.one(select(end(field.value)).select_from(source.relation))
-                sample += [] if value is None else [value]
-        zone = self.monitor.predictions.timezone
-        return Clock.of(field, zone, sample, source.dialect, key)
+        return Clock.read(self._reader, source, name, self.monitor.predictions.timezone, key)
 
     def _extreme(self, aggregate: Any) -> datetime | None:
         clock = self._clock
@@ -661,14 +598,11 @@ class Logs:
         seed: int = 0,
     ) -> tuple[Select[Any], list[Output]]:
         """Return the SELECT of a draw and its outputs, the label last."""
-        project, join, lot = self._projection, None, None
-        table = self._label_table if labels else None
-        outputs, label = list(outputs), None
-        if table:
-            join = Join(table=table, ids=self._ids, as_of=as_of)
-            label = table.label
-        elif labels:
-            outputs += self._label_in_row(as_of)
+        project, lot, outputs = self._projection, None, list(outputs)
+        labelling = self._labelling if labels else None
+        join = labelling.join(start, end, as_of) if labelling else None
+        if labelling and join is None:
+            outputs += labelling.in_row(as_of)
         if limit is not None:
             parts = [project.text(field) for field in self._ids]
             parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
@@ -680,49 +614,10 @@ class Logs:
             lot,
             join,
         )
-        return statement, [*outputs, label] if label else outputs
+        return statement, [*outputs, join.table.label] if join else outputs
 
     @cached_property
     def _ids(self) -> list[Field]:
         names = self.monitor.predictions.id or ()
         fields = [self._projection.role(name, "predictions.id") for name in names]
         return [field for field in fields if field]
-
-    def _label_in_row(self, as_of: datetime | None) -> list[Output]:
-        """Return the label that stands in the prediction's row, NULL while it is not known."""
-        labels = self.monitor.labels
-        field = self._projection.role(labels.label, "labels.label") if labels else None
-        if field is None:
-            return []
-        label = self._projection.outcome(LABEL, field)
-        there = known(self._label_clock, as_of)
-        return [label._replace(value=case((and_(*there), label.value)))] if there else [label]
-
-
-def _key(segment: str, layout: Layout) -> str:
-    """Return what a segment's column is called in a stream: one of categories is there already."""
-    own = layout.bins.get(segment)
-    return segment if own and own.kind is ColumnKind.CATEGORICAL else f"{RESERVED}key:{segment}"
-
-
-def _slots(
-    keys: Sequence[Output], hours: Sequence[datetime], found: Mapping[tuple[Any, ...], Counted]
-) -> dict[Slot, Counted]:
-    """Return profiles by slot instead of by the keys' values; those of no segment are left out."""
-    names, slots = [key.name.removeprefix(RESERVED) for key in keys], {}
-    for combination, profile in found.items():
-        own = dict(zip(names, combination, strict=True))
-        if own.get("segment", "") is None:
-            continue
-        hour = hours[own["hour"]] if "hour" in own else None
-        slots[Slot(hour, own.get("version", ""), own.get("segment", ""))] = profile
-    return slots
-
-
-def _place(clock: Clock, days: Sequence[datetime], low: int, high: int) -> ColumnElement[Any]:
-    """Return which of the days a time lies in, found by halving."""
-    if high - low == 1:
-        return literal(low)
-    middle = (low + high) // 2
-    (before,) = clock.within(None, days[middle])
-    return case((before, _place(clock, days, low, middle)), else_=_place(clock, days, middle, high))

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import wraps
+from inspect import signature
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import pyarrow as pa
 from sqlalchemy import URL, ColumnElement, Connection, Executable, FromClause, Row, Select
@@ -13,6 +15,9 @@ from driftline.warehouse.caller import Caller, sign
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import Column, Dialect, dialect_of
 from driftline.warehouse.failures import mapped
+
+Said = ParamSpec("Said")
+Answer = TypeVar("Answer")
 
 
 class Output(NamedTuple):
@@ -135,6 +140,23 @@ class Reader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def asks(method: Callable[Said, Answer]) -> Callable[Said, Answer]:
+    """Have the statements of a method say its name, and the stretch that it is about.
+
+    They are asked of the object's `_reader`.
+    """
+    known = signature(method)
+
+    @wraps(method)
+    def asked(*args: Said.args, **kwargs: Said.kwargs) -> Answer:
+        said = known.bind(*args, **kwargs).arguments
+        asking = said["self"]._reader.asking
+        with asking(method.__name__, said.get("start"), said.get("end")):
+            return method(*args, **kwargs)
+
+    return asked
 
 
 def _typed(column: Any, kind: pa.DataType) -> Any:

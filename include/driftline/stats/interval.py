@@ -93,7 +93,8 @@ def on_logit(value: float, variance: float, degrees: float) -> Interval:
     [0.9, 0.8239, 0.9454]
     """
     odds = value / (1 - value)
-    factor = math.exp(student(degrees) * math.sqrt(variance) / (value * (1 - value)))
+    reach = student(degrees) * math.sqrt(variance) / (value * (1 - value))
+    factor = math.exp(min(reach, 700.0))  # Beyond, it overflows: that is all of 0 to 1.
     return Interval(value, odds / (odds + factor), odds / (odds + 1 / factor))
 
 

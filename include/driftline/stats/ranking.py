@@ -78,6 +78,21 @@ class BinnedArea(NamedTuple):
     error: float
 
 
+def score_levels(even: int = 200, finest: float = 1e-6) -> NDArray[np.float64]:
+    """Return the quantiles of a reference's scores to cut bins at, for areas close to the rows'.
+
+    Beside even steps the top one is cut again and again, by the root of 2, down to the `finest`
+    share of rows: where positives are rare they lie there. With 1 positive in 1000 rows 200 even
+    bins miss an average precision of 0.08 by 0.04, and two dozen more miss it by 0.0005.
+
+    >>> score_levels(4, finest=0.1).round(3).tolist()
+    [0.25, 0.5, 0.75, 0.823, 0.875]
+    """
+    halvings = np.arange(1, 1 + 2 * max(0, math.ceil(-math.log2(even * finest))))
+    top = 2.0 ** (-halvings / 2) / even
+    return np.concatenate([np.arange(1, even) / even, 1 - top[top >= finest]])
+
+
 def binned_roc_area(
     positive: Counts, negative: Counts, single: NDArray[np.bool_] | None = None
 ) -> BinnedArea:
@@ -128,8 +143,8 @@ def binned_average_precision(
 
     The interval is normal on the logit scale, as Boyd, Eng and Page advise (Area under the
     Precision-Recall Curve, ECML PKDD 2013), but its variance is that of the area's influence
-    function (Casella and Berger, section 10.1; Hampel 1974) and not of a share of positives: that
-    one is half too wide for a sharp model. An area of 1 is as sure as a share of all positives.
+    function (Hampel, Journal of the American Statistical Association 69, 1974) and not that of a
+    share of positives, which is half too wide for a sharp model. An area of 1 is as sure as a share of all positives.
 
     >>> area = binned_average_precision(np.array([0, 1, 2]), np.array([1, 1, 0]))
     >>> round(area.value, 4), round(area.error, 4)

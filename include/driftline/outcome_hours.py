@@ -29,13 +29,19 @@ class Progress:
     newest: datetime | None
 
     @classmethod
-    def before(cls, store: Store, watch: Watch, end: datetime) -> "Progress":
-        """Return the progress before a run of the interval that ends at this moment."""
+    def before(
+        cls, store: Store, watch: Watch, end: datetime, pending: Iterable[Step] = ()
+    ) -> "Progress":
+        """Return the progress before a run of the interval that ends at this moment.
+
+        Steps that are `pending` are being measured just now, by the same run.
+        """
         monitor = watch.monitor
         with store.read() as connection:
             ends = ledger.measured_ends(
                 connection, monitor.monitor, config_hash=monitor.config_hash
             )
+        ends |= {step.as_of for step in pending if step.as_of == step.window.end}
         before = (moment for moment in ends if moment < end)
         return cls(last=max(before, default=None), newest=max(ends, default=None))
 
@@ -51,6 +57,7 @@ def follow(
     progress: Progress,
     late: Iterable[datetime],
     run_id: str,
+    pending: Collection[Step] = (),
 ) -> list[Window]:
     """Count anew the hours whose labels, or rows, arrived since the last interval.
 
@@ -65,7 +72,8 @@ def follow(
         done = ledger.done(
             connection, monitor.monitor, config_hash=monitor.config_hash, start=since, end=end
         )
-    measured = {w for suite, w, as_of in done if suite is Suite.PERFORMANCE and w.end < end}
+    measured = {w for suite, w, _ in done if suite is Suite.PERFORMANCE and w.end < end}
+    measured |= {step.window for step in pending if step.window.end < end}
     if not measured:
         return []
     landed = watch.logs.landed(progress.last, end, since=since)
@@ -139,14 +147,14 @@ def count(
     *,
     run_id: str,
     again: Collection[Step] = (),
-    followed: bool = True,
 ) -> tuple[dict[Step, OutcomeParts], list[Result]]:
     """Return what is known of the windows whose performance is measured, and the steps that failed.
 
     Hours of which nothing is kept are counted now. The last day of steps that are taken `again` is
-    counted anew. Unless labels were `followed` up to the steps' moment, it is asked which hours
-    they have touched since these were counted.
+    counted anew. Where `follow` has not looked for labels up to a step's moment, it is asked which
+    hours they have touched since these were counted.
     """
+    followed = _followed(store, watch, planned)
     found: dict[Step, OutcomeParts] = {}
     failed: list[Result] = []
     fresh: set[tuple[str, datetime, datetime]] = set()
@@ -156,7 +164,8 @@ def count(
         if step.suite not in OF_OUTCOMES or reference is None or reference.outcomes is None:
             continue
         try:
-            stale = _stale(store, watch, step, reference, step in again, followed)
+            sure = step.as_of in followed
+            stale = _stale(store, watch, step, reference, step in again, sure)
             stale = {h for h in stale if (reference.id, step.as_of, h) not in fresh}
             recount(store, watch, reference, stale, step.as_of, run_id)
             fresh |= {(reference.id, step.as_of, hour) for hour in stale}
@@ -177,6 +186,12 @@ def count(
 
 OF_OUTCOMES = (Suite.PERFORMANCE,)
 """What is measured from outcomes."""
+
+
+def _followed(store: Store, watch: Watch, planned: Sequence[Step]) -> set[datetime]:
+    """Return the moments up to which this very run has followed labels."""
+    own = {step.as_of for step in planned if step.window.end == step.as_of}
+    return {end for end in own if Progress.before(store, watch, end).leads(end)}
 
 
 def _stale(

@@ -91,37 +91,53 @@ def plan(
     as_of: datetime | None = None,
     *,
     suites: Collection[Suite] = RESTATED,
-) -> list[Step]:
-    """Return what a run measures, after a day's run has looked for what came late.
+    pending: Iterable[Step] = (),
+) -> tuple[list[Step], list[Result]]:
+    """Return what a run measures, after a day's run has looked for what came late, and what came of
+    steps that cannot be measured without knowing.
 
     Rows that came late restate the drift of the windows that hold them, and these and labels their
-    performance, as far as it is one of these `suites`.
+    performance, as far as it is one of these `suites`. Steps that are `pending` are measured
+    by the same run and not recorded yet.
     """
     added: list[Step] = []
-    if interval.cadence != "1h" and as_of in (None, interval.end):
+    unknown = ""
+    daily = interval.cadence != "1h"
+    if daily and Suite.DRIFT in suites:
         try:
-            if Suite.DRIFT in suites:
-                _restate(store, watch, interval, run_id)
-            if Suite.PERFORMANCE in suites and watch.monitor.labels:
-                added = _follow_labels(store, watch, interval, run_id)
+            _restate(store, watch, interval, run_id)
         except WarehouseError as error:  # the next day's run looks again
-            log.warning("what came late was not looked for before %s: %s", interval.end, error)
+            log.warning("late rows were not looked for before %s: %s", interval.end, error)
+    if daily and Suite.PERFORMANCE in suites and as_of in (None, interval.end):
+        try:
+            if watch.monitor.labels:
+                known = [step for step in pending if step.suite is Suite.PERFORMANCE]
+                added = _follow_labels(store, watch, interval, run_id, known)
+        except WarehouseError as error:  # were it measured, the next day would begin from here
+            unknown = str(error)
     with store.read() as connection:
         found = planned(connection, watch.monitor, interval, as_of)
-    return list(dict.fromkeys([*found, *added]))
+    steps = list(dict.fromkeys([*found, *added]))
+    if not unknown:
+        return steps, []
+    lost = [step for step in steps if step.suite is Suite.PERFORMANCE]
+    failed = [Result(step=step, reference_id="", error=unknown) for step in lost]
+    return [step for step in steps if step not in lost], failed
 
 
-def _follow_labels(store: Store, watch: Watch, day: Window, run_id: str) -> list[Step]:
+def _follow_labels(
+    store: Store, watch: Watch, day: Window, run_id: str, pending: Collection[Step]
+) -> list[Step]:
     """Count anew the hours of which labels tell more by now; claim the windows that hold them.
 
     Where later days were measured before this one, its own windows are also measured as known at
     the end of the newest of them, if labels came in between: these steps are returned.
     """
     monitor = watch.monitor
-    progress = outcome_hours.Progress.before(store, watch, day.end)
+    progress = outcome_hours.Progress.before(store, watch, day.end, pending)
     if progress.leads(day.end):
         late = _late_hours(store, watch, day)
-        touched = outcome_hours.follow(store, watch, day, progress, late, run_id)
+        touched = outcome_hours.follow(store, watch, day, progress, late, run_id, pending)
         own = {step.window for step in steps(monitor, day) if step.suite is Suite.PERFORMANCE}
         restated = [w for w in touched if w not in own]
         claim(store, monitor, [_restating(w, day.end) for w in restated], run_id)

@@ -116,11 +116,13 @@ def _measured(
         )
         opened.callback(workers.shutdown, cancel_futures=True)
     ahead: deque[tuple[Window, str, Compared, list[Result], Future[list[Result]]]] = deque()
+    pending: list[Step] = []
     for interval in todo:
         run_id = f"run__{interval.end:%Y-%m-%dT%H:%M}__{uuid.uuid4().hex[:8]}"
         own = pipeline.steps(watch.monitor, interval, as_of)
         again = pipeline.done_before(store, watch.monitor, own)
-        steps = pipeline.plan(store, watch, interval, run_id, as_of)
+        steps, unknown = pipeline.plan(store, watch, interval, run_id, as_of, pending=pending)
+        pending = [*pending, *steps] if not alone else []
         compared, counted, ready, missed = pipeline.prepare(
             store,
             watch,
@@ -133,6 +135,7 @@ def _measured(
             future = _done([watch.measure(s, compared[s.window], counted.get(s)) for s in ready])
         else:
             future = workers.submit(_measure, ready, compared, counted)
+        missed = [*unknown, *missed]
         ahead.append((interval, run_id, compared, missed, future))
         if alone or len(ahead) > 3 * jobs:
             yield _awaited(*ahead.popleft())

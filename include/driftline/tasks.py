@@ -103,15 +103,18 @@ def measure(run: Run, suite: Suite) -> list[Result]:
     wrong: what did stands in the ledger, and what could be measured is kept.
     """
     planned = [step for step in run.steps if step.suite is suite]
+    unknown: list[Result] = []
     with open_store(run.monitor, run.connections) as store:
         again = pipeline.done_before(store, run.monitor, planned)
         pipeline.claim(store, run.monitor, planned, run.run_id)
         try:
             with Watch(run.monitor, run.connections) as watch:
                 if suite in pipeline.RESTATED:
-                    found = pipeline.plan(store, watch, run.interval, run.run_id, suites=(suite,))
+                    found, unknown = pipeline.plan(
+                        store, watch, run.interval, run.run_id, suites=(suite,)
+                    )
                     planned = [step for step in found if step.suite is suite]
-                results = _measured(store, watch, planned, run.run_id, again)
+                results = [*unknown, *_measured(store, watch, planned, run.run_id, again)]
         except StoreError:
             raise
         except DriftlineError as error:

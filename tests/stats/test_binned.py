@@ -20,6 +20,7 @@ from driftline.stats.ranking import (
 AREAS = {binned_roc_area: roc_auc_score, binned_average_precision: average_precision_score}
 both = pytest.mark.parametrize(("binned", "exact"), AREAS.items(), ids=["roc", "precision"])
 
+fewer = settings(max_examples=50, deadline=None)  # scikit-learn takes its time.
 few = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=25).map(np.array)
 values = st.one_of(st.integers(-4, 4).map(float), st.floats(-4, 4))
 mixed = st.lists(values, min_size=1, max_size=25).map(np.array)
@@ -57,6 +58,7 @@ def test_published_areas():
 
 @both
 @given(few, few)
+@fewer
 def test_a_bin_a_value_is_exact(binned, exact, positive, negative):
     truth, score = rows_of(positive, negative)
     found = binned(*counted(truth, score, alone(np.unique(score))))
@@ -66,6 +68,7 @@ def test_a_bin_a_value_is_exact(binned, exact, positive, negative):
 
 @both
 @given(mixed, mixed, cuts, st.integers(-4, 4))
+@fewer
 def test_the_area_of_the_rows_lies_within_the_error(binned, exact, positive, negative, edges, own):
     truth, score = rows_of(positive, negative)
     edges = np.unique(np.concatenate([edges, alone(np.array([float(own)]))]))
@@ -100,7 +103,7 @@ pair = st.lists(st.floats(0, 4), min_size=1, max_size=3).map(np.array)
 
 
 @given(pair, pair, cuts)
-@settings(max_examples=20, deadline=None)
+@settings(fewer, max_examples=20)
 def test_precision_is_the_mean_over_the_orders_in_a_bin(positive, negative, edges):
     positive = positive[: 5 - len(negative)]  # 120 orders are enough.
     hits, misses, _ = counted(*rows_of(positive, negative), edges)
@@ -115,6 +118,7 @@ def test_precision_is_the_mean_over_the_orders_in_a_bin(positive, negative, edge
 
 @both
 @given(mixed, mixed, cuts)
+@fewer
 def test_bins_that_are_joined_hide_more(binned, exact, positive, negative, edges):
     fine = binned(*counted(*rows_of(positive, negative), edges)[:2])
     coarse = binned(*counted(*rows_of(positive, negative), edges[::2])[:2])
@@ -125,6 +129,7 @@ def test_bins_that_are_joined_hide_more(binned, exact, positive, negative, edges
 
 @both
 @given(mixed, mixed, cuts)
+@fewer
 def test_bins_without_rows_change_nothing(binned, exact, positive, negative, edges):
     hits, misses, _ = counted(*rows_of(positive, negative), edges)
     wider = [np.insert(each, [0, len(each) // 2, len(each)], 0) for each in (hits, misses)]
@@ -132,6 +137,7 @@ def test_bins_without_rows_change_nothing(binned, exact, positive, negative, edg
 
 
 @given(few, few)
+@fewer
 def test_the_interval_is_delongs(positive, negative):
     counts = counted(*rows_of(positive, negative), alone(np.arange(-4.0, 5)))
     found, rows = binned_roc_area(*counts), roc_area(positive, negative)

@@ -34,11 +34,13 @@ def share(hits: float, rows: float) -> Interval:
         raise ValueError("no rows have no share")
     if not 0 <= hits <= rows:
         raise ValueError(f"{hits} hits are not among {rows} rows")
-    value = float(hits / rows)
-    scale = 1 + Z**2 / rows
+    hits, rows = float(hits), float(rows)
+    value, scale = hits / rows, 1 + Z**2 / rows
     centre = (value + Z**2 / (2 * rows)) / scale
-    reach = Z / scale * math.sqrt(value * (1 - value) / rows + Z**2 / (4 * rows**2))
-    return Interval(value, min(value, max(0.0, centre - reach)), max(value, centre + reach))
+    reach = Z / scale * math.sqrt(value * (1 - value) / rows + (Z / (2 * rows)) ** 2)
+    # Rounding may carry an end past the value, or out of 0 to 1.
+    lower, upper = max(0.0, centre - reach), min(1.0, centre + reach)
+    return Interval(value, min(value, lower), max(value, upper))
 
 
 def mean(
@@ -77,6 +79,7 @@ def on_logarithm(value: float, variance: float, rows: float) -> Interval:
     >>> [round(end, 4) for end in on_logarithm(2.0, 0.01, 1000)]
     [2.0, 1.6436, 2.4336]
     """
+    value = float(value)
     if rows < 2:
         return Interval(value, math.nan, math.nan)
     factor = math.exp(student(rows - 1) * math.sqrt(variance))

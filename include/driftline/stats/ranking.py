@@ -144,7 +144,8 @@ def binned_average_precision(
     The interval is normal on the logit scale, as Boyd, Eng and Page advise (Area under the
     Precision-Recall Curve, ECML PKDD 2013), but its variance is that of the area's influence
     function (Hampel, Journal of the American Statistical Association 69, 1974) and not that of a
-    share of positives, which is half too wide for a sharp model. An area of 1 is as sure as a share of all positives.
+    share of positives, which is half too wide for a sharp model. An area of 1 is as sure as a
+    share of all positives.
 
     >>> area = binned_average_precision(np.array([0, 1, 2]), np.array([1, 1, 0]))
     >>> round(area.value, 4), round(area.error, 4)

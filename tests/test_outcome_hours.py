@@ -56,10 +56,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[datetime]:
     return seen
 
 
-def predictions(days: int = DAYS + 2, seed: int = 1) -> pd.DataFrame:
-    """A log whose first two days are the reference."""
+def predictions(days: int = DAYS + 2, seed: int = 1, each: int = PER_DAY) -> pd.DataFrame:
+    """A log whose first two days are the reference, with so many rows each day."""
     rng = np.random.default_rng(seed)
-    size = days * PER_DAY
+    size = days * each
     minutes = np.sort(rng.integers(0, days * 24 * 60, size))
     score = rng.beta(2, 3, size)
     return pd.DataFrame(
@@ -172,8 +172,8 @@ def test_the_state_is_what_pandas_and_scikit_learn_find(warehouse: Warehouse, st
 def test_in_fifty_orders_one_state_and_only_touched_windows_are_recomputed(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    log = predictions()
-    assert len(events(log, 0)) * 50 > 10_000
+    log = predictions(each=1100)
+    assert len(events(log, 0)) > 10_000
     first: dict[tuple, tuple] | None = None
     for seed in range(50):
         folder = tmp_path / str(seed)
@@ -181,14 +181,14 @@ def test_in_fifty_orders_one_state_and_only_touched_windows_are_recomputed(
         warehouse = make_warehouse(request, "duckdb", folder)
         told = events(log, seed)
         load(warehouse, log, told)
-        monitor = monitor_of(warehouse, "1h", "1d", labels={"maturity": "9d"})
+        monitor = monitor_of(warehouse, "1d", labels={"maturity": "9d"})
         url = make_url(f"sqlite:///{folder / 'results.db'}")
         upgrade(url)
         with Store.open(url) as store:
             days = range(3, 8)
             for number, planned in zip(days, run(monitor, store, *days), strict=True):
                 end = START + number * DAY
-                again = {step.window for step in planned if step.window.end <= end - DAY}
+                again = {s.window for s in planned if s.as_of > s.window.end > START + 2 * DAY}
                 assert again == touched(log, told, end, START + 2 * DAY)
             found = state(store, monitor)
         first = first or found
@@ -200,8 +200,7 @@ def touched(log: pd.DataFrame, told: pd.DataFrame, end: datetime, begin: datetim
     landed = told[(told["loaded"] > end - DAY) & (told["loaded"] <= end)]
     moments = log.set_index("id")["ts"].loc[landed["id"]]
     earlier = moments[(moments >= begin) & (moments < end - DAY)]
-    hours = {Window.ending("1h", floor(m.to_pydatetime(), HOUR) + HOUR) for m in earlier}
-    return hours | {Window.ending("1d", floor(w.start, DAY) + DAY) for w in hours}
+    return {Window.ending("1d", floor(m.to_pydatetime(), DAY) + DAY) for m in earlier}
 
 
 def test_hours_that_no_label_touches_are_not_read(
@@ -249,11 +248,11 @@ def everything(store: Store) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("order", [(7, 6, 5, 4, 3), (5, 3, 7, 4, 6), (3, 4, 5, 7, 6), (3, 7)])
+@pytest.mark.parametrize("order", [(7, 6, 5, 4, 3), (5, 3, 7, 4, 6)])
 def test_in_whatever_order_days_are_run_the_end_is_the_same(
     tmp_path: Path, request: pytest.FixtureRequest, order: tuple[int, ...]
 ) -> None:
-    log = predictions()
+    log = predictions(each=100)
     told = events(log, 9)
     states = []
     for name, days in (("forth", tuple(sorted(order))), ("other", order)):

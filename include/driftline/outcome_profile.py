@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.profile import Part
+from driftline.stats.ranking import score_levels
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -32,9 +33,7 @@ NO_VALUE = "the label is not a finite number"
 NO_PREDICTED_VALUE = "the prediction is not a finite number"
 
 _SPIKE = 0.02
-_TAIL = (0.0005, 0.001, 0.0025, 0.005)
-_FINE = np.array([*_TAIL, *np.arange(1, 200) / 200, *(1 - p for p in reversed(_TAIL))])
-_COARSE = np.array([*_TAIL, *np.arange(1, 100) / 100, *(1 - p for p in reversed(_TAIL))])
+_FINE, _COARSE = score_levels(200), score_levels(100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,17 +143,19 @@ def _follow_labels(
         claim(store, monitor, [_restating(w, day.end) for w in restated], run_id)
         return []
     assert progress.newest is not None
-    windows = [window for window in _labelled(monitor, day.end) if window.cadence in ("1h", "1d")]
+    of_day = [step.window for step in steps(monitor, day) if step.suite is Suite.PERFORMANCE]
+    windows = [w for w in dict.fromkeys(of_day) if w.cadence in ("1h", "1d")]
+    start = min(window.start for window in windows)
     with store.read() as connection:
         done = ledger.done(
             connection,
             monitor.monitor,
             config_hash=monitor.config_hash,
-            start=day.start,
+            start=start,
             end=day.end,
         )
     known = {w for suite, w, as_of in done if suite is Suite.PERFORMANCE and as_of > day.end}
-    landed = watch.logs.landed(day.end, progress.newest, since=day.start)
+    landed = watch.logs.landed(day.end, progress.newest, since=start)
     restated = [
         window
         for window in windows

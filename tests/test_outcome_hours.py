@@ -185,21 +185,23 @@ def test_in_fifty_orders_one_state_and_only_touched_windows_are_recomputed(
         url = make_url(f"sqlite:///{folder / 'results.db'}")
         upgrade(url)
         with Store.open(url) as store:
-            days = range(3, 8)
+            days, last = (3, 5, 7), START + 3 * DAY
+            there = {Window.ending("1d", START + number * DAY) for number in days}
             for number, planned in zip(days, run(monitor, store, *days), strict=True):
                 end = START + number * DAY
                 again = {s.window for s in planned if s.as_of > s.window.end > START + 2 * DAY}
-                assert again == touched(log, told, end, START + 2 * DAY)
+                assert again == touched(log, told, last, end) & there
+                last = end
             found = state(store, monitor)
         first = first or found
         assert found == first
 
 
-def touched(log: pd.DataFrame, told: pd.DataFrame, end: datetime, begin: datetime) -> set[Window]:
-    """Return the earlier windows for whose predictions a label was loaded in the last day."""
-    landed = told[(told["loaded"] > end - DAY) & (told["loaded"] <= end)]
+def touched(log: pd.DataFrame, told: pd.DataFrame, last: datetime, end: datetime) -> set[Window]:
+    """Return the earlier days for whose predictions labels were loaded between two moments."""
+    landed = told[(told["loaded"] > last) & (told["loaded"] <= end)]
     moments = log.set_index("id")["ts"].loc[landed["id"]]
-    earlier = moments[(moments >= begin) & (moments < end - DAY)]
+    earlier = moments[moments < end - DAY]
     return {Window.ending("1d", floor(m.to_pydatetime(), DAY) + DAY) for m in earlier}
 
 

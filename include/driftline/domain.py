@@ -40,6 +40,14 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def steady(value: float) -> float:
+    """Return a value without its last bits, which depend on the order in which it was summed.
+
+    Databases add up in parallel, and Evidently over sets of texts: a rerun must change nothing.
+    """
+    return float(f"{value:.12g}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """A half-open interval `[start, end)` in UTC that ends on its cadence's grid.

@@ -12,7 +12,7 @@ from itertools import groupby
 from driftline.domain import DAY, HOUR, Suite, Window, floor
 from driftline.errors import WarehouseError
 from driftline.hours import hours_of
-from driftline.outcome_profile import OutcomeParts
+from driftline.outcome_profile import OutcomeParts, alike
 from driftline.reference import Reference
 from driftline.store import Store, ledger, outcomes, references
 from driftline.watch import Result, Step, Watch
@@ -20,13 +20,12 @@ from driftline.watch import Result, Step, Watch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far labels have been followed before a run: `newest` by any, `last` by earlier ones.
-
-    They are ends of daily intervals whose performance was measured; None before the first.
+    """How far labels have been followed before a run: to the end of the day before, the `last` one
+    that was measured, and to the ends of `later` days. None before the first.
     """
 
     last: datetime | None
-    newest: datetime | None
+    later: tuple[datetime, ...]
 
     @classmethod
     def before(
@@ -43,11 +42,13 @@ class Progress:
             )
         ends |= {step.as_of for step in pending if step.as_of == step.window.end}
         before = (moment for moment in ends if moment < end)
-        return cls(last=max(before, default=None), newest=max(ends, default=None))
+        later = (moment for moment in ends if moment > end)
+        return cls(last=max(before, default=None), later=tuple(sorted(later)))
 
-    def leads(self, end: datetime) -> bool:
-        """Whether no later interval was measured: nobody knows more than this run will."""
-        return self.newest is None or end >= self.newest
+    @property
+    def leads(self) -> bool:
+        """Whether no later day was measured: nobody knows more than this run will."""
+        return not self.later
 
 
 def follow(
@@ -65,7 +66,7 @@ def follow(
     rows came late. Windows that are not touched are not read.
     """
     monitor, end = watch.monitor, day.end
-    if monitor.labels is None or progress.last is None or not progress.leads(end):
+    if monitor.labels is None or progress.last is None or not progress.leads:
         return []
     since = floor(end - monitor.labels.lookback, HOUR)
     with store.read() as connection:
@@ -167,7 +168,7 @@ def count(
             sure = step.as_of in followed
             stale = _stale(store, watch, step, reference, step in again, sure)
             stale = {h for h in stale if (reference.id, step.as_of, h) not in fresh}
-            recount(store, watch, reference, stale, step.as_of, run_id)
+            recount(store, watch, reference, stale, step.as_of, run_id, sure=False)
             fresh |= {(reference.id, step.as_of, hour) for hour in stale}
             with store.read() as connection:
                 found[step] = outcomes.read(
@@ -191,7 +192,7 @@ OF_OUTCOMES = (Suite.PERFORMANCE,)
 def _followed(store: Store, watch: Watch, planned: Sequence[Step]) -> set[datetime]:
     """Return the moments up to which this very run has followed labels."""
     own = {step.as_of for step in planned if step.window.end == step.as_of}
-    return {end for end in own if Progress.before(store, watch, end).leads(end)}
+    return {end for end in own if Progress.before(store, watch, end).leads}
 
 
 def _stale(
@@ -229,6 +230,5 @@ def _stretches(hours: Collection[datetime]) -> Iterable[tuple[datetime, datetime
 
 def _equal(before: OutcomeParts, after: OutcomeParts) -> bool:
     return before.keys() == after.keys() and all(
-        (before[part].labelled, before[part].content) == (one.labelled, one.content)
-        for part, one in after.items()
+        alike(before[part], one) for part, one in after.items()
     )

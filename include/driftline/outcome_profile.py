@@ -349,6 +349,15 @@ def coverage(profile: OutcomeProfile) -> float | None:
     return profile.labelled / profile.rows if profile.rows else None
 
 
+def alike(one: OutcomeProfile, other: OutcomeProfile) -> bool:
+    """Whether two profiles hold the same: counts to the last row, sums up to their rounding."""
+    if (type(one), one.rows, one.labelled) != (type(other), other.rows, other.labelled):
+        return False
+    (head, ints, floats), (head2, ints2, floats2) = (_unpacked(p.content) for p in (one, other))
+    same = head == head2 and np.array_equal(ints, ints2)
+    return bool(same and np.allclose(floats, floats2, rtol=1e-9, atol=1e-9))
+
+
 def _added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in parts:

@@ -131,38 +131,33 @@ def _follow_labels(
     """Count anew the hours of which labels tell more by now; claim the windows that hold them.
 
     Where later days were measured before this one, its own windows are also measured as known at
-    the end of the newest of them, if labels came in between: these steps are returned.
+    the ends of those in which labels of them came: these steps are returned.
     """
     monitor = watch.monitor
     progress = outcome_hours.Progress.before(store, watch, day.end, pending)
-    if progress.leads(day.end):
+    own = [step.window for step in steps(monitor, day) if step.suite is Suite.PERFORMANCE]
+    if progress.leads:
         late = _late_hours(store, watch, day)
         touched = outcome_hours.follow(store, watch, day, progress, late, run_id, pending)
-        own = {step.window for step in steps(monitor, day) if step.suite is Suite.PERFORMANCE}
-        restated = [w for w in touched if w not in own]
-        claim(store, monitor, [_restating(w, day.end) for w in restated], run_id)
+        restated = [_restating(window, day.end) for window in touched if window not in own]
+        claim(store, monitor, restated, run_id)
         return []
-    assert progress.newest is not None
-    of_day = [step.window for step in steps(monitor, day) if step.suite is Suite.PERFORMANCE]
-    windows = [w for w in dict.fromkeys(of_day) if w.cadence in ("1h", "1d")]
+    windows = [window for window in own if window.cadence in ("1h", "1d")]
     start = min(window.start for window in windows)
     with store.read() as connection:
         done = ledger.done(
-            connection,
-            monitor.monitor,
-            config_hash=monitor.config_hash,
-            start=start,
-            end=day.end,
+            connection, monitor.monitor, config_hash=monitor.config_hash, start=start, end=day.end
         )
-    known = {w for suite, w, as_of in done if suite is Suite.PERFORMANCE and as_of > day.end}
-    landed = watch.logs.landed(day.end, progress.newest, since=start)
-    restated = [
-        window
-        for window in windows
-        if window not in known
-        and (landed is None or any(window.start <= hour < window.end for hour in landed))
-    ]
-    added = [_restating(window, progress.newest) for window in restated]
+    added, last = [], day.end
+    for end in progress.later:
+        landed = watch.logs.landed(last, end, since=start) or {}
+        added += [
+            _restating(window, end)
+            for window in windows
+            if any(window.start <= hour < window.end for hour in landed)
+            and (Suite.PERFORMANCE, window, end) not in done
+        ]
+        last = end
     claim(store, monitor, added, run_id)
     return added
 
@@ -366,21 +361,51 @@ def record(
             found = result.measurements
             if step.suite is Suite.PERFORMANCE and step.as_of > step.window.end:
                 found = _news(connection, monitor, step, found)
-            measurements.replace(
-                connection,
-                found,
-                monitor=name,
-                window=step.window,
-                suite=step.suite,
-                as_of=step.as_of,
-                config_hash=config_hash,
-                run_id=run_id,
-                recorded_at=now,
-            )
+            _replace(connection, monitor, step, found, run_id, now)
+            if step.suite is Suite.PERFORMANCE:
+                _reduce(connection, monitor, step, run_id, now)
         entry = _entry(monitor, step, result.state)
         error = result.error or result.not_evaluated
         entries.append(replace(entry, rows=result.rows, coverage=result.coverage, error=error))
     ledger.mark(connection, entries, run_id=run_id, recorded_at=now)
+
+
+def _replace(
+    connection: Connection,
+    monitor: Monitor,
+    step: Step,
+    found: Iterable[Measurement],
+    run_id: str,
+    now: datetime,
+) -> None:
+    measurements.replace(
+        connection,
+        found,
+        monitor=monitor.monitor,
+        window=step.window,
+        suite=step.suite,
+        as_of=step.as_of,
+        config_hash=monitor.config_hash,
+        run_id=run_id,
+        recorded_at=now,
+    )
+
+
+def _reduce(
+    connection: Connection, monitor: Monitor, step: Step, run_id: str, now: datetime
+) -> None:
+    """Drop from what was recorded as known later what is no news after this step."""
+    moments = measurements.moments(
+        connection, monitor.monitor, step.window, step.suite, monitor.config_hash
+    )
+    for as_of in (moment for moment in moments if moment > step.as_of):
+        later = replace(step, as_of=as_of)
+        said = measurements.recorded(
+            connection, monitor.monitor, step.window, step.suite, as_of, monitor.config_hash
+        )
+        kept = _news(connection, monitor, later, said)
+        if len(kept) < len(said):
+            _replace(connection, monitor, later, kept, run_id, now)
 
 
 def _news(

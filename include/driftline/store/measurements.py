@@ -75,6 +75,25 @@ def recorded(
     return [measurement_of(row) for row in connection.execute(asked).mappings()]
 
 
+def moments(
+    connection: Connection, monitor: str, window: Window, suite: Suite, config_hash: str
+) -> list[datetime]:
+    """Return as of when numbers of a suite on a window were recorded, in order."""
+    own = measurements.c
+    asked = (
+        select(own.as_of)
+        .distinct()
+        .where(
+            own.monitor == monitor,
+            own.cadence == window.cadence,
+            own.window_start == window.start,
+            own.suite == str(suite),
+            own.config_hash == config_hash,
+        )
+    )
+    return sorted(connection.scalars(asked))
+
+
 def known_before(
     connection: Connection,
     monitor: str,

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from driftline.config import DriftMethod, Task
-from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite
+from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, steady
 from driftline.errors import MissingExtra, SuiteError
 from driftline.suites import page
 from driftline.suites.frame import Frame, obstacle, remark
@@ -340,15 +340,8 @@ def _measured(
     remark: str = "",
     **rest: Any,
 ) -> Measurement:
-    value, reason = (None, found) if isinstance(found, str) else (_steady(found * factor), remark)
+    value, reason = (None, found) if isinstance(found, str) else (steady(found * factor), remark)
     return scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, reason=reason, **rest)
-
-
-def _steady(value: float) -> float:
-    """Return a value without its last bits: Evidently adds up over sets of texts, whose order is
-    another one in every process, and a rerun must change nothing.
-    """
-    return float(f"{value:.13g}")
 
 
 def words(error: Exception) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftline.domain import Engine, Measurement, Scope, Suite
+from driftline.domain import Engine, Measurement, Scope, Suite, steady
 from driftline.outcome_profile import (
     CALIBRATION_BINS,
     POSITIVE,
@@ -41,10 +41,10 @@ def measure(scope: Scope, profile: OutcomeProfile) -> list[Measurement]:
         scope.measurement(
             Suite.PERFORMANCE,
             metric,
-            None if isinstance(found, str) else found.value,
+            None if isinstance(found, str) else steady(found.value),
             engine=Engine.PROFILE,
-            lower=None if isinstance(found, str) else found.lower,
-            upper=None if isinstance(found, str) else found.upper,
+            lower=None if isinstance(found, str) else steady(found.lower),
+            upper=None if isinstance(found, str) else steady(found.upper),
             reason=found if isinstance(found, str) else remark,
             detail=detail,
             row_count=profile.used,

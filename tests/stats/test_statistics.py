@@ -11,12 +11,37 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn import metrics
 
-from driftline.stats import divergences, ordered, probabilities, ranking, shares, tables
+from driftline.stats import (
+    confidence_based,
+    counted,
+    divergences,
+    one_vs_rest,
+    ordered,
+    probabilities,
+    ranking,
+    shares,
+    tables,
+    trust,
+)
 
 scored = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=40)
 
 
-@pytest.mark.parametrize("module", [divergences, ordered, probabilities, ranking, shares, tables])
+MODULES = [
+    confidence_based,
+    counted,
+    divergences,
+    one_vs_rest,
+    ordered,
+    probabilities,
+    ranking,
+    shares,
+    tables,
+    trust,
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_the_examples_run(module):
     failed, tried = doctest.testmod(module)
     assert tried > 0

@@ -17,6 +17,8 @@ Metrics = dict[str, Any]
 """By scikit-learn's names."""
 
 _STEP = 1e-20
+_AT_ONCE = 2**20
+"""Cells of tables that are held at once: 16 MB."""
 
 
 def of_classes(table: Counts) -> Metrics:
@@ -123,12 +125,14 @@ def deviations(metrics: Callable[[Counts], Metrics], table: Counts) -> dict[str,
     """
     shares = np.asarray(table / table.sum(), dtype=np.float64)
     cells = np.flatnonzero(shares)
-    moved = np.tile(shares.ravel().astype(np.complex128), (len(cells), 1))
-    moved[np.arange(len(cells)), cells] += _STEP * 1j
-    weights, found = shares.ravel()[cells], metrics(moved.reshape(-1, *shares.shape))
-    return {
-        name: math.sqrt(weights @ (np.imag(value) / _STEP) ** 2) for name, value in found.items()
-    }
+    variances: dict[str, float] = {}
+    for block in np.array_split(cells, math.ceil(len(cells) * shares.size / _AT_ONCE)):
+        moved = np.tile(shares.ravel().astype(np.complex128), (len(block), 1))
+        moved[np.arange(len(block)), block] += _STEP * 1j
+        for name, value in metrics(moved.reshape(-1, *shares.shape)).items():
+            pull = np.imag(value) / _STEP
+            variances[name] = variances.get(name, 0.0) + float(shares.ravel()[block] @ pull**2)
+    return {name: math.sqrt(variance) for name, variance in variances.items()}
 
 
 def mean_scores(rows: Counts, sums: Counts) -> NDArray[np.float64]:

@@ -59,9 +59,9 @@ def calibration(positive: Counts, negative: Counts, sums: Counts) -> Calibration
     Scores are used as they are unless the labels refute them: a chi-square test of up to ten groups
     of bins (Hosmer and Lemeshow, Communications in Statistics A 9, 1980) at 5%. Else each bin gets
     the share of positives of an isotonic regression over the bins, as NannyML's calibrator does
-    over rows. NannyML decides by the calibration error of ten draws of a tenth of the rows, before
-    and after; its draws together are nearly all the rows that it calibrated by, and it nearly
-    always calibrates, also what needs none.
+    over rows. NannyML asks instead whether the calibration error falls, in ten draws of a tenth of
+    the rows; these are too like the rows that it calibrated by, and of sets of scores that are
+    right it calibrates more than half.
 
     >>> right = calibration(np.array([20, 60]), np.array([80, 40]), np.array([20.0, 60.0]))
     >>> wrong = calibration(np.array([20, 60]), np.array([80, 40]), np.array([50.0, 95.0]))

@@ -318,3 +318,8 @@ def test_what_a_window_does_not_define_is_left_out():
     assert "precision" not in found
     assert found["recall"] == 0
     assert found["accuracy"] == pytest.approx(0.85)
+
+
+def test_a_window_without_rows_lets_nothing_expect():
+    none = np.zeros((2, 3))
+    assert estimates(Calibration(), none, none) == {}

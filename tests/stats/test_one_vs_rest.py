@@ -175,3 +175,8 @@ def test_of_two_classes_accuracy_and_area_are_those_of_one():
     for metric in ("accuracy", "balanced_accuracy", "roc_auc", "log_loss"):
         assert found[metric] == pytest.approx(alone[metric]), metric
     assert found["brier"] == pytest.approx(2 * alone["brier"])
+
+
+def test_a_window_without_rows_lets_nothing_expect():
+    none = np.zeros((2, 3))
+    assert one_vs_rest.estimates([Calibration()] * 2, [none] * 2, [none] * 2) == {}

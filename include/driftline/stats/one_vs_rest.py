@@ -34,7 +34,8 @@ def estimates(
 
     Of each class, `rows` are by whether it was predicted (no, yes) and by bin of its score, `sums`
     the sums of these scores. Averages over classes are plain (macro), ROC AUC is each class against
-    the rest, log loss and Brier score are scikit-learn's of many classes.
+    the rest, log loss and Brier score are scikit-learn's of many classes. What the window does not
+    define is left out.
 
     >>> rows, sums = np.array([[5, 1], [0, 4]]), np.array([[0.5, 0.3], [0.0, 3.6]])
     >>> other, others = rows[::-1, ::-1], (rows - sums)[::-1, ::-1]
@@ -43,7 +44,10 @@ def estimates(
     (0.88, 0.2616)
     """
     read = [each.positives(*both) for each, *both in zip(calibrations, rows, sums, strict=True)]
-    scale = rows[0].sum() / sum(each.sum() for each in read)
+    total = sum(float(each.sum()) for each in read)
+    if total <= 0:
+        return {}
+    scale = rows[0].sum() / total
     came = [np.minimum(each * scale, held) for each, held in zip(read, rows, strict=True)]
     tables = [
         np.stack([held - each, each]).sum(axis=1) for held, each in zip(rows, came, strict=True)

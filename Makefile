@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
+NANNYML := $(VENV)/nannyml/nannyml-0.13.1-py3-none-any.whl
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test warehouses dialects lint format clean
@@ -13,7 +14,7 @@ help: ## List the targets
 demo: $(VENV)/demo ## Watch a real model on real flights, from its logs to the message
 	$(BIN)/python -m flights
 
-test: $(VENV)/test ## Run the tests, on real PostgreSQL, DuckDB and SQLite
+test: $(VENV)/test $(NANNYML) ## Run the tests, on real PostgreSQL, DuckDB and SQLite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3
@@ -53,6 +54,12 @@ $(VENV)-dialects/made: pyproject.toml constraints.txt
 $(VENV)-s3/bin/moto_server:
 	$(PYTHON) -m venv $(VENV)-s3
 	$(VENV)-s3/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server,s3]==5.2.5'
+
+# The data of NannyML's tutorials, which the estimates are checked with; it is not installed.
+$(NANNYML): $(BIN)/python
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) \
+		nannyml==0.13.1
+	@touch $@
 
 # One stamp an extra: what is installed is installed again only when the pins change.
 $(VENV)/demo $(VENV)/test $(VENV)/warehouses $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt

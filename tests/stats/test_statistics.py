@@ -12,27 +12,35 @@ from scipy import stats as scipy_stats
 from sklearn import metrics
 
 from driftline.stats import (
+    confidence_based,
     confusion,
+    counted,
     divergences,
     interval,
     losses,
+    one_vs_rest,
     ordered,
     probabilities,
     ranking,
     shares,
     tables,
+    trust,
 )
 
 MODULES = [
+    confidence_based,
     confusion,
+    counted,
     divergences,
     interval,
     losses,
+    one_vs_rest,
     ordered,
     probabilities,
     ranking,
     shares,
     tables,
+    trust,
 ]
 scored = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=40)
 

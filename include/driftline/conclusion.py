@@ -144,7 +144,14 @@ def _conclude(
                 limit=max((rule.in_a_row for rule in rules), default=1),
             )
         baselines = _baselines(compared[step.window])
-        known_before = replace(evidence, past=past[step.window], baselines=baselines)
+        spreads = {
+            (metric, "", detail): spread
+            for (cadence, metric, detail), spread in compared[step.window].spreads.items()
+            if cadence == step.window.cadence
+        }
+        known_before = replace(
+            evidence, past=past[step.window], baselines=baselines, spreads=spreads
+        )
         judged = judge(rules, measured, known_before)
         evidence = replace(evidence, broken=(*evidence.broken, *broken(judged)))
         changed |= verdicts.replace(

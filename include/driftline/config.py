@@ -373,27 +373,40 @@ class Drift(Section):
 
 
 class Worsening(Section):
-    """How much worse than the reference a value may be: a share of it, or an amount."""
+    """How much worse than the reference a value may be: a share of it, an amount, or so many
+    standard deviations of the reference's own windows of that length.
+    """
 
     amount: Annotated[float, Field(ge=0)]
-    relative: bool
+    relative: bool = False
+    deviations: bool = False
 
     @model_serializer
     def _written(self) -> str | float:
+        if self.deviations:
+            return f"{self.amount:g}sd"
         return f"{self.amount * 100:g}%" if self.relative else self.amount
 
 
 def _worsening(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("sd"):
+        try:
+            return Worsening(amount=float(value.strip()[:-2]), deviations=True)
+        except ValueError:
+            pass
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
             return Worsening(amount=float(value.strip()[:-1]) / 100, relative=True)
         except ValueError:
             pass
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Worsening(amount=float(value), relative=False)
+        return Worsening(amount=float(value))
     if isinstance(value, Worsening):
         return value
-    raise ValueError("write a share of the reference's value (5%) or an amount (0.05)")
+    raise ValueError(
+        "write a share of the reference's value (5%), an amount (0.05) or standard deviations of "
+        "the reference's windows (3sd)"
+    )
 
 
 class Rule(Section):
@@ -405,6 +418,9 @@ class Rule(Section):
     segment: str = ""
     version: str = ""
     engine: str | None = None
+    suite: Literal["estimate"] | None = Field(
+        None, description="estimate: performance as it is expected before labels come"
+    )
     baseline: Baseline | None = None
     detail: str | None = None
     window: Cadence | None = None
@@ -422,6 +438,7 @@ class Rule(Section):
         if isinstance(value, dict) and not value.get("name") and value.get("metric"):
             columns = listed(value.get("columns", ()))
             words = [str(value["metric"]), *(str(c) for c in columns if c != "*")]
+            words = [str(value["suite"]), *words] if value.get("suite") else words
             return {**value, "name": slug(" ".join([*words, str(value.get("window") or "")]))}
         return value
 
@@ -583,6 +600,12 @@ class Monitor(Defaults):
         return (score,) if score else (self.predictions.prediction or "",)
 
     @property
+    def estimated(self) -> bool:
+        """Whether performance can be estimated before labels: from scores, or predicted values."""
+        scored = self.task is Task.REGRESSION or self.predictions.score is not None
+        return self.labels is not None and scored
+
+    @property
     def gate_metric(self) -> str:
         """What the gate compares in: as the file says, else log loss, accuracy or RMSE."""
         if self.retraining and self.retraining.gate.metric:
@@ -719,6 +742,21 @@ class Monitor(Defaults):
                 f"found {self.gate_metric!r}; a {self.task} model is compared in: {allowed}",
             )
 
+    def _can_be_estimated(self, key: str, rule: Rule) -> None:
+        """Refuse a rule on an estimate that is never made."""
+        if not self.estimated:
+            raise _fault(
+                f"{key}.suite",
+                "estimates are made of scores or predicted values, and "
+                "learnt from labels: write both",
+            )
+        known = metrics.ESTIMATED[self.task]
+        if rule.metric not in known:
+            allowed = ", ".join(known)
+            raise _fault(f"{key}.metric", f"found {rule.metric!r}; estimated are: {allowed}")
+        if rule.window == "1h":
+            raise _fault(f"{key}.window", "estimates are made for windows of days")
+
     def _can_be_judged(self, key: str, rule: Rule) -> None:
         """Refuse a rule that no measurement can ever meet: it would be silent for ever."""
         if rule.window and rule.window not in self.windows:
@@ -738,6 +776,9 @@ class Monitor(Defaults):
         for column in ("", *self.drift.columns):
             drift += (name for m in self.drift_methods(column) for name in metrics.DRIFT[m])
         performance = metrics.PERFORMANCE[self.task] if self.labels else ()
+        if rule.suite:
+            self._can_be_estimated(key, rule)
+            return
         known = [*metrics.QUALITY, *dict.fromkeys(drift), *performance, *self.business]
         if rule.metric in known or rule.metric.startswith("expect_"):
             return

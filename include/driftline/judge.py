@@ -34,6 +34,8 @@ class Evidence:
 
     past: Past = field(default_factory=dict)
     baselines: Baselines = field(default_factory=dict)
+    spreads: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    """Mean and standard deviation of the reference's own windows of this length."""
     broken: Sequence[Broken] = ()
     log_start: datetime | None = None
     min_coverage: float = 0.0
@@ -57,6 +59,7 @@ def selects(rule: Rule, series: Series) -> bool:
     any_detail = "*" if series.suite == Suite.QUALITY else ""
     return (
         rule.metric == series.metric
+        and (series.suite == Suite.ESTIMATE) == (rule.suite is not None)
         and rule.window in (None, series.cadence)
         and series.engine == (rule.engine or _engine_of(series))
         and series.baseline == (rule.baseline or _baseline_of(series))
@@ -110,7 +113,7 @@ def _verdict(rule: Rule, measurement: Measurement, evidence: Evidence) -> Verdic
             outcome=Outcome.NOT_EVALUATED,
             reason=open_question,
         )
-    fault = _fault(rule, measurement, evidence.baselines)
+    fault = _fault(rule, measurement, evidence)
     subject = measurement.series.subject
     if fault is None:
         return Verdict(
@@ -155,6 +158,8 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
         return f"only {share:.0%} of the window lies after the log's first row"
     if measurement.value is None:
         return measurement.reason
+    if measurement.suite is Suite.ESTIMATE and measurement.reason:
+        return measurement.reason
     if measurement.row_count is not None and measurement.row_count < rule.min_rows:
         return f"{measurement.row_count} rows, fewer than the rule's {rule.min_rows}"
     if measurement.suite is Suite.DRIFT:
@@ -169,25 +174,40 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
             f"{coverage:.0%} of the predictions have a label, "
             f"fewer than {evidence.min_coverage:.0%}, and more may come"
         )
-    if rule.worse_by is not None and _baseline(measurement, evidence.baselines) is None:
+    if rule.worse_by is not None and rule.worse_by.deviations:
+        if _key(measurement) not in evidence.spreads:
+            return f"the reference has too few windows to know how {measurement.metric} varies"
+    elif rule.worse_by is not None and _baseline(measurement, evidence.baselines) is None:
         return f"the reference has no {measurement.metric} to compare with"
     return ""
 
 
 def _baseline(measurement: Measurement, baselines: Baselines) -> float | None:
-    return baselines.get((measurement.metric, measurement.column_name, measurement.detail))
+    return baselines.get(_key(measurement))
 
 
-def _fault(rule: Rule, measurement: Measurement, baselines: Baselines) -> str | None:
+def _key(measurement: Measurement) -> tuple[str, str, str]:
+    return measurement.metric, measurement.column_name, measurement.detail
+
+
+def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | None:
     """Return which bound the value breaks, in words; None when it keeps them all."""
     value = measurement.value
     assert value is not None
-    baseline = _baseline(measurement, baselines)
+    baseline = _baseline(measurement, evidence.baselines)
     own = "" if baseline is None else f" (in the reference {baseline:.4g})"
     if rule.max is not None and value > rule.max:
         return f"above {rule.max:g}{own}"
     if rule.min is not None and value < rule.min:
         return f"below {rule.min:g}{own}"
+    if rule.worse_by and rule.worse_by.deviations:
+        mean, deviation = evidence.spreads[_key(measurement)]
+        if worsening(measurement.metric, value, mean) <= rule.worse_by.amount * deviation:
+            return None
+        return (
+            f"more than {rule.worse_by.amount:g} standard deviations worse than the {mean:.4g} "
+            f"of the reference's own windows, of which one is {deviation:.2g}"
+        )
     if rule.worse_by is None or baseline is None:
         return None
     allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)

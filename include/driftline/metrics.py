@@ -44,6 +44,16 @@ PERFORMANCE: Mapping[str, tuple[str, ...]] = {
 }
 """What is recorded of a model of each task."""
 
+ESTIMATED: Mapping[str, tuple[str, ...]] = {
+    "binary": (
+        *(*_CLASSES, *_RANKS),
+        *("average_precision", "observed_predicted_ratio", "observed_rate"),
+    ),
+    "multiclass": (*_CLASSES, *_RANKS),
+    "regression": ("mae", "rmse", "mape"),
+}
+"""What is estimated before labels come, under suite `estimate`."""
+
 GATE = (
     *(*_CLASSES, "roc_auc", "log_loss", "brier", "average_precision"),
     *_ERRORS,

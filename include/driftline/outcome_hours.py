@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
+from driftline import estimates
 from driftline.domain import DAY, HOUR, Suite, Window, floor
 from driftline.errors import WarehouseError
 from driftline.hours import hours_of
 from driftline.outcome_profile import OutcomeParts, alike
 from driftline.reference import Reference
 from driftline.store import Store, ledger, outcomes, references
-from driftline.watch import Result, Step, Watch
+from driftline.watch import Came, Result, Step, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ def count(
     *,
     run_id: str,
     again: Collection[Step] = (),
-) -> tuple[dict[Step, OutcomeParts], list[Result]]:
+) -> tuple[dict[Step, Came], list[Result]]:
     """Return what is known of the windows whose performance is measured, and the steps that failed.
 
     Hours of which nothing is kept are counted now. The last day of steps that are taken `again` is
@@ -156,7 +157,7 @@ def count(
     hours they have touched since these were counted.
     """
     followed = _followed(store, watch, planned)
-    found: dict[Step, OutcomeParts] = {}
+    found: dict[Step, Came] = {}
     failed: list[Result] = []
     fresh: set[tuple[str, datetime, datetime]] = set()
     # The longest window first: what it counts serves the others.
@@ -170,23 +171,42 @@ def count(
             stale = {h for h in stale if (reference.id, step.as_of, h) not in fresh}
             recount(store, watch, reference, stale, step.as_of, run_id, sure=False)
             fresh |= {(reference.id, step.as_of, hour) for hour in stale}
-            with store.read() as connection:
-                found[step] = outcomes.read(
-                    connection,
-                    watch.none(reference),
-                    watch.monitor.monitor,
-                    reference.id,
-                    step.window.start,
-                    step.window.end,
-                    step.as_of,
-                )
+            found[step] = _came(store, watch, step, reference, run_id)
         except WarehouseError as error:
             failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
     return found, failed
 
 
-OF_OUTCOMES = (Suite.PERFORMANCE,)
+OF_OUTCOMES = (Suite.PERFORMANCE, Suite.ESTIMATE)
 """What is measured from outcomes."""
+
+
+def _came(store: Store, watch: Watch, step: Step, reference: Reference, run_id: str) -> Came:
+    """Return what is kept of a window, and what an estimate of it starts from."""
+    name, none = watch.monitor.monitor, watch.none(reference)
+    with store.read() as connection:
+        current = outcomes.read(
+            connection,
+            none,
+            name,
+            reference.id,
+            step.window.start,
+            step.window.end,
+            step.as_of,
+        )
+        if step.suite is not Suite.ESTIMATE:
+            return Came(current=current)
+        distrusted = estimates.distrusted(connection, watch.monitor, step.window)
+        days = outcomes.read_reference(connection, none, name, reference.id)
+    if not days:
+        days = watch.reference_outcomes(reference)
+        with store.begin(name) as connection:
+            now = datetime.now(UTC)
+            outcomes.save_reference(
+                connection, name, reference.id, days, run_id=run_id, recorded_at=now
+            )
+    every = [profile for parts in days.values() for profile in parts.values()]
+    return Came(current=current, reference=none.total(every), distrusted=distrusted)
 
 
 def _followed(store: Store, watch: Watch, planned: Sequence[Step]) -> set[datetime]:

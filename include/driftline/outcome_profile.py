@@ -104,12 +104,13 @@ def single(edges: Sequence[float]) -> NDArray[np.bool_]:
 class ScoreCounts:
     """Rows and sums by ascending bin of one class's score.
 
-    `truth` counts the labelled rows that can be used, (2, B): those of other classes, those of
-    this one; `sums` (B,) sums their scores. `said` counts all predictions, labelled or not, by
-    whether the model said this class, and `said_sums` their scores, both (2, B).
+    `joint` counts the labelled rows that can be used, (2, 2, B): by whether this class is the
+    label, and whether the model said it; `sums` (B,) sums their scores. `said` counts all
+    predictions, labelled or not, by whether the model said this class, and `said_sums` their
+    scores, both (2, B).
     """
 
-    truth: Counts
+    joint: Counts
     sums: Floats
     said: Counts
     said_sums: Floats
@@ -118,14 +119,19 @@ class ScoreCounts:
     def empty(cls, edges: Sequence[float]) -> "ScoreCounts":
         """Return the counts of no row."""
         size = len(edges) + 1
-        ints, floats = np.zeros((2, size), np.int64), np.zeros((2, size))
-        return cls(truth=ints, sums=floats[0], said=ints, said_sums=floats)
+        ints, floats = np.zeros((2, 2, size), np.int64), np.zeros((2, size))
+        return cls(joint=ints, sums=floats[0], said=ints[0], said_sums=floats)
+
+    @property
+    def truth(self) -> Counts:
+        """The labelled rows by whether this class is the label, (2, B)."""
+        return np.asarray(self.joint.sum(axis=1))
 
     @classmethod
     def total(cls, parts: Sequence["ScoreCounts"]) -> "ScoreCounts":
         """Return the sum of counts on the same edges."""
         return cls(
-            truth=np.sum([part.truth for part in parts], axis=0),
+            joint=np.sum([part.joint for part in parts], axis=0),
             sums=np.sum([part.sums for part in parts], axis=0),
             said=np.sum([part.said for part in parts], axis=0),
             said_sums=np.sum([part.said_sums for part in parts], axis=0),
@@ -220,7 +226,7 @@ class ClassProfile:
     def content(self) -> bytes:
         """Its numbers, packed; `read` unpacks them."""
         head = {"classes": self.classes, "found": self.found, "stray": self.stray}
-        ints = [self.confusion, *(a for s in self.scores.values() for a in (s.truth, s.said))]
+        ints = [self.confusion, *(a for s in self.scores.values() for a in (s.joint, s.said))]
         floats = [self.moments, *(a for s in self.scores.values() for a in (s.sums, s.said_sums))]
         return _packed(head | {"dropped": dict(self.dropped)}, ints, floats)
 
@@ -234,9 +240,9 @@ class ClassProfile:
         scores = {}
         for name, edges in bins.scores.items():
             size = len(edges) + 1
-            truth, said = take((2, size)), take((2, size))
+            joint, said = take((2, 2, size)), take((2, size))
             sums, said_sums = sum_of((size,)), sum_of((2, size))
-            scores[name] = ScoreCounts(truth=truth, sums=sums, said=said, said_sums=said_sums)
+            scores[name] = ScoreCounts(joint=joint, sums=sums, said=said, said_sums=said_sums)
         return cls(
             bins=bins,
             classes=tuple(head["classes"]),

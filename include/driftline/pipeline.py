@@ -44,10 +44,12 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
     age = _days_to_ripen(monitor)
     ripe = _labelled(monitor, end - age) if age else []
     labelled = _labelled(monitor, end) if monitor.labels else []
+    foreseen = ending if monitor.estimated else []
     return [
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in ripe),
         *(Step(suite=Suite.QUALITY, window=window, as_of=end) for window in ending[:1]),
         *(Step(suite=Suite.DRIFT, window=window, as_of=end) for window in ending),
+        *(Step(suite=Suite.ESTIMATE, window=window, as_of=end) for window in foreseen),
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in labelled),
     ]
 

@@ -30,6 +30,8 @@ class Reference:
     rows_sha256: str = ""
     """Of the file that holds the rows of a promotion's reference; others are read from the log."""
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    spreads: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    """By (cadence, metric, detail): mean and standard deviation over its own windows."""
     bins: Mapping[str, Bins] = field(default_factory=dict)
     """By column: what later rows are counted on."""
     outcomes: OutcomeBins | None = None

@@ -102,7 +102,8 @@ def measure(run: Run, suite: Suite) -> list[Result]:
     Raises WindowClaimed while another run measures the same, and StepFailed when something went
     wrong: what did stands in the ledger, and what could be measured is kept.
     """
-    planned = [step for step in run.steps if step.suite is suite]
+    wanted = _TOGETHER.get(suite, (suite,))
+    planned = [step for step in run.steps if step.suite in wanted]
     unknown: list[Result] = []
     with open_store(run.monitor, run.connections) as store:
         again = pipeline.done_before(store, run.monitor, planned)
@@ -113,7 +114,7 @@ def measure(run: Run, suite: Suite) -> list[Result]:
                     found, unknown = pipeline.plan(
                         store, watch, run.interval, run.run_id, suites=(suite,)
                     )
-                    planned = [step for step in found if step.suite is suite]
+                    planned = [step for step in found if step.suite in wanted]
                 results = [*unknown, *_measured(store, watch, planned, run.run_id, again)]
         except StoreError:
             raise
@@ -123,6 +124,10 @@ def measure(run: Run, suite: Suite) -> list[Result]:
         _record(store, run, results)
     _raise(results)
     return results
+
+
+_TOGETHER = {Suite.PERFORMANCE: (Suite.PERFORMANCE, Suite.ESTIMATE)}
+"""What one task measures because it is made of the same counts."""
 
 
 def fill(run: Run) -> list[Window]:

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from driftline import metrics
 from driftline.config import Baseline, Expectation, Monitor, Task
@@ -20,17 +24,28 @@ from driftline.domain import (
     Suite,
     Verdict,
     Window,
+    cadence_length,
     digest,
     floor,
 )
 from driftline.errors import DriftlineError, LogError
 from driftline.judge import is_about
-from driftline.outcome_profile import OutcomeParts, OutcomeProfile, coverage
+from driftline.outcome_profile import ClassProfile, OutcomeParts, OutcomeProfile, coverage
 from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
 from driftline.retraining.reference import outcomes_of, rows_of
+from driftline.stats.confidence_based import thresholds
 from driftline.store.ledger import State
-from driftline.suites import domain_classifier, drift, evidently, performance, quality, report
+from driftline.suites import (
+    direct_loss,
+    domain_classifier,
+    drift,
+    estimate,
+    evidently,
+    performance,
+    quality,
+    report,
+)
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
@@ -38,7 +53,11 @@ from driftline.warehouse import Logs, Rows, open_logs, open_reference
 from driftline.warehouse.bins import bins_of
 from driftline.warehouse.outcome_fold import empty
 from driftline.warehouse.outcome_rows import bins_of_outcomes
+from driftline.warehouse.rows import LABEL, PREDICTION
 from driftline.warehouse.streaming import Segments, stream_parts
+
+FEWEST_WINDOWS = 4
+"""With fewer windows of a length a reference cannot tell how a number varies among them."""
 
 MOST_SEGMENTS = 20
 """So many values of a segment column, or model versions, are measured: those with most rows."""
@@ -111,7 +130,18 @@ class Counted:
         return self.layout.total(each for part, each in parts.items() if part.segment == segment)
 
 
-Known = Counted | OutcomeParts
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """What came of a window's predictions; for an estimate also what came of the reference's, and
+    of which metrics estimates are not believed any more, with the reason.
+    """
+
+    current: OutcomeParts
+    reference: OutcomeProfile | None = None
+    distrusted: Mapping[str, str] = field(default_factory=dict)
+
+
+Known = Counted | Came
 """What a step measures from: counts of columns, or of outcomes."""
 
 
@@ -126,6 +156,7 @@ class Watch:
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
         self._frames: dict[str, Frame] = {}
         self._layouts: dict[str, Layout] = {}
+        self._losses: dict[str, direct_loss.DirectLoss] = {}
         self._reference_outcomes: dict[str, dict[datetime, OutcomeParts]] = {}
 
     def __enter__(self) -> Self:
@@ -204,7 +235,31 @@ class Watch:
         scope = self._scope(Step(suite=Suite.PERFORMANCE, window=window, as_of=window.end), "")
         measured = performance.measure(scope, whole)
         numbers = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
-        return replace(reference, performance=numbers)
+        return replace(reference, performance=numbers, spreads=self._spreads(reference, days))
+
+    def _spreads(
+        self, reference: Reference, days: Mapping[datetime, OutcomeParts]
+    ) -> dict[tuple[str, str, str], tuple[float, float]]:
+        """Return how each metric varies over the reference's own windows, one after the other."""
+        none, found = self.none(reference), {}
+        scope = Scope(
+            monitor=self.monitor.monitor,
+            window=Window.ending("1d", floor(reference.valid_from, DAY)),
+            as_of=reference.valid_from,
+            config_hash="",
+        )
+        for cadence in (each for each in self.monitor.windows if each != "1h"):
+            values: dict[tuple[str, str], list[float]] = {}
+            for chunk in _chunks(days, cadence_length(cadence)):
+                every = [profile for parts in chunk for profile in parts.values()]
+                for m in performance.measure(scope, none.total(every)):
+                    if m.value is not None:
+                        values.setdefault((m.metric, m.detail), []).append(m.value)
+            for (metric, detail), known in values.items():
+                if len(known) >= FEWEST_WINDOWS:
+                    low, high = thresholds(known)
+                    found[cadence, metric, detail] = (low + high) / 2, (high - low) / 6
+        return found
 
     def _no_rows(self, start: datetime | None, end: datetime | None) -> str:
         first, last = self.logs.first_timestamp(), self.logs.last_timestamp()
@@ -270,9 +325,11 @@ class Watch:
         try:
             if isinstance(counted, Counted):
                 return self._drift(step, reference, counted)
-            if counted is not None:
-                return self._performance(step, reference, counted)
-            return self._quality(step, reference)
+            if counted is None:
+                return self._quality(step, reference)
+            if step.suite is Suite.ESTIMATE:
+                return self._estimate(step, reference, counted)
+            return self._performance(step, reference, counted.current)
         except DriftlineError as error:
             return Result(step=step, reference_id=reference.id, error=str(error))
 
@@ -530,6 +587,47 @@ class Watch:
             coverage=coverage(whole),
         )
 
+    def _estimate(self, step: Step, reference: Reference, came: Came) -> Result:
+        scope, none = self._scope(step, reference.id), self.none(reference)
+        whole = none.total([o for part, o in came.current.items() if not part.segment])
+        if isinstance(whole, ClassProfile):
+            assert isinstance(came.reference, ClassProfile)
+            measured = estimate.of_scores(scope, whole, came.reference, came.distrusted)
+        else:
+            measured = self._expected_losses(scope, step, reference, came)
+        return Result(
+            step=step,
+            reference_id=reference.id,
+            measurements=tuple(measured),
+            rows=whole.rows,
+        )
+
+    def _expected_losses(
+        self, scope: Scope, step: Step, reference: Reference, came: Came
+    ) -> list[Measurement]:
+        columns = {name: self.columns(reference)[name] for name in self.features(reference)}
+        if reference.id not in self._losses:
+            rows = self._labelled_reference(reference, columns)
+            frame = Frame.of(rows, columns)
+            said, actual = (_floats(rows, role) for role in (PREDICTION, LABEL))
+            self._losses = {reference.id: direct_loss.fit(frame, said, actual, list(columns))}
+        rows = self._rows(step, columns, labels=False)
+        window = Frame.of(rows, columns)
+        learnt = self._losses[reference.id]
+        return estimate.of_losses(scope, learnt, window, _floats(rows, PREDICTION), came.distrusted)
+
+    def _labelled_reference(self, reference: Reference, columns: Mapping[str, ColumnKind]) -> Rows:
+        """Return the reference's rows, or a sample of them, with these features and the label."""
+        if reference.model_version:
+            return rows_of(self.monitor, reference)
+        return self.reference_logs.rows(
+            reference.start,
+            reference.end,
+            columns,
+            labels=True,
+            limit=self.monitor.drift.rows,
+        )
+
     def _segments(self, step: Step, reference: Reference) -> list[str]:
         """Return the segments whose performance is measured: an hour is not parted further."""
         if step.window.cadence == "1h":
@@ -580,6 +678,23 @@ class Watch:
 def _as_version(scope: Scope, whole: Iterable[Measurement]) -> list[Measurement]:
     """Return the window's measurements as those of the one version that made all of its rows."""
     return [replace(m, model_version=scope.model_version) for m in whole]
+
+
+def _chunks(
+    days: Mapping[datetime, OutcomeParts], length: timedelta
+) -> Iterator[list[OutcomeParts]]:
+    """Yield the whole windows of a reference's days, one after the other, the newest first."""
+    ordered, size = [days[day] for day in sorted(days)], length // DAY
+    while len(ordered) >= size:
+        yield ordered[-size:]
+        ordered = ordered[:-size]
+
+
+def _floats(rows: Rows, role: str) -> NDArray[np.float64]:
+    """Return a column of numbers; what is missing is NaN."""
+    if role not in rows.table.column_names:
+        return np.full(len(rows.table), np.nan)
+    return np.asarray(rows.table[role].cast(pa.float64()).to_numpy(), np.float64)
 
 
 def _days(start: datetime | None, end: datetime | None) -> Iterator[datetime]:

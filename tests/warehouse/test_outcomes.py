@@ -65,7 +65,7 @@ def same(one, other) -> None:
     assert one.confusion.tolist() == other.confusion.tolist()
     assert one.stray == other.stray
     for name, score in one.scores.items():
-        assert score.truth.tolist() == other.scores[name].truth.tolist()
+        assert score.joint.tolist() == other.scores[name].joint.tolist()
         assert score.said.tolist() == other.scores[name].said.tolist()
         assert score.sums == pytest.approx(other.scores[name].sums, rel=1e-11)
         assert score.said_sums == pytest.approx(other.scores[name].said_sums, rel=1e-11)

@@ -168,12 +168,12 @@ def _by_score(
     everyone: Mask,
 ) -> list[ScoreCounts]:
     own = groups.column("own1")
-    counted = groups.counts((truth, code), (2, size), used)
+    counted = groups.counts((truth, said, code), (2, 2, size), used)
     sums = groups.sums(own, (code,), (size,), used)
     spoken = groups.counts((said, code), (2, size), everyone)
     spoken_sums = groups.sums(own, (said, code), (2, size), everyone)
     return [
-        ScoreCounts(truth=counted[n], sums=sums[n], said=spoken[n], said_sums=spoken_sums[n])
+        ScoreCounts(joint=counted[n], sums=sums[n], said=spoken[n], said_sums=spoken_sums[n])
         for n, _ in enumerate(groups.names)
     ]
 

@@ -1,0 +1,109 @@
+"""Performance before labels: what the scores, or a model of the errors, lead one to expect."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.domain import Engine, Measurement, Scope, Suite, steady
+from driftline.outcome_profile import ClassProfile
+from driftline.stats import confidence_based, one_vs_rest
+from driftline.suites.direct_loss import DirectLoss
+from driftline.suites.direct_loss import Estimate as Expected
+from driftline.suites.frame import Frame
+
+_Z = 1.959963984540054
+"""The 97.5% quantile of the normal distribution."""
+
+FEWEST = 30
+"""Labelled rows of the reference below which nothing is estimated."""
+
+
+def of_scores(
+    scope: Scope, current: ClassProfile, reference: ClassProfile, distrusted: Mapping[str, str]
+) -> list[Measurement]:
+    """Return what the scores of all predictions of a window lead one to expect (CBPE).
+
+    Scores are calibrated by the reference where they need it. `distrusted` says of which metrics
+    the estimates did not hold lately, and how.
+    """
+    obstacle = _obstacle(current, reference)
+    if obstacle:
+        return [_unknown(scope, "roc_auc", obstacle)]
+    names = list(reference.scores)
+    ours = [current.scores[name] for name in names]
+    theirs = [reference.scores[name] for name in names]
+    learnt = [
+        confidence_based.calibration(each.truth[1], each.truth[0], each.sums) for each in theirs
+    ]
+    size = float(ours[0].said.sum())
+    if reference.binary:
+        (one,), (two,), (how,) = ours, theirs, learnt
+        values = confidence_based.estimates(how, one.said, one.said_sums)
+        errors = confidence_based.sampling_errors(how, two.joint, two.sums, size)
+    else:
+        values = one_vs_rest.estimates(
+            learnt, [each.said for each in ours], [each.said_sums for each in ours]
+        )
+        places = [reference.classes.index(name) for name in names]
+        errors = one_vs_rest.sampling_errors(
+            learnt,
+            reference.confusion[np.ix_(places, places)],
+            [each.truth for each in theirs],
+            [each.sums for each in theirs],
+            size,
+        )
+    expected = {
+        name: Expected(value, value - _Z * errors[name], value + _Z * errors[name])
+        for name, value in values.items()
+        if name in errors
+    }
+    return _measured(scope, expected, int(size), distrusted)
+
+
+def of_losses(
+    scope: Scope,
+    learnt: DirectLoss,
+    window: Frame,
+    predicted: NDArray[np.float64],
+    distrusted: Mapping[str, str],
+) -> list[Measurement]:
+    """Return the errors that a model of a regression's errors expects in a window (DLE)."""
+    if not window.rows:
+        return [_unknown(scope, "mae", "no predictions")]
+    expected = learnt.estimates(window, predicted)
+    return _measured(scope, expected, window.rows, distrusted)
+
+
+def _obstacle(current: ClassProfile, reference: ClassProfile) -> str:
+    if not current.rows:
+        return "no predictions"
+    if not any(each.said.sum() for each in current.scores.values()):
+        return "no prediction has a score between 0 and 1"
+    if reference.used < FEWEST:
+        return f"{reference.used} labelled rows in the reference: an estimate takes {FEWEST}"
+    if np.count_nonzero(reference.by_label) < 2:
+        return "the reference has labels of one class only"
+    return ""
+
+
+def _measured(
+    scope: Scope, expected: Mapping[str, Expected], rows: int, distrusted: Mapping[str, str]
+) -> list[Measurement]:
+    return [
+        scope.measurement(
+            Suite.ESTIMATE,
+            name,
+            steady(each.value),
+            engine=Engine.PROFILE,
+            lower=steady(each.lower),
+            upper=steady(each.upper),
+            row_count=rows,
+            reason=distrusted.get(name, ""),
+        )
+        for name, each in expected.items()
+    ]
+
+
+def _unknown(scope: Scope, metric: str, reason: str) -> Measurement:
+    return scope.measurement(Suite.ESTIMATE, metric, None, engine=Engine.PROFILE, reason=reason)

@@ -33,10 +33,22 @@ def age(field: Field, clock: Clock, zone: str, dialect: Dialect) -> ColumnElemen
     if field.family in _WALLS and clock.form in (Form.NAIVE, Form.DATE):
         now = dialect.epoch(clock.value, _FAMILIES[clock.form])
         return now - dialect.epoch(field.value, field.family)
-    return seconds(clock, dialect) - _of_column(field, zone, dialect)
+    return _of_clock(clock, dialect) - _of_column(field, zone, dialect)
 
 
-def seconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+def microseconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+    """Return the whole microseconds from 1970 to the instants of a clock; NULL where it is none.
+
+    So the times of two tables are compared, in whatever forms they are kept.
+    """
+    found = _of_clock(clock, dialect)
+    whole = dialect.integer(func.round(found * _exactly(10**6, dialect)))
+    if clock.form is Form.EPOCH and not clock.whole:  # NaN is no whole number
+        return case((func.abs(found) < _exactly(10**11, dialect), whole))
+    return whole
+
+
+def _of_clock(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     """Return the seconds from 1970 to the instants of a clock, as a double."""
     if clock.form is Form.EPOCH:
         ticks = dialect.number(clock.value, Family.INTEGER if clock.whole else Family.FLOAT)

@@ -9,6 +9,7 @@ one window, whatever the zone does. (Only text that mixes offsets and wall times
 expression; there a skipped time counts on from before the gap, as PostgreSQL has it.)
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,7 +110,8 @@ class Clock:
 
     @classmethod
     def _counting(cls, value: ColumnElement[Any], family: Family, words: Sequence[str]) -> Self:
-        most = max((abs(float(word)) for word in words), default=0.0)
+        sizes = (abs(float(word)) for word in words)
+        most = max(filter(math.isfinite, sizes), default=0.0)
         ticks = next((t for t in (1, 10**3, 10**6) if most < 1e11 * t), 10**9)
         whole = family is Family.INTEGER
         return cls(value=value, form=Form.EPOCH, ticks=ticks, whole=whole)

@@ -379,7 +379,7 @@ class Logs:
         hours = [first + HOUR * n for n in range(-((first - until) // HOUR))]
         times = found.subquery("landed")
         place = replace(clock, value=times.c.c0).place(hours).label("place")
-        return self._counted(select(place), hours)
+        return self._counted(select(place).select_from(times), hours)
 
     @asks
     def counts(

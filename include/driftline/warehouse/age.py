@@ -10,9 +10,10 @@ seconds, milli-, micro- or nanoseconds, by the size of each value. What cannot b
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, literal_column
+from sqlalchemy import types as sql
 
 from driftline.warehouse.clock import Clock, Form
-from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.dialect import Dialect, Family, double
 from driftline.warehouse.source import Field
 
 TIMES = (Family.AWARE, Family.NAIVE, Family.DATE)
@@ -46,6 +47,16 @@ def microseconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     if clock.form is Form.EPOCH and not clock.whole:  # NaN is no whole number
         return case((func.abs(found) < _exactly(10**11, dialect), whole))
     return whole
+
+
+def hour(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+    """Return how many full hours after 1970 the hour of an instant begins.
+
+    However many hours there are, it is one expression. Windows have a time that a clock skips end
+    the hour before the gap, here it lies as far after it.
+    """
+    hours = double(microseconds(clock, dialect)) / _exactly(3600 * 10**6, dialect)
+    return dialect.integer(func.floor(hours))
 
 
 def _of_clock(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
@@ -89,4 +100,4 @@ def _counted(number: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]
 
 
 def _exactly(number: int, dialect: Dialect) -> ColumnElement[float]:
-    return literal_column(dialect.exact(float(number)))
+    return literal_column(dialect.exact(float(number)), sql.Double())

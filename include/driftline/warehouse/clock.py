@@ -29,7 +29,7 @@ from driftline.warehouse.source import Field, Source
 
 INSTANT = pa.timestamp("us", tz="UTC")
 _SAMPLE = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:([T ])\d\d(?::\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?"
@@ -172,7 +172,7 @@ class Clock:
         if self.form is Form.AWARE:
             return TimeLiteral(Family.AWARE, moment.astimezone(UTC))
         if self.form is Form.EPOCH:
-            elapsed = (moment - _EPOCH) // _TICK
+            elapsed = (moment - EPOCH) // _TICK
             if self.whole:
                 return literal(-(-elapsed * self.ticks // 10**6))
             return literal(elapsed * self.ticks / 10**6)

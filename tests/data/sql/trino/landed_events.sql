@@ -1,5 +1,5 @@
-SELECT "each"."place", count(*) AS "count_1" 
-FROM (SELECT CASE WHEN ("landed"."c0" < TIMESTAMP '2013-04-02 23:00:00') THEN CASE WHEN ("landed"."c0" < TIMESTAMP '2013-04-02 22:00:00') THEN 0 ELSE 1 END ELSE CASE WHEN ("landed"."c0" < TIMESTAMP '2013-04-03 00:00:00') THEN 2 ELSE 3 END END AS "place" 
+SELECT "each"."hour", count(*) AS "count_1" 
+FROM (SELECT CAST(floor(CAST(CAST(round(to_unixtime(with_timezone("landed"."c0", 'UTC')) * 1.0000000000000000e+06) AS BIGINT) AS DOUBLE) / CAST(3.6000000000000000e+09 AS DOUBLE)) AS BIGINT) AS "hour" 
 FROM (SELECT "known"."c0" AS "c0" 
 FROM (SELECT "said"."c0" AS "c0" 
 FROM (SELECT "logs"."predictions"."naive" AS "c0", "logs"."predictions"."id" AS "k0", CAST(round(to_unixtime(with_timezone("logs"."predictions"."naive", 'UTC')) * 1.0000000000000000e+06) AS BIGINT) AS "moment" 
@@ -9,5 +9,5 @@ FROM "labels"
 WHERE "labels"."zulu" >= '2013-04-02T23' AND TRIM(TRAILING 'Zz' FROM "labels"."zulu") >= '2013-04-02T23:00:00.250001' AND TRIM(TRAILING 'Zz' FROM "labels"."zulu") < '2013-04-03T00:00:00.250001') AS "fresh" ON "said"."k0" = "fresh"."k0" 
 WHERE "fresh"."moment" >= "said"."moment" AND "fresh"."moment" - "said"."moment" <= 3600000000 AND ("fresh"."before" IS NULL OR "said"."moment" > "fresh"."before") UNION ALL SELECT "logs"."predictions"."naive" AS "c0" 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."naive" >= TIMESTAMP '2013-04-02 21:00:00.250001' AND "logs"."predictions"."naive" < TIMESTAMP '2013-04-02 22:00:00.250001') AS "known") AS "landed") AS "each" GROUP BY "each"."place";
+WHERE "logs"."predictions"."naive" >= TIMESTAMP '2013-04-02 21:00:00.250001' AND "logs"."predictions"."naive" < TIMESTAMP '2013-04-02 22:00:00.250001') AS "known") AS "landed") AS "each" GROUP BY "each"."hour";
 

@@ -56,8 +56,11 @@ labels:
   id: [session_id, item_id]
   timestamp: labelled_at
   label: delayed
-  maturity: 24h
+  loaded_at: loaded_at
+  absent: {value: b, after: 60d}
+  maturity: 60d
   min_coverage: 0.8
+  lookback: 90d
 features:
   numeric: [distance, temp, inputs.feature1]
   categorical: [carrier, origin]
@@ -187,7 +190,20 @@ def test_a_fault_in_the_defaults_is_placed_there(tmp_path: Path) -> None:
         ),
         ("monitor: flight_delay", "monitor: ../x", 1, "monitor", "found '../x'"),
         ("warehouse: driftline_warehouse\n", "", 1, "warehouse", "a connection id or a URL"),
-        ("  label: delayed", "  label: delayed\n  absent: {value: 0}", 14, "labels.absent", "not"),
+        (
+            "  label: delayed",
+            "  label: delayed\n  absent: {value: 0}",
+            14,
+            "labels.absent",
+            "the key 'after' is missing",
+        ),
+        (
+            "  label: delayed",
+            "  label: delayed\n  absent: {value: 0, aftr: 2d}",
+            14,
+            "labels.absent.aftr",
+            "Did you mean 'after'?",
+        ),
         ("  table: labels\n", "  table: labels\n  query: select 1\n", 9, "labels", "write one of"),
         ("  score: probability", "  score: {a: b}", 8, "predictions.score", "is one column"),
     ],
@@ -283,7 +299,8 @@ def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
 
 def test_the_schema_knows_every_key_of_the_long_form() -> None:
     schema = json.dumps(Monitor.model_json_schema(by_alias=True))
-    for key in yaml.safe_load(LONG):
+    written = yaml.safe_load(LONG)
+    for key in [*written, *written["labels"], *yaml.safe_load(EVENTS)["labels"], "within"]:
         assert f'"{key}"' in schema
 
 
@@ -311,6 +328,83 @@ def test_what_a_rule_speaks_of_is_measured(tmp_path: Path) -> None:
     rule = "rules: [{metric: null_share_p_value, columns: temp, window: 7d, min: 0.001}]\n"
     monitor = monitor_file.load(write(tmp_path, SHORT + rule))
     assert monitor.drift_methods("temp") == (DriftMethod.PSI, DriftMethod.NULL_SHARE)
+
+
+EVENTS = """\
+labels:
+  table: churned
+  timestamp: churned_at
+  label: churn
+  absent: {value: 0, after: 45d}
+  join: {key: customer_id, within: 30d}
+"""
+
+
+def events(extra: str = "", old: str = "", new: str = "") -> str:
+    """Return the short form with labels that are events."""
+    before, after = SHORT.index("labels:"), SHORT.index("reference:")
+    assert old in EVENTS
+    return SHORT[:before] + EVENTS.replace(old, new, 1) + extra + SHORT[after:]
+
+
+def test_labels_are_waited_for_as_long_as_the_file_lets_them_take(tmp_path: Path) -> None:
+    def labels(text: str) -> tuple[timedelta, timedelta]:
+        read = monitor_file.load(write(tmp_path, text)).labels
+        assert read
+        return read.maturity, read.lookback
+
+    day = timedelta(days=1)
+    assert labels(SHORT) == (day, 30 * day)
+    assert labels(events()) == (45 * day, 46 * day)
+    assert labels(events("  maturity: 50d\n")) == (50 * day, 50 * day)
+    assert labels(events("  lookback: 90d\n")) == (45 * day, 90 * day)
+    rare = events(old="  absent: {value: 0, after: 45d}\n").replace("within: 30d", "within: 60d")
+    assert labels(rare) == (day, 60 * day)
+    read = monitor_file.load(write(tmp_path, events()))
+    assert read.labels
+    assert read.labels.join
+    assert read.labels.join.key == ("customer_id",)
+    written = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    assert not {"maturity", "lookback"} & written["labels"].keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        (events("  maturity: 24h\n"), "labels.maturity", "1d; labels.absent.after asks for 45d or"),
+        (events("  lookback: 45d\n"), "labels.lookback", "absent.after and a day asks for 46d or"),
+        (
+            events("  lookback: 10d\n", "  absent: {value: 0, after: 45d}\n"),
+            "labels.lookback",
+            "found 10d; labels.join.within asks for 30d or more",
+        ),
+        (SHORT.replace("label: d", "lookback: 12h\n  label: d"), "labels.lookback", "labels.matur"),
+        (events(old="after: 45d", new="after: 7d"), "labels.absent.after", "events count for 30d"),
+        (events(old="  timestamp: churned_at\n"), "labels.join", "write labels.timestamp"),
+        (events(old="  table: churned\n"), "labels.join", "write labels.table"),
+        (events("  id: request_id\n"), "labels.join", "labels.id or labels.join"),
+        (events(old="customer_id", new="[]"), "labels.join.key", "at least 1 item"),
+        (SHORT.replace("  id: request_id\n  timestamp: l", "  timestamp: l"), "labels", "write id"),
+    ],
+)
+def test_labels_that_cannot_come_so_are_one_fault(
+    tmp_path: Path, text: str, key: str, said: str
+) -> None:
+    (fault,) = faults(write(tmp_path, text))
+    assert fault.key == key
+    assert said in str(fault)
+
+
+def test_the_shape_of_labels_is_hashed_and_how_long_is_waited_is_not(tmp_path: Path) -> None:
+    def hashed(text: str) -> str:
+        return monitor_file.load(write(tmp_path, text)).config_hash
+
+    plain = hashed(events())
+    for same in ("maturity: 50d", "lookback: 99d", "min_coverage: 0.5"):
+        assert hashed(events(f"  {same}\n")) == plain
+    assert hashed(events("  loaded_at: loaded_at\n")) != plain
+    for old, new in (("value: 0", "value: 1"), ("45d", "46d"), ("30d", "29d"), ("_id,", ",")):
+        assert hashed(events(old=old, new=new)) != plain
 
 
 @pytest.mark.parametrize("line", range(1, len(LONG.splitlines()) + 1))

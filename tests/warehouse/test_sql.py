@@ -64,7 +64,7 @@ ALLOWED = {
         *("JSON_EXTRACT_STRING", "JSON_VALID", "JSON_MERGE_PATCH"),
         *("REGEXP_MATCHES", "TIMEZONE", "STRUCT_EXTRACT"),
     },
-    "postgresql": {"JSONB_EXTRACT_PATH_TEXT", "TIMEZONE"},
+    "postgresql": {"ISFINITE", "JSONB_EXTRACT_PATH_TEXT", "TIMEZONE"},
     "sqlite": {"DRIFTLINE_NUMBER", "DRIFTLINE_INSTANT", "JSON_VALID", "JSON_REMOVE"},
     "snowflake": {
         "AS_OBJECT",
@@ -182,6 +182,14 @@ SAMPLES = {
     "zulu": ["2013-04-01T10:00:00Z", "2013-04-01T10:00:00.5Z"],
     "mixed": ["2013-04-01 10:00:00+02:00", "2013-04-01 10:00:00"],
 }
+EVENTS = {
+    "table": "labels",
+    "label": "y",
+    "timestamp": "known_at",
+    "loaded_at": "zulu",
+    "join": {"key": "id", "within": "1h"},
+    "absent": {"value": False, "after": "2h"},
+}
 KINDS = {"distance": NUMERIC, "carrier": CATEGORICAL}
 HOSTILE = {
     HOSTILE_NAME: CATEGORICAL,
@@ -211,6 +219,10 @@ def profiles(logs: Logs) -> None:
     )
 
 
+def land(logs: Logs) -> None:
+    logs.landed(AS_OF - HOUR, AS_OF, since=AS_OF - 3 * HOUR)
+
+
 def draw(logs: Logs) -> None:
     logs.rows(START, END, KINDS, as_of=AS_OF, limit=100, seed=7)
 
@@ -220,6 +232,9 @@ Case = tuple[Monitor, Callable[[Logs], object]]
 CASES: dict[str, Case] = {
     "profile": (monitor(predictions=VERSIONED, segments=[HOSTILE_NAME]), profiles),
     "draw": (monitor(), draw),
+    "landed": (monitor(), land),
+    "landed_events": (monitor(predictions={"timestamp": "naive"}, labels=EVENTS), land),
+    "events": (monitor(predictions={"timestamp": "naive"}, labels=EVENTS), draw),
     "statistics": (monitor(), lambda logs: logs.statistics(START, END, KINDS)),
     "categories": (monitor(), lambda logs: logs.categories(START, END, KINDS)),
     "hourly_rows": (monitor(), lambda logs: logs.hourly_rows(START, END)),

@@ -10,9 +10,10 @@ seconds, milli-, micro- or nanoseconds, by the size of each value. What cannot b
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, literal_column
+from sqlalchemy import types as sql
 
 from driftline.warehouse.clock import Clock, Form
-from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.dialect import Dialect, Family, double
 from driftline.warehouse.source import Field
 
 TIMES = (Family.AWARE, Family.NAIVE, Family.DATE)
@@ -33,10 +34,32 @@ def age(field: Field, clock: Clock, zone: str, dialect: Dialect) -> ColumnElemen
     if field.family in _WALLS and clock.form in (Form.NAIVE, Form.DATE):
         now = dialect.epoch(clock.value, _FAMILIES[clock.form])
         return now - dialect.epoch(field.value, field.family)
-    return seconds(clock, dialect) - _of_column(field, zone, dialect)
+    return _of_clock(clock, dialect) - _of_column(field, zone, dialect)
 
 
-def seconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+def microseconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+    """Return the whole microseconds from 1970 to the instants of a clock; NULL where it is none.
+
+    So the times of two tables are compared, in whatever forms they are kept.
+    """
+    found = _of_clock(clock, dialect)
+    whole = dialect.integer(func.round(found * _exactly(10**6, dialect)))
+    if clock.form is Form.EPOCH and not clock.whole:  # NaN is no whole number
+        return case((func.abs(found) < _exactly(10**11, dialect), whole))
+    return whole
+
+
+def hour(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
+    """Return how many full hours after 1970 the hour of an instant begins.
+
+    However many hours there are, it is one expression. Windows have a time that a clock skips end
+    the hour before the gap, here it lies as far after it.
+    """
+    hours = double(microseconds(clock, dialect)) / _exactly(3600 * 10**6, dialect)
+    return dialect.integer(func.floor(hours))
+
+
+def _of_clock(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     """Return the seconds from 1970 to the instants of a clock, as a double."""
     if clock.form is Form.EPOCH:
         ticks = dialect.number(clock.value, Family.INTEGER if clock.whole else Family.FLOAT)
@@ -77,4 +100,4 @@ def _counted(number: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]
 
 
 def _exactly(number: int, dialect: Dialect) -> ColumnElement[float]:
-    return literal_column(dialect.exact(float(number)))
+    return literal_column(dialect.exact(float(number)), sql.Double())

@@ -9,6 +9,7 @@ one window, whatever the zone does. (Only text that mixes offsets and wall times
 expression; there a skipped time counts on from before the gap, as PostgreSQL has it.)
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from driftline.warehouse.source import Field, Source
 
 INSTANT = pa.timestamp("us", tz="UTC")
 _SAMPLE = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:([T ])\d\d(?::\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?"
@@ -109,7 +110,8 @@ class Clock:
 
     @classmethod
     def _counting(cls, value: ColumnElement[Any], family: Family, words: Sequence[str]) -> Self:
-        most = max((abs(float(word)) for word in words), default=0.0)
+        sizes = (abs(float(word)) for word in words)
+        most = max(filter(math.isfinite, sizes), default=0.0)
         ticks = next((t for t in (1, 10**3, 10**6) if most < 1e11 * t), 10**9)
         whole = family is Family.INTEGER
         return cls(value=value, form=Form.EPOCH, ticks=ticks, whole=whole)
@@ -170,7 +172,7 @@ class Clock:
         if self.form is Form.AWARE:
             return TimeLiteral(Family.AWARE, moment.astimezone(UTC))
         if self.form is Form.EPOCH:
-            elapsed = (moment - _EPOCH) // _TICK
+            elapsed = (moment - EPOCH) // _TICK
             if self.whole:
                 return literal(-(-elapsed * self.ticks // 10**6))
             return literal(elapsed * self.ticks / 10**6)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, func, or_, select
 
-from driftline.warehouse.age import seconds
+from driftline.warehouse.age import microseconds
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.dialect import Dialect, Family, varchar
 from driftline.warehouse.reader import Output
@@ -58,17 +58,11 @@ class Events:
     clock: Clock
     within: timedelta
 
-    def moment(self, dialect: Dialect) -> ColumnElement[Any]:
-        """Return the seconds from 1970 to an event, for its time and a prediction's are compared
-        in whatever forms they are kept.
-        """
-        return seconds(self.clock, dialect)
-
     def count(
         self, said: ColumnElement[Any], happened: ColumnElement[Any]
     ) -> list[ColumnElement[bool]]:
         """Return the predicates of events that count for a prediction, both ends included."""
-        longest = self.within // timedelta(seconds=1)
+        longest = self.within // timedelta(microseconds=1)
         return [happened >= said, happened - said <= longest]
 
     def of(self, start: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
@@ -91,7 +85,7 @@ class LabelTable:
         dialect, pairs = self.source.dialect, zip(own, self.keys, strict=True)
         found = {f"k{n}": _meeting(*pair, dialect) for n, pair in enumerate(pairs)}
         if self.events and clock:
-            found[_MOMENT] = seconds(clock, dialect)
+            found[_MOMENT] = microseconds(clock, dialect)
         return found
 
     def _met(self, own: Sequence[Field]) -> dict[str, ColumnElement[Any]]:
@@ -120,7 +114,7 @@ class LabelTable:
         conditions = self.times.until(as_of)
         if self.events:
             keys[_MOMENT] = wanted.c[_MOMENT]
-            moment = self.events.moment(self.source.dialect)
+            moment = microseconds(self.events.clock, self.source.dialect)
             conditions += self.events.of(start, end)
             conditions += self.events.count(wanted.c[_MOMENT], moment)
         missing_last = self.label.value.is_(None)
@@ -158,7 +152,7 @@ class LabelTable:
         if self.events is None:
             fresh = select(*columns).distinct().where(*new).subquery("fresh")
         else:
-            moment = self.events.moment(self.source.dialect)
+            moment = microseconds(self.events.clock, self.source.dialect)
             before = func.max(moment).over(
                 partition_by=[*keys.values()], order_by=moment, rows=(None, -1)
             )

@@ -28,10 +28,10 @@ from driftline.errors import LogError
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
-from driftline.warehouse.age import TIMES
+from driftline.warehouse.age import TIMES, hour
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
-from driftline.warehouse.clock import INSTANT, Clock
+from driftline.warehouse.clock import EPOCH, INSTANT, Clock
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
 from driftline.warehouse.dialect import backend, varchar
@@ -381,11 +381,8 @@ class Logs:
         end: datetime | None,
     ) -> dict[datetime, int]:
         """Return the rows from each start to the next."""
-        return self._counted(self._select([clock.place(starts).label("place")], start, end), starts)
-
-    def _counted(self, places: Select[Any], starts: Sequence[datetime]) -> dict[datetime, int]:
-        """Return how often each start is named by its place."""
-        each = places.subquery("each").c.place
+        place = clock.place(starts).label("place")
+        each = self._select([place], start, end).subquery("each").c.place
         grouped = self._reader.all(select(each, func.count()).group_by(each))
         return {starts[row[0]]: row[1] for row in grouped}
 
@@ -405,11 +402,11 @@ class Logs:
         found = labelling.landed(self._select, clock, after, until, since)
         if found is None:
             return None
-        first = floor(since, HOUR)
-        hours = [first + HOUR * n for n in range(-((first - until) // HOUR))]
         times = found.subquery("landed")
-        place = replace(clock, value=times.c.c0).place(hours).label("place")
-        return self._counted(select(place), hours)
+        begins = hour(replace(clock, value=times.c.c0), self._reader.dialect).label("hour")
+        each = select(begins).select_from(times).subquery("each").c.hour
+        grouped = self._reader.all(select(each, func.count()).group_by(each))
+        return {EPOCH + HOUR * row[0]: row[1] for row in grouped}
 
     @asks
     def counts(

@@ -90,8 +90,13 @@ def _limit(engine: Engine, seconds: float) -> None:
 
 def lend_functions(connection: sqlite3.Connection, _record: object = None) -> None:
     """Register on a connection the functions that our SQL calls and SQLite has not."""
-    for function in (md5, driftline_number, driftline_instant):
+    for function in (md5, floor, driftline_number, driftline_instant):
         connection.create_function(function.__name__, -1, function, deterministic=True)
+
+
+def floor(value: float | None) -> int | None:
+    """Round down; SQLite itself can where it was built with its mathematical functions."""
+    return None if value is None else math.floor(value)
 
 
 def md5(value: str | None) -> str | None:

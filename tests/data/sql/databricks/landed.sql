@@ -1,0 +1,9 @@
+SELECT `each`.`hour`, count(*) AS `count_1` 
+FROM (SELECT CAST(floor(CAST(CAST(round((unix_micros(CAST(`landed`.`c0` AS TIMESTAMP)) / 1.0000000000000000e+06D) * 1.0000000000000000e+06D) AS BIGINT) AS DOUBLE) / 3.6000000000000000e+09D) AS BIGINT) AS `hour` 
+FROM (SELECT `said`.`c0` AS `c0` 
+FROM (SELECT `logs`.`predictions`.`ts` AS `c0`, `logs`.`predictions`.`id` AS `k0` 
+FROM `logs`.`predictions` 
+WHERE `logs`.`predictions`.`ts` >= TIMESTAMP '2013-04-02 21:00:00.250000+00:00' AND `logs`.`predictions`.`ts` < TIMESTAMP '2013-04-03 00:00:00.250000+00:00') AS `said` JOIN (SELECT DISTINCT `labels`.`id` AS `k0` 
+FROM `labels` 
+WHERE `labels`.`known_at` >= TIMESTAMP '2013-04-02 23:00:00.250001+00:00' AND `labels`.`known_at` < TIMESTAMP '2013-04-03 00:00:00.250001+00:00') AS `fresh` ON `said`.`k0` = `fresh`.`k0`) AS `landed`) AS `each` GROUP BY `each`.`hour`;
+

@@ -1,0 +1,9 @@
+SELECT "each"."hour", count(*) AS "count_1" 
+FROM (SELECT CAST(floor(CAST(CAST(round((CAST(date_part('epoch_microsecond', "landed"."c0") AS DOUBLE) / '1.0000000000000000e+06'::DOUBLE) * '1.0000000000000000e+06'::DOUBLE) AS BIGINT) AS DOUBLE) / '3.6000000000000000e+09'::DOUBLE) AS BIGINT) AS "hour" 
+FROM (SELECT "said"."c0" AS "c0" 
+FROM (SELECT "logs"."predictions"."ts" AS "c0", "logs"."predictions"."id" AS "k0" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-02 21:00:00.250000+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-03 00:00:00.250000+00:00'::TIMESTAMP_TZ) AS "said" JOIN (SELECT DISTINCT "labels"."id" AS "k0" 
+FROM "labels" 
+WHERE "labels"."known_at" >= '2013-04-02 23:00:00.250001+00:00'::TIMESTAMP_TZ AND "labels"."known_at" < '2013-04-03 00:00:00.250001+00:00'::TIMESTAMP_TZ) AS "fresh" ON "said"."k0" = "fresh"."k0") AS "landed") AS "each" GROUP BY "each"."hour";
+

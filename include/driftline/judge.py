@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from driftline.config import Baseline, Rule
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
-from driftline.metrics import worsening
+from driftline.metrics import THROUGHPUT, worsening
 
 MIN_SHARE_OF_LOG = 0.8
 """A window is judged when at least this share of it lies after the log's first row."""
@@ -35,6 +35,8 @@ class Evidence:
     past: Past = field(default_factory=dict)
     baselines: Baselines = field(default_factory=dict)
     broken: Sequence[Broken] = ()
+    higher_is_better: frozenset[str] = frozenset()
+    """The business metrics of which the file says so."""
     log_start: datetime | None = None
     min_coverage: float = 0.0
     maturity: timedelta = timedelta(0)
@@ -109,7 +111,7 @@ def _verdict(rule: Rule, measurement: Measurement, evidence: Evidence) -> Verdic
             outcome=Outcome.NOT_EVALUATED,
             reason=open_question,
         )
-    fault = _fault(rule, measurement, evidence.baselines)
+    fault = _fault(rule, measurement, evidence)
     subject = measurement.series.subject
     if fault is None:
         return Verdict(
@@ -174,14 +176,17 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
 
 
 def _baseline(measurement: Measurement, baselines: Baselines) -> float | None:
+    """Return the reference's own value; what grows with the rows says nothing of a part of them."""
+    if measurement.metric == THROUGHPUT and (measurement.segment or measurement.model_version):
+        return None
     return baselines.get((measurement.metric, measurement.column_name, measurement.detail))
 
 
-def _fault(rule: Rule, measurement: Measurement, baselines: Baselines) -> str | None:
+def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | None:
     """Return which bound the value breaks, in words; None when it keeps them all."""
     value = measurement.value
     assert value is not None
-    baseline = _baseline(measurement, baselines)
+    baseline = _baseline(measurement, evidence.baselines)
     own = "" if baseline is None else f" (in the reference {baseline:.4g})"
     if rule.max is not None and value > rule.max:
         return f"above {rule.max:g}{own}"
@@ -190,7 +195,8 @@ def _fault(rule: Rule, measurement: Measurement, baselines: Baselines) -> str | 
     if rule.worse_by is None or baseline is None:
         return None
     allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)
-    if worsening(measurement.metric, value, baseline) <= allowed:
+    higher = evidence.higher_is_better
+    if worsening(measurement.metric, value, baseline, higher=higher) <= allowed:
         return None
     share = f"{rule.worse_by.amount:.4g}"
     limit = f"{rule.worse_by.amount:.0%}" if rule.worse_by.relative else share

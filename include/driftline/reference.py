@@ -14,7 +14,8 @@ class Reference:
 
     It is in force for windows that start at `valid_from` or later. `start` and `end` bound its
     rows in the log (None where they come from a table of their own); `daily_rows` is the rows of
-    each of its days, oldest first; `performance` maps (metric, detail) to the value on its rows.
+    each of its days, oldest first; `performance` maps (metric, detail) to the value on its rows,
+    `operations` each metric of operations and business.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Reference:
     rows_sha256: str = ""
     """Of the file that holds the rows of a promotion's reference; others are read from the log."""
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    operations: Mapping[str, float] = field(default_factory=dict)
     bins: Mapping[str, Bins] = field(default_factory=dict)
     """By column: what later rows are counted on."""
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -20,7 +20,16 @@ from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
 from driftline.retraining.reference import rows_of
 from driftline.store.ledger import State
-from driftline.suites import domain_classifier, drift, evidently, performance, quality, report
+from driftline.suites import (
+    business,
+    domain_classifier,
+    drift,
+    evidently,
+    operations,
+    performance,
+    quality,
+    report,
+)
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
@@ -175,6 +184,7 @@ class Watch:
             reference,
             bins=bins_of(table, kinds, counted),
             segments={name: tuple(found)[:MOST_SEGMENTS] for name, found in values.items()},
+            operations=self._served(logs, start, end),
         )
         if self.monitor.labels is None:
             return reference
@@ -183,6 +193,11 @@ class Watch:
         measured = performance.measure(scope, known)
         numbers = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
         return replace(reference, performance=numbers)
+
+    def _served(self, logs: Logs, start: datetime | None, end: datetime | None) -> dict[str, float]:
+        """Return the reference's own numbers of operations and business."""
+        served = operations.of_reference(logs, start, end) if self.monitor.operations else {}
+        return served | (business.of_reference(logs, start, end) if self.monitor.business else {})
 
     def _no_rows(self, start: datetime | None, end: datetime | None) -> str:
         first, last = self.logs.first_timestamp(), self.logs.last_timestamp()
@@ -456,6 +471,17 @@ class Watch:
             coverage=coverage,
         )
 
+    def _in_sql(self, step: Step, reference: Reference) -> Result:
+        suite = operations if step.suite is Suite.OPERATIONS else business
+        scope = self._scope(step, reference.id)
+        measured = suite.measure(scope, self.logs, reference.segments, MOST_SEGMENTS)
+        return Result(
+            step=step,
+            reference_id=reference.id,
+            measurements=tuple(measured),
+            rows=measured[0].row_count,  # of all rows, for the whole window comes first
+        )
+
     def _rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
         return self.logs.rows(
             step.window.start,
@@ -513,4 +539,6 @@ def _common(rows: Rows, column: str) -> list[str]:
 _SUITES: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {
     Suite.QUALITY: Watch._quality,
     Suite.PERFORMANCE: Watch._performance,
+    Suite.OPERATIONS: Watch._in_sql,
+    Suite.BUSINESS: Watch._in_sql,
 }

@@ -69,6 +69,7 @@ def promoted(
         daily_rows=logs.daily_rows(start, as_of),
         model_version=version,
         performance=_performance(monitor, holdout, as_of),
+        operations=before.operations,  # the new champion has served nobody yet
     )
     share = min(1.0, monitor.drift.rows / max(counted.rows, 1))
     earlier = logs.rows(

@@ -73,6 +73,7 @@ def _content(reference: Reference) -> str:
         "columns": columns,
         "daily_rows": reference.daily_rows,
         "performance": performance,
+        "operations": dict(reference.operations),
         "model_version": reference.model_version,
         "rows_sha256": reference.rows_sha256,
         "bins": {name: asdict(bins) for name, bins in reference.bins.items()},
@@ -98,6 +99,7 @@ def _reference(row: Row) -> Reference:
         model_version=content["model_version"],
         rows_sha256=content["rows_sha256"],
         performance={(metric, detail): value for metric, detail, value in content["performance"]},
+        operations=content.get("operations", {}),
         bins={name: _bins(bins) for name, bins in content["bins"].items()},
         segments={column: tuple(values) for column, values in content["segments"].items()},
     )

@@ -60,8 +60,10 @@ def _aggregate(
     key: ColumnElement[Any] | None,
     most: int,
 ) -> dict[str, Aggregates]:
+    # Under names that nobody's column has: some databases would take the one for the other.
+    keys = [] if key is None else [key.label("driftline_key")]
     asked = [_column(sql) for sql in expressions.values()]
-    statement = rows([*([] if key is None else [key]), func.count().label("rows"), *asked])
+    statement = rows([*keys, func.count().label("driftline_rows"), *asked])
     if key is not None:
         ties = reader.dialect.bytewise(key)
         statement = statement.group_by(key).order_by(func.count().desc(), ties).limit(most)

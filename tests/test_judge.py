@@ -90,6 +90,25 @@ def test_relative_worsening_of_a_negative_value_is_worse_still() -> None:
     assert outcome(judged, replace(measurement, value=-0.56), baselines=base) is WARN
 
 
+def test_a_business_metric_is_worse_the_way_the_file_says() -> None:
+    judged = rule(metric="sold", worse_by=0.1)
+    base = {("sold", "", ""): 0.5}
+    more, less = (measured(value, metric="sold", suite=Suite.BUSINESS) for value in (0.7, 0.3))
+    better = {"baselines": base, "higher_is_better": frozenset({"sold"})}
+    assert [outcome(judged, each, **better) for each in (more, less)] == [OK, WARN]
+    assert [outcome(judged, each, baselines=base) for each in (more, less)] == [WARN, OK]
+
+
+def test_the_throughput_of_a_part_is_not_compared_with_that_of_the_whole() -> None:
+    judged = rule(metric="throughput", worse_by="10%", segment="*", version="*")
+    base = {("throughput", "", ""): 2.0}
+    whole = measured(1.0, metric="throughput", suite=Suite.OPERATIONS)
+    assert outcome(judged, whole, baselines=base) is WARN
+    assert outcome(judged, replace(whole, value=3.0), baselines=base) is OK
+    assert outcome(judged, replace(whole, segment="origin=JFK"), baselines=base) is OPEN
+    assert outcome(judged, replace(whole, model_version="2"), baselines=base) is OPEN
+
+
 def test_worse_by_without_a_reference_is_not_evaluated() -> None:
     (verdict,) = judge([rule(metric="f1", worse_by=0.1)], [measured(1, metric="f1")], Evidence())
     assert verdict.outcome is OPEN

@@ -225,6 +225,8 @@ def test_a_fault_names_line_key_and_what_is_allowed(
         ("{metric: roc_auc, window: 30d, min: 0}", "30d is not among windows"),
         ("{metric: mae, max: 1}", "nothing here measures 'mae'"),
         ("{metric: domain_classifier_auc, window: 7d, max: 1}", "measured once a day, on 1d"),
+        ("{metric: latency_p95, max: 1}", "It needs predictions.latency_ms"),
+        ("{metric: throughput, min: 1}", "It needs predictions.latency_ms or predictions.status"),
         ("{metric: psi}", "write a bound"),
         ("{metric: psi, max: 1, min: 2}", "above max"),
         ("{metric: psi, worse_by: lots}", "found 'lots'"),
@@ -238,6 +240,38 @@ def test_a_rule_that_can_never_be_judged_is_a_fault(tmp_path: Path, rule: str, s
     assert fault.key.startswith("rules.1")
     assert fault.line == 18
     assert said in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("business", "key", "said"),
+    [
+        ("{psi: 'avg(x)'}", "business.psi", "that of another metric"),
+        ("{latency_p50: 'avg(x)'}", "business.latency_p50", "that of another metric"),
+        ("{'a b': 'avg(x)'}", "business.a b", "use letters"),
+        ("{a: ''}", "business.a", "at least 1 character"),
+        ("{a: ' -- nothing'}", "business.a", "write a SQL aggregate"),
+        ("{a: 'avg(x); drop table y'}", "business.a", "without a semicolon"),
+        ("{a: {sql: avg(x), better: more}}", "business.a.better", "allowed are: higher, lower"),
+        ("{a: {better: higher}}", "business.a", "the key 'sql' is missing"),
+        ("{a: {sql: avg(x), bettr: higher}}", "business.a.bettr", "unknown key"),
+    ],
+)
+def test_a_business_metric_is_one_aggregate_under_a_name_of_its_own(
+    tmp_path: Path, business: str, key: str, said: str
+) -> None:
+    (fault,) = faults(write(tmp_path, f"{SHORT}business: {business}\n"))
+    assert fault.key == key
+    assert fault.line == 16
+    assert said in str(fault)
+
+
+def test_worse_by_wants_to_know_which_way_a_business_metric_is_worse(tmp_path: Path) -> None:
+    rules = "rules: [{metric: sold, worse_by: 5%}]\n"
+    (fault,) = faults(write(tmp_path, SHORT + "business: {sold: count(*)}\n" + rules))
+    assert (fault.key, fault.line) == ("rules.0.worse_by", 17)
+    assert "business.sold: {sql: ..., better: higher}" in str(fault)
+    text = SHORT + "business: {sold: {sql: count(*), better: higher}}\n" + rules
+    assert monitor_file.load(write(tmp_path, text)).business["sold"].better == "higher"
 
 
 def test_every_fault_is_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
@@ -292,8 +326,18 @@ def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
         "drift: {domain_classifier: false}",
     ):
         assert hashed(f"{SHORT}{same}\n") == plain
-    for other in ("segments: [origin]", "drift: {method: ks}", "features: {exclude: [a]}"):
+    for other in (
+        "segments: [origin]",
+        "drift: {method: ks}",
+        "features: {exclude: [a]}",
+        "business: {a: count(*)}",
+    ):
         assert hashed(f"{SHORT}{other}\n") != plain
+    for latency in ("latency_ms: took", "status: {column: code}", "status: {column: c, ok: [1]}"):
+        assert hashed(SHORT.replace("  score:", f"  {latency}\n  score:")) != plain
+    sold = hashed(f"{SHORT}business: {{a: count(*)}}\n")
+    assert hashed(f"{SHORT}business: {{a: {{sql: count(*), better: lower}}}}\n") == sold
+    assert hashed(f"{SHORT}business: {{b: count(*)}}\n") != sold
     assert hashed(SHORT.replace("2013-03-01", "2013-03-02")) != plain
 
 

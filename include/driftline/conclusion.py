@@ -111,6 +111,7 @@ def _conclude(
     before = _broken_before(connection, monitor, interval)
     evidence = Evidence(
         broken=before,
+        higher_is_better=frozenset(n for n, m in monitor.business.items() if m.better == "higher"),
         log_start=watch.log_start,
         min_coverage=monitor.labels.min_coverage if monitor.labels else 0.0,
         maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
@@ -192,7 +193,9 @@ def _baselines(reference: Reference) -> Baselines:
     statistics = reference.statistics
     nulls = {("null_share", c, ""): statistics.null_share(c) for c in statistics.columns}
     performance = {(metric, "", detail): v for (metric, detail), v in reference.performance.items()}
-    return {key: value for key, value in nulls.items() if value is not None} | performance
+    operations = {(metric, "", ""): value for metric, value in reference.operations.items()}
+    known = {key: value for key, value in nulls.items() if value is not None}
+    return known | performance | operations
 
 
 def _close_orphans(

@@ -1,6 +1,7 @@
 """What a person writes: the monitor file as pydantic models. Reading it is `monitor_file`'s job."""
 
 import difflib
+import re
 from datetime import timedelta
 from enum import StrEnum
 from itertools import combinations
@@ -17,7 +18,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from driftline import metrics
 from driftline.domain import ColumnKind, Outcome, cadence_length, digest
@@ -81,7 +82,7 @@ class Status(Section):
     """The serving status of a request, and which values mean that it went well."""
 
     column: Column
-    ok: tuple[Scalar, ...] = (200,)
+    ok: Annotated[tuple[Scalar, ...], Field(min_length=1)] = (200,)
 
 
 class Partition(Section):
@@ -372,6 +373,38 @@ class Drift(Section):
     )
 
 
+class Business(Section):
+    """A business metric: a SQL aggregate of the log's columns, trusted and reviewed like code."""
+
+    sql: Annotated[str, Field(min_length=1, description="such as avg(price)")]
+    better: Literal["higher", "lower"] | None = Field(
+        None, description="which way is good; without it rules take min and max only"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"sql": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(core)]}
+
+    @field_validator("sql")
+    @classmethod
+    def _one_expression(cls, value: str) -> str:
+        words = _QUOTED.sub("", value)
+        if not words.strip():
+            raise ValueError("write a SQL aggregate, such as avg(price)")
+        if ";" in words:
+            raise ValueError("write one expression, without a semicolon")
+        return value
+
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""What a semicolon may stand in."""
+
+
 class Worsening(Section):
     """How much worse than the reference a value may be: a share of it, an amount, or so many
     standard deviations of the reference's own windows of that length.
@@ -575,7 +608,7 @@ class Monitor(Defaults):
     segments: tuple[Column, ...] = ()
     quality: tuple[Expectation, ...] = ()
     drift: Drift = Drift()
-    business: dict[str, str] = Field(default_factory=dict)
+    business: dict[Name, Business] = Field(default_factory=dict)
     rules: tuple[Rule, ...] | None = None
     retraining: Retraining | None = None
 
@@ -617,17 +650,20 @@ class Monitor(Defaults):
     @property
     def not_acted_on(self) -> tuple[str, ...]:
         """What the file asks for and this version reads, but does not do yet."""
-        predictions = self.predictions
         routed = {route.channel for routes in self.routes.values() for route in routes}
         asked = {
-            "business: its metrics are not measured yet": self.business,
             "rules: `then: retrain` has no effect without `retraining:`": self.retraining is None
             and any("retrain" in r.then for r in self.rules or ()),
-            "predictions.latency_ms, status: not measured yet": predictions.latency_ms
-            or predictions.status,
             "routes: email and pagerduty go to the log yet": routed - {"slack"},
         }
         return tuple(note for note, written in asked.items() if written)
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The names of what is measured of how requests are served; none without its columns."""
+        latency = metrics.LATENCY if self.predictions.latency_ms else ()
+        failures = (metrics.ERROR_SHARE,) if self.predictions.status else ()
+        return (metrics.THROUGHPUT, *latency, *failures) if latency or failures else ()
 
     def drift_methods(self, column: str, kind: ColumnKind | None = None) -> tuple[DriftMethod, ...]:
         """Return how drift of a column is measured; `auto` is PSI and what the rules speak of.
@@ -661,7 +697,11 @@ class Monitor(Defaults):
             },
         )
         methods = {name: self.drift_methods(name) for name in ("", *self.drift.columns)}
-        return digest(shaping, self.warehouse, methods, self.drift.rows)
+        business = {name: metric.sql for name, metric in self.business.items()}
+        # A file without them keeps the name that it had before there were any.
+        return digest(
+            shaping, self.warehouse, methods, self.drift.rows, *([business] if business else ())
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -718,6 +758,8 @@ class Monitor(Defaults):
                 "features.timestamp",
                 f"{predictions.timestamp} is the time of the prediction: its age is always 0",
             )
+        if taken := sorted(set(self.business) & metrics.KNOWN):
+            raise _fault(f"business.{taken[0]}", "the name is that of another metric; take another")
         if self.retraining:
             self._can_be_retrained(self.retraining)
         for number, rule in enumerate(self.rules or ()):
@@ -779,11 +821,21 @@ class Monitor(Defaults):
         if rule.suite:
             self._can_be_estimated(key, rule)
             return
-        known = [*metrics.QUALITY, *dict.fromkeys(drift), *performance, *self.business]
+        own = (*self.operations, *self.business)
+        known = [*metrics.QUALITY, *dict.fromkeys(drift), *performance, *own]
+        business = self.business.get(rule.metric)
+        if rule.worse_by and business and business.better is None:
+            raise _fault(
+                f"{key}.worse_by",
+                f"nothing says which way {rule.metric} is worse: write min or max here, or "
+                f"business.{rule.metric}: {{sql: ..., better: higher}} (or lower)",
+            )
         if rule.metric in known or rule.metric.startswith("expect_"):
             return
         nearest = difflib.get_close_matches(rule.metric, known, n=1)
         hint = f". Did you mean {nearest[0]!r}?" if nearest else ""
+        if rule.metric in metrics.OPERATIONS:
+            hint = f". It needs {metrics.OPERATIONS[rule.metric]}"
         raise _fault(
             f"{key}.metric",
             f"nothing here measures {rule.metric!r}; there are: {', '.join(known)}{hint}",

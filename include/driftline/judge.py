@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from driftline.config import Baseline, Rule
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
-from driftline.metrics import worsening
+from driftline.metrics import THROUGHPUT, worsening
 
 MIN_SHARE_OF_LOG = 0.8
 """A window is judged when at least this share of it lies after the log's first row."""
@@ -37,6 +37,8 @@ class Evidence:
     spreads: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
     """Mean and standard deviation of the reference's own windows of this length."""
     broken: Sequence[Broken] = ()
+    higher_is_better: frozenset[str] = frozenset()
+    """The business metrics of which the file says so."""
     log_start: datetime | None = None
     min_coverage: float = 0.0
     maturity: timedelta = timedelta(0)
@@ -183,6 +185,9 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
 
 
 def _baseline(measurement: Measurement, baselines: Baselines) -> float | None:
+    """Return the reference's own value; what grows with the rows says nothing of a part of them."""
+    if measurement.metric == THROUGHPUT and (measurement.segment or measurement.model_version):
+        return None
     return baselines.get(_key(measurement))
 
 
@@ -202,7 +207,9 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
         return f"below {rule.min:g}{own}"
     if rule.worse_by and rule.worse_by.deviations:
         mean, deviation = evidence.spreads[_key(measurement)]
-        if worsening(measurement.metric, value, mean) <= rule.worse_by.amount * deviation:
+        if worsening(measurement.metric, value, mean, higher=evidence.higher_is_better) <= (
+            rule.worse_by.amount * deviation
+        ):
             return None
         return (
             f"more than {rule.worse_by.amount:g} standard deviations worse than the {mean:.4g} "
@@ -211,7 +218,8 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
     if rule.worse_by is None or baseline is None:
         return None
     allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)
-    if worsening(measurement.metric, value, baseline) <= allowed:
+    higher = evidence.higher_is_better
+    if worsening(measurement.metric, value, baseline, higher=higher) <= allowed:
         return None
     share = f"{rule.worse_by.amount:.4g}"
     limit = f"{rule.worse_by.amount:.0%}" if rule.worse_by.relative else share

@@ -1,6 +1,7 @@
 """The names of what is measured, as the metrics table and the rules use them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import chain
 
 QUALITY = ("row_count", "null_share")
 """Beside these, quality has Great Expectations' own names (`expect_...`)."""
@@ -54,6 +55,21 @@ ESTIMATED: Mapping[str, tuple[str, ...]] = {
 }
 """What is estimated before labels come, under suite `estimate`."""
 
+LATENCY = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
+"""In milliseconds."""
+
+ERROR_SHARE = "error_share"
+
+THROUGHPUT = "throughput"
+"""Predictions a second."""
+
+OPERATIONS: Mapping[str, str] = {
+    **dict.fromkeys(LATENCY, "predictions.latency_ms"),
+    ERROR_SHARE: "predictions.status",
+    THROUGHPUT: "predictions.latency_ms or predictions.status",
+}
+"""What is recorded of how requests are served, and the keys of the file that it needs."""
+
 GATE = (
     *(*_CLASSES, "roc_auc", "log_loss", "brier", "average_precision"),
     *_ERRORS,
@@ -63,6 +79,7 @@ GATE = (
 HIGHER_IS_BETTER = frozenset(
     {
         "row_count",
+        THROUGHPUT,
         "ks_p_value",
         "cramer_von_mises_p_value",
         "chi_square_p_value",
@@ -77,17 +94,32 @@ HIGHER_IS_BETTER = frozenset(
 )
 CLOSER_TO_ONE_IS_BETTER = frozenset({"observed_predicted_ratio"})
 CLOSER_TO_ZERO_IS_BETTER = frozenset({"bias"})
-ANY_CHANGE_IS_WORSE = frozenset({"label_mean"})
-"""Of every other metric less is better: losses, errors, drift, null shares."""
+ANY_CHANGE_IS_WORSE = frozenset({"label_mean", "observed_rate"})
+"""Of every other metric less is better: losses, errors, drift, null shares, latencies."""
+
+KNOWN = frozenset(
+    {
+        *QUALITY,
+        *chain.from_iterable(DRIFT.values()),
+        DRIFT_SHARE,
+        DOMAIN_CLASSIFIER_AUC,
+        *chain.from_iterable(PERFORMANCE.values()),
+        *chain.from_iterable(ESTIMATED.values()),
+        *OPERATIONS,
+    }
+)
+"""Every name that is driftline's own: a business metric has another."""
 
 
-def worsening(metric: str, value: float, baseline: float) -> float:
+def worsening(metric: str, value: float, baseline: float, *, higher: Collection[str] = ()) -> float:
     """Return by how much a value is worse than the baseline; negative when it is better.
+
+    `higher` names metrics of which more is better beside those that are known to be so.
 
     >>> worsening("roc_auc", 0.5, 0.75), worsening("rmse", 3.0, 2.0)
     (0.25, 1.0)
     """
-    if metric in HIGHER_IS_BETTER:
+    if metric in HIGHER_IS_BETTER or metric in higher:
         return baseline - value
     if metric in CLOSER_TO_ONE_IS_BETTER:
         return abs(value - 1) - abs(baseline - 1)

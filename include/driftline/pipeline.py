@@ -38,7 +38,8 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
     """
     end = interval.end
     if interval.cadence == "1h":
-        return [Step(suite=s, window=interval, as_of=end) for s in (Suite.QUALITY, Suite.DRIFT)]
+        hourly = (Suite.QUALITY, *in_sql(monitor), Suite.DRIFT)
+        return [Step(suite=suite, window=interval, as_of=end) for suite in hourly]
     ending = [Window.ending(cadence, end) for cadence in monitor.windows if cadence != "1h"]
     known = as_of or end
     age = _days_to_ripen(monitor)
@@ -48,6 +49,7 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
     return [
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in ripe),
         *(Step(suite=Suite.QUALITY, window=window, as_of=end) for window in ending[:1]),
+        *(Step(suite=s, window=window, as_of=end) for s in in_sql(monitor) for window in ending),
         *(Step(suite=Suite.DRIFT, window=window, as_of=end) for window in ending),
         *(Step(suite=Suite.ESTIMATE, window=window, as_of=end) for window in foreseen),
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in labelled),
@@ -63,6 +65,12 @@ def _labelled(monitor: Monitor, end: datetime) -> list[Window]:
 
 RESTATED = (Suite.DRIFT, Suite.PERFORMANCE)
 """What is measured again when rows or labels come late."""
+
+
+def in_sql(monitor: Monitor) -> tuple[Suite, ...]:
+    """Return which suites of operations and business a monitor's file asks for."""
+    asked = {Suite.OPERATIONS: monitor.operations, Suite.BUSINESS: monitor.business}
+    return tuple(suite for suite, metrics in asked.items() if metrics)
 
 
 def planned(

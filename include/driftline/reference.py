@@ -15,7 +15,8 @@ class Reference:
 
     It is in force for windows that start at `valid_from` or later. `start` and `end` bound its
     rows in the log (None where they come from a table of their own); `daily_rows` is the rows of
-    each of its days, oldest first; `performance` maps (metric, detail) to the value on its rows.
+    each of its days, oldest first; `performance` maps (metric, detail) to the value on its rows,
+    `operations` each metric of operations and business.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Reference:
     performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
     spreads: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
     """By (cadence, metric, detail): mean and standard deviation over its own windows."""
+    operations: Mapping[str, float] = field(default_factory=dict)
     bins: Mapping[str, Bins] = field(default_factory=dict)
     """By column: what later rows are counted on."""
     outcomes: OutcomeBins | None = None

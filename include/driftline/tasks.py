@@ -67,10 +67,8 @@ class Decision:
 
 def suites(monitor: Monitor, cadence: str) -> tuple[Suite, ...]:
     """Return which suites the runs of this cadence (`1h` or `1d`) measure."""
-    if cadence == "1h":
-        return (Suite.QUALITY, Suite.DRIFT)
-    labelled = (Suite.PERFORMANCE,) if monitor.labels else ()
-    return (Suite.QUALITY, Suite.DRIFT, *labelled)
+    labelled = (Suite.PERFORMANCE,) if monitor.labels and cadence != "1h" else ()
+    return (Suite.QUALITY, *pipeline.in_sql(monitor), Suite.DRIFT, *labelled)
 
 
 def freeze(run: Run) -> str:

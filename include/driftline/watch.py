@@ -1,6 +1,6 @@
 """A monitor with its logs open: freezes its reference and measures its windows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,11 +37,13 @@ from driftline.retraining.reference import outcomes_of, rows_of
 from driftline.stats.confidence_based import thresholds
 from driftline.store.ledger import State
 from driftline.suites import (
+    business,
     direct_loss,
     domain_classifier,
     drift,
     estimate,
     evidently,
+    operations,
     performance,
     quality,
     report,
@@ -223,6 +225,7 @@ class Watch:
             reference,
             bins=bins_of(table, kinds, counted),
             segments={name: tuple(found)[:MOST_SEGMENTS] for name, found in values.items()},
+            operations=self._served(logs, start, end),
         )
         if self.monitor.labels is None:
             return reference
@@ -260,6 +263,11 @@ class Watch:
                     low, high = thresholds(known)
                     found[cadence, metric, detail] = (low + high) / 2, (high - low) / 6
         return found
+
+    def _served(self, logs: Logs, start: datetime | None, end: datetime | None) -> dict[str, float]:
+        """Return the reference's own numbers of operations and business."""
+        served = operations.of_reference(logs, start, end) if self.monitor.operations else {}
+        return served | (business.of_reference(logs, start, end) if self.monitor.business else {})
 
     def _no_rows(self, start: datetime | None, end: datetime | None) -> str:
         first, last = self.logs.first_timestamp(), self.logs.last_timestamp()
@@ -326,7 +334,7 @@ class Watch:
             if isinstance(counted, Counted):
                 return self._drift(step, reference, counted)
             if counted is None:
-                return self._quality(step, reference)
+                return _WITHOUT_COUNTS[step.suite](self, step, reference)
             if step.suite is Suite.ESTIMATE:
                 return self._estimate(step, reference, counted)
             return self._performance(step, reference, counted.current)
@@ -639,6 +647,17 @@ class Watch:
         rows = self._rows(step, {}, labels=True)
         return evidently.performance(self._scope(step, reference.id), outcomes(self.monitor, rows))
 
+    def _in_sql(self, step: Step, reference: Reference) -> Result:
+        suite = operations if step.suite is Suite.OPERATIONS else business
+        scope = self._scope(step, reference.id)
+        measured = suite.measure(scope, self.logs, reference.segments, MOST_SEGMENTS)
+        return Result(
+            step=step,
+            reference_id=reference.id,
+            measurements=tuple(measured),
+            rows=measured[0].row_count,  # of all rows, for the whole window comes first
+        )
+
     def _rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
         return self.logs.rows(
             step.window.start,
@@ -705,3 +724,10 @@ def _days(start: datetime | None, end: datetime | None) -> Iterator[datetime]:
         while day < end:
             yield day
             day += DAY
+
+
+_WITHOUT_COUNTS: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {
+    Suite.QUALITY: Watch._quality,
+    Suite.OPERATIONS: Watch._in_sql,
+    Suite.BUSINESS: Watch._in_sql,
+}

@@ -197,8 +197,8 @@ def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
     assert fine.output.startswith("ok ")
     assert "features: x, noise, group" in fine.output
     with file.open("a", encoding="utf-8") as text:
-        text.write("business: {bought: 'avg(y)'}\n")
-    assert "its metrics are not measured yet" in driftline("lint", file).output
+        text.write("routes: {warn: [{email: 'ml@example.com'}]}\n")
+    assert "email and pagerduty go to the log yet" in driftline("lint", file).output
 
 
 @pytest.mark.parametrize(
@@ -209,6 +209,9 @@ def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
         ("timestamp: ts", "timestamp: when", "no column 'when'", "  timestamp: when"),
         ("/labels/", "/nowhere/", "labels: ", "labels:"),
         ("columns: x", "columns: xx", "no column that is watched is like xx", "- columns:"),
+        ("  id: id\n  p", "  id: id\n  latency_ms: tk\n  p", "no column 'tk'", "  latency_ms:"),
+        ("task:", "business: {a: 'avg(y)'}\ntask:", "business.a: avg(y): ", "business:"),
+        ("task:", "business: {a: score}\ntask:", "business.a: score: ", "business:"),
     ],
 )
 def test_lint_connect_compares_with_the_warehouse(

@@ -86,6 +86,19 @@ def test_the_hourly_graph_is_smaller(folder: Folder) -> None:
     }
 
 
+def test_operations_and_business_are_measured_where_the_file_asks_for_them(
+    folder: Folder,
+) -> None:
+    path = folder.add("m", "business: {sold: 'count(*)'}")
+    path.write_text(path.read_text().replace("  score:", "  latency_ms: took\n  score:", 1))
+    for kind, more in (("hourly", set()), ("daily", {"performance", "missing_hours"})):
+        dag = airflow_dags(folder.path)[f"m__{kind}"]
+        measured = {t.removeprefix("measure.") for t in dag.task_ids if t.startswith("measure.")}
+        assert measured == {"quality", "operations", "business", "drift"} | more
+        assert edges(dag)["measure.business"] == edges(dag)["measure.operations"]
+        assert "most likely wrong" in dag.get_task("measure.business").doc_md
+
+
 def test_without_labels_no_performance_is_measured_and_without_hours_none_are_filled(
     folder: Folder,
 ) -> None:

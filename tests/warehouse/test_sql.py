@@ -32,6 +32,7 @@ from driftline.errors import LogError, MissingExtra
 from driftline.profile import CategoryBins, Layout, NumericBins
 from driftline.warehouse import unproven
 from driftline.warehouse.caller import Caller
+from driftline.warehouse.cut import Cut
 from driftline.warehouse.databricks import column_of as databricks_column
 from driftline.warehouse.dialect import DIALECTS, Column, Family
 from driftline.warehouse.logs import Logs
@@ -118,7 +119,8 @@ class Recorder(Reader):
         if name in self.samples:
             return [(value,) for value in self.samples[name]]  # type: ignore[misc]
         self.asked.append(self.literal(statement))
-        return []
+        nothing = self.asked[-1].endswith("1 = 0")  # of which an aggregate is one row
+        return [(None,)] if nothing else []  # type: ignore[list-item]
 
     def one(self, statement: Select[Any]) -> Row[Any]:
         columns = list(statement.selected_columns)
@@ -227,6 +229,11 @@ def draw(logs: Logs) -> None:
     logs.rows(START, END, KINDS, as_of=AS_OF, limit=100, seed=7)
 
 
+def served(logs: Logs) -> None:
+    logs.operations(START, END)
+    logs.operations(START, END, Cut(version=True, most=20))
+
+
 Case = tuple[Monitor, Callable[[Logs], object]]
 
 CASES: dict[str, Case] = {
@@ -237,6 +244,26 @@ CASES: dict[str, Case] = {
     "events": (monitor(predictions={"timestamp": "naive"}, labels=EVENTS), draw),
     "statistics": (monitor(), lambda logs: logs.statistics(START, END, KINDS)),
     "categories": (monitor(), lambda logs: logs.categories(START, END, KINDS)),
+    "operations": (
+        monitor(
+            predictions={
+                **VERSIONED,
+                "latency_ms": "inputs.took",
+                "status": {"column": "written", "ok": [200, HOSTILE_TEXT]},
+            }
+        ),
+        served,
+    ),
+    "business": (
+        monitor(
+            predictions=VERSIONED,
+            segments=[HOSTILE_NAME],
+            business={"pairs": "count(*) / 2.0"},
+        ),
+        lambda logs: logs.business(
+            START, END, Cut(segment=HOSTILE_NAME, values=("JFK", HOSTILE_TEXT), most=2)
+        ),
+    ),
     "hourly_rows": (monitor(), lambda logs: logs.hourly_rows(START, END)),
     "types": (
         monitor(features={"sensitive": ["postcode"]}),

@@ -22,6 +22,15 @@ SUITES: Mapping[Suite, str] = {
 end now, which are sums of hours, with the reference, column by column.
 
 **When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
+    Suite.OPERATIONS: """Counts latencies, failed requests and predictions a second in the warehouse, of
+the window, its segments and model versions.
+
+**When it fails** the ledger (`windows`) holds why. Clear it: what it writes replaces what it wrote.""",
+    Suite.BUSINESS: """Has the warehouse compute the SQL under `business:`, of the window, its segments and
+model versions.
+
+**When it fails** the expression is most likely wrong: the last line of the log and the ledger (`windows`)
+name it. Mend the file and clear the task.""",
     Suite.PERFORMANCE: """Joins the labels known by the end of the interval and measures performance; and
 once more that of the windows whose labels have come of age by now.
 

@@ -74,6 +74,7 @@ def promoted(
         model_version=version,
         outcomes=bins_of_outcomes(monitor, holdout.table),
         performance=_performance(monitor, holdout, as_of),
+        operations=before.operations,  # the new champion has served nobody yet
     )
     share = min(1.0, monitor.drift.rows / max(counted.rows, 1))
     earlier = logs.rows(

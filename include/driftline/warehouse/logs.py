@@ -29,14 +29,17 @@ from driftline.outcome_profile import OutcomeBins, OutcomeProfile
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.warehouse import features
 from driftline.warehouse.age import TIMES, hour
+from driftline.warehouse.business import Aggregates, aggregate, faulty
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import EPOCH, INSTANT, Clock
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
+from driftline.warehouse.cut import WHOLE, Cut
 from driftline.warehouse.dialect import backend, varchar
 from driftline.warehouse.draw import Lot, draw, enough, placed
 from driftline.warehouse.labelling import Labelling
+from driftline.warehouse.operations import Served, count_served, latency_of, success_of
 from driftline.warehouse.outcome_counting import Stretch
 from driftline.warehouse.outcomes import count_outcomes
 from driftline.warehouse.partition import partition_bounds
@@ -127,7 +130,7 @@ class Logs:
                 self._drawn([], None, None, labels=True)  # what is written of labels can be asked
             except LogError as error:
                 found.append(error)
-        return found
+        return found or self._faulty_business
 
     @asks
     def first_timestamp(self) -> datetime | None:
@@ -407,6 +410,64 @@ class Logs:
         each = select(begins).select_from(times).subquery("each").c.hour
         grouped = self._reader.all(select(each, func.count()).group_by(each))
         return {EPOCH + HOUR * row[0]: row[1] for row in grouped}
+
+    @asks
+    def operations(
+        self, start: datetime | None, end: datetime | None, cut: Cut = WHOLE
+    ) -> dict[str, Served]:
+        """Return how the requests of each part of a stretch were served, in one scan."""
+        log, project = self.monitor.predictions, self._projection
+        logged: dict[str, ColumnElement[Any]] = {}
+        if field := project.role(log.latency_ms, "predictions.latency_ms"):
+            logged["latency"] = latency_of(field, self.predictions.dialect)
+        if log.status and (field := project.role(log.status.column, "predictions.status.column")):
+            logged["succeeded"] = success_of(field, log.status.ok, self.predictions.dialect)
+        key, conditions = self._cut(cut)
+        if key is not None:
+            logged["key"] = key
+        columns = [value.label(name) for name, value in logged.items()]
+        rows = self._select([literal(1).label("one"), *columns], start, end).where(*conditions)
+        found = count_served(self._reader, rows, logged, cut.most)
+        none = Served.nothing(logged)
+        return found if cut.keys is None else {k: found.get(k, none) for k in cut.keys}
+
+    @asks
+    def business(
+        self, start: datetime | None, end: datetime | None, cut: Cut = WHOLE
+    ) -> dict[str, Aggregates]:
+        """Return the business metrics of each part of a stretch, in one scan.
+
+        Raises LogError about the first expression that the warehouse does not take.
+        """
+        if self._faulty_business:
+            raise self._faulty_business[0]
+        key, conditions = self._cut(cut)
+        sql = {name: metric.sql for name, metric in self.monitor.business.items()}
+        found = aggregate(
+            self._reader,
+            lambda columns: self._select(columns, start, end).where(*conditions),
+            sql,
+            key,
+            cut.most,
+        )
+        none = Aggregates(rows=0, values=dict.fromkeys(sql))
+        return found if cut.keys is None else {k: found.get(k, none) for k in cut.keys}
+
+    @cached_property
+    def _faulty_business(self) -> list[LogError]:
+        sql = {name: metric.sql for name, metric in self.monitor.business.items()}
+        return faulty(self._reader, lambda columns: self._select(columns, None, None), sql)
+
+    def _cut(self, cut: Cut) -> tuple[ColumnElement[Any] | None, list[ColumnElement[bool]]]:
+        """Return the key of the parts, and which rows are in one."""
+        if cut.segment:
+            text = self._projection.category(cut.segment).value
+            return text, [text.in_(sorted(cut.values))]
+        version = self._projection.role(self.monitor.predictions.version, "predictions.version")
+        if cut.version and version:
+            text = self._projection.string(version)
+            return text, [text != ""]
+        return None, []
 
     @asks
     def counts(

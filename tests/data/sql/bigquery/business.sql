@@ -1,0 +1,11 @@
+SELECT (count(*) / 2.0
+) 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` IS NOT NULL AND 1 = 0;
+
+SELECT CAST(`predictions`.`we"ird\`\\; -- drop` AS STRING) AS `driftline_key`, count(*) AS `driftline_rows`, (count(*) / 2.0
+) 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND CAST(`predictions`.`we"ird\`\\; -- drop` AS STRING) IN ('JFK', 'O\'Hare \\\' " `%s` %% \\') GROUP BY CAST(`predictions`.`we"ird\`\\; -- drop` AS STRING) ORDER BY count(*) DESC, collate(CAST(`predictions`.`we"ird\`\\; -- drop` AS STRING), '')
+ LIMIT 2;
+

@@ -1,0 +1,11 @@
+SELECT (count(*) / 2.0
+) 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" IS NOT NULL AND 1 = 0;
+
+SELECT CAST("logs"."predictions"."we""ird`\; -- drop" AS VARCHAR) AS "driftline_key", count(*) AS "driftline_rows", (count(*) / 2.0
+) 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC' AND CAST("logs"."predictions"."we""ird`\; -- drop" AS VARCHAR) IN ('JFK', 'O''Hare \'' " `%s` %% \') GROUP BY CAST("logs"."predictions"."we""ird`\; -- drop" AS VARCHAR) ORDER BY count(*) DESC, CAST("logs"."predictions"."we""ird`\; -- drop" AS VARCHAR)
+LIMIT 2;
+

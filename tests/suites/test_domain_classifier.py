@@ -107,7 +107,7 @@ def test_it_is_what_scikit_learn_measures(scope):
     truth = np.repeat([1, 0], 1000)
     model = domain_classifier.classifier(np.array([False] * 5 + [True]))
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    with domain_classifier._one_thread():
+    with domain_classifier.one_thread():
         each = cross_val_score(model, rows, truth, cv=folds, scoring="roc_auc")
         pooled = cross_val_predict(model, rows, truth, cv=folds, method="predict_proba")[:, 1]
     # Other folds, so another number, by less than its interval.

@@ -70,7 +70,7 @@ def measure(
     coded = np.column_stack(
         [_coded(current.columns[name], reference.columns[name], *drawn) for name in names]
     )
-    with _one_thread():
+    with one_thread():
         try:
             folds = list(_folds(coded[:size], coded[size:], kinds))
             area = cross_validated_area(
@@ -174,7 +174,7 @@ def _words(telling: Sequence[str]) -> str:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keep scikit-learn on one core: its threads wait by spinning, and others work here too."""
     try:
         import sklearn.ensemble  # noqa: F401 (it loads what is to be limited)

@@ -1,0 +1,229 @@
+"""The case: both sides' columns in bins, which of them matter, and what models say of rows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.why import fall, models
+from driftline.why.columns import Coded, coded, matrix
+from driftline.why.faults import Fault, faults
+from driftline.why.models import Effects, Learnt
+from driftline.why.scan import Excess
+from driftline.why.sides import Context, Floats, Side, Times
+
+Places = NDArray[np.int64]
+
+_MATTERS = 0.02
+"""A column matters whose effect has so large a share of the score's standard deviation."""
+_DRAWS = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """What an explanation looks at; computed when it is asked for, and once."""
+
+    reference: Side
+    window: Side
+    context: Context
+
+    @cached_property
+    def columns(self) -> list[Coded]:
+        """Features and segment columns in bins."""
+        return coded(self.reference, self.window)
+
+    @cached_property
+    def features(self) -> list[Coded]:
+        """The columns that the model sees."""
+        return [column for column in self.columns if column.feature]
+
+    @cached_property
+    def rows(self) -> tuple[Places, Places]:
+        """The places of the labelled rows that are learnt from, of both sides."""
+        found = []
+        for seed, side in enumerate((self.reference, self.window)):
+            held = np.flatnonzero(side.labelled)
+            if len(held) > models.MOST:
+                held = np.sort(np.random.default_rng(seed).choice(held, models.MOST, replace=False))
+            found.append(held)
+        return found[0], found[1]
+
+    @cached_property
+    def all_rows(self) -> tuple[Places, Places]:
+        """The places of as many rows, labelled or not: what the inputs are judged by."""
+        found = []
+        for seed, side in enumerate((self.reference, self.window)):
+            rows = np.arange(side.frame.rows)
+            if len(rows) > models.MOST:
+                rows = np.sort(np.random.default_rng(seed).choice(rows, models.MOST, replace=False))
+            found.append(rows)
+        return found[0], found[1]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are rows enough to learn from."""
+        return min(map(len, self.rows)) >= models.FEWEST and bool(self.features)
+
+    @cached_property
+    def losses(self) -> tuple[Floats, Floats]:
+        """The losses of those rows."""
+        return self.reference.loss[self.rows[0]], self.window.loss[self.rows[1]]
+
+    @cached_property
+    def times(self) -> tuple[Times | None, Times | None]:
+        """The times of those rows."""
+        both = []
+        for side, rows in zip((self.reference, self.window), self.rows, strict=True):
+            both.append(None if side.time is None else side.time[rows])
+        return both[0], both[1]
+
+    @cached_property
+    def effects(self) -> Effects | None:
+        """What each bin adds to the score; None without a score that varies."""
+        score = self.reference.score
+        rows = self.rows[0]
+        if score is None or self.window.score is None or len(rows) < models.FEWEST:
+            return None
+        rows = rows[np.isfinite(score[rows])]
+        if len(rows) < models.FEWEST or not score[rows].std():
+            return None
+        return models.effects(self.features, score, rows)
+
+    @cached_property
+    def matters(self) -> frozenset[str]:
+        """The features that the score or the loss depends on; all where neither is known."""
+        if self.effects is None:
+            return frozenset(column.name for column in self.features)
+        level = 0.01 / len(self.features)
+        return frozenset(
+            column.name
+            for column in self.features
+            if self.effects.sizes[column.name] >= _MATTERS or self._tells(column) < level
+        )
+
+    def _tells(self, column: Coded) -> float:
+        """Return the chance of losses so unlike in a column's bins (one-way analysis of variance)."""
+        from scipy.special import fdtrc
+
+        codes, loss = column.reference[self.rows[0]], self.losses[0]
+        size = np.bincount(codes, minlength=column.size)
+        held = size >= 10
+        groups, rows = int(held.sum()), int(size[held].sum())
+        if groups < 2 or rows <= groups:
+            return 1.0
+        sums = np.bincount(codes, weights=loss, minlength=column.size)[held]
+        chosen = loss[held[codes]]
+        between = float((sums**2 / size[held]).sum() - chosen.sum() ** 2 / rows)
+        within = float(((chosen - chosen.mean()) ** 2).sum()) - between
+        if within <= 0:
+            return 1.0
+        return float(
+            fdtrc(groups - 1, rows - groups, between / (groups - 1) / within * (rows - groups))
+        )
+
+    @cached_property
+    def faults(self) -> list[Fault]:
+        """Columns that matter, and broke."""
+        asked = [column for column in self.features if column.name in self.matters]
+        return faults(self.reference, self.window, asked)
+
+    @cached_property
+    def hit(self) -> Floats:
+        """How surely each row of the window is hit by a fault, 0 to 1."""
+        hit = np.zeros(self.window.frame.rows)
+        for fault in self.faults:
+            hit = np.maximum(hit, fault.hit)
+        return hit
+
+    @cached_property
+    def _learnt_from(self) -> list[Coded]:
+        chosen = [column for column in self.features if column.name in self.matters]
+        return chosen or self.features
+
+    @cached_property
+    def categorical(self) -> NDArray[np.bool_]:
+        """Which columns of the matrices are codes."""
+        return np.array([not column.numeric for column in self._learnt_from])
+
+    @cached_property
+    def matrices(self) -> tuple[Floats, Floats]:
+        """The features that matter, of those rows, as numbers."""
+        both = []
+        for which, side, rows in zip(
+            ("reference", "window"), (self.reference, self.window), self.rows, strict=True
+        ):
+            held = [side.frame.columns.get(column.name) for column in self._learnt_from]
+            both.append(matrix(self._learnt_from, held, which, rows))
+        return both[0], both[1]
+
+    @cached_property
+    def cost(self) -> Learnt:
+        """What the reference would lead to expect that each row costs."""
+        return models.regression(*self.matrices, self.kept[0], self.categorical)
+
+    @cached_property
+    def kept(self) -> tuple[Floats, Floats]:
+        """The losses, none of them larger than all of the reference's: one row is no evidence."""
+        most = float(self.losses[0].max())
+        return self.losses[0], np.minimum(self.losses[1], most)
+
+    @cached_property
+    def side(self) -> Learnt:
+        """How likely each row is one of the window's."""
+        return models.side_of(*self.matrices, self.categorical)
+
+    @cached_property
+    def excess(self) -> Excess:
+        """What each row costs beyond what was to be expected."""
+        before, now = self.kept[0] - self.cost.reference, self.kept[1] - self.cost.window
+        weights = self.side.reference, (1 - self.side.window) * (1 - self.hit[self.rows[1]])
+        return Excess(
+            reference=before,
+            window=now,
+            weights=weights,
+            rows=self.rows,
+            design=self._design(now),
+        )
+
+    def _design(self, values: Floats) -> float:
+        time = self.times[1]
+        if time is None:
+            return 1.0
+        alone = fall.mean_of(values, None).variance
+        return max(1.0, fall.mean_of(values, time).variance / alone) if alone else 1.0
+
+    def put_back(self, fault: Fault) -> float:
+        """Return what the rows that a fault hits cost beyond the same rows with usual values.
+
+        The column's values are drawn from the reference; in units of the loss, over all rows.
+        """
+        hit = fault.hit[self.rows[1]]
+        if not hit.sum():
+            return 0.0
+        now = float((hit * self.losses[1]).mean())
+        if not self.enough or fault.column not in [column.name for column in self._learnt_from]:
+            return now - float(hit.mean() * self.losses[0].mean())
+        place = [column.name for column in self._learnt_from].index(fault.column)
+        random, said = np.random.default_rng(0), np.zeros(len(hit))
+        rows = self.matrices[1].copy()
+        for _ in range(_DRAWS):
+            rows[:, place] = random.choice(self.matrices[0][:, place], len(rows))
+            said += self.cost.of(rows) / _DRAWS
+        return now - float((hit * said).mean())
+
+
+def coded_hours(reference: Times, window: Times) -> Coded:
+    """Return the hour of the day of each row as a column."""
+    theirs, ours = (
+        (side.astype("datetime64[h]").astype(np.int64) % 24) for side in (reference, window)
+    )
+    return Coded(
+        name="hour of the day",
+        numeric=False,
+        reference=theirs,
+        window=ours,
+        names=(*(f"= {hour:02}" for hour in range(24)), "is null", "is new"),
+        ordered=0,
+        feature=False,
+    )

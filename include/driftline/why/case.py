@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.why import fall, models
+from driftline.why import models
 from driftline.why.columns import Coded, coded, matrix
+from driftline.why.fall import Days, Difference
 from driftline.why.faults import Fault, faults
 from driftline.why.models import Effects, Learnt
 from driftline.why.scan import Excess
@@ -70,13 +71,30 @@ class Case:
         """The losses of those rows."""
         return self.reference.loss[self.rows[0]], self.window.loss[self.rows[1]]
 
-    @cached_property
+    @property
     def times(self) -> tuple[Times | None, Times | None]:
         """The times of those rows."""
         both = []
         for side, rows in zip((self.reference, self.window), self.rows, strict=True):
             both.append(None if side.time is None else side.time[rows])
         return both[0], both[1]
+
+    @cached_property
+    def days(self) -> Days:
+        """Which rows of both sides belong together."""
+        return Days.of(self.reference.time, self.window.time)
+
+    @cached_property
+    def learnt_days(self) -> Days:
+        """The same of the rows that are learnt from."""
+        return self.days.at(*self.rows)
+
+    @cached_property
+    def total(self) -> Difference:
+        """How far performance fell."""
+        held = [np.flatnonzero(side.labelled) for side in (self.reference, self.window)]
+        losses = self.reference.loss[held[0]], self.window.loss[held[1]]
+        return self.days.at(held[0], held[1]).compare(*losses)
 
     @cached_property
     def effects(self) -> Effects | None:
@@ -178,39 +196,41 @@ class Case:
         """What each row costs beyond what was to be expected."""
         before, now = self.kept[0] - self.cost.reference, self.kept[1] - self.cost.window
         weights = self.side.reference, (1 - self.side.window) * (1 - self.hit[self.rows[1]])
+        days = self.learnt_days
         return Excess(
             reference=before,
             window=now,
             weights=weights,
             rows=self.rows,
-            design=self._design(now),
+            between=days.between(before) * sum(days.crowding(*weights)) if weights[1].sum() else 0,
         )
 
-    def _design(self, values: Floats) -> float:
-        time = self.times[1]
-        if time is None:
-            return 1.0
-        alone = fall.mean_of(values, None).variance
-        return max(1.0, fall.mean_of(values, time).variance / alone) if alone else 1.0
+    def put_back(self, fault: Fault) -> Difference:
+        """Return what a fault adds to the window's mean loss: its rows, less the same rows mended.
 
-    def put_back(self, fault: Fault) -> float:
-        """Return what the rows that a fault hits cost beyond the same rows with usual values.
-
-        The column's values are drawn from the reference; in units of the loss, over all rows.
+        To mend a row its value is drawn from the reference, and the model of the loss says what
+        that would cost. Without a model it costs what the reference does.
         """
         hit = fault.hit[self.rows[1]]
+        nothing = Difference(0.0, 0.0, 0.0, 0.0)
         if not hit.sum():
-            return 0.0
-        now = float((hit * self.losses[1]).mean())
-        if not self.enough or fault.column not in [column.name for column in self._learnt_from]:
-            return now - float(hit.mean() * self.losses[0].mean())
-        place = [column.name for column in self._learnt_from].index(fault.column)
-        random, said = np.random.default_rng(0), np.zeros(len(hit))
-        rows = self.matrices[1].copy()
-        for _ in range(_DRAWS):
-            rows[:, place] = random.choice(self.matrices[0][:, place], len(rows))
-            said += self.cost.of(rows) / _DRAWS
-        return now - float((hit * said).mean())
+            return nothing
+        said = np.full(len(hit), float(self.losses[0].mean()))
+        names = [column.name for column in self._learnt_from]
+        if self.enough and fault.column in names:
+            place = names.index(fault.column)
+            random, said = np.random.default_rng(0), np.zeros(len(hit))
+            rows = self.matrices[1].copy()
+            for _ in range(_DRAWS):
+                rows[:, place] = random.choice(self.matrices[0][:, place], len(rows))
+                said += self.cost.of(rows) / _DRAWS
+            missed = self.losses[0] - self.cost.reference
+        else:
+            missed = self.losses[0] - self.losses[0].mean()
+        ones = np.ones(len(missed))
+        gap = self.learnt_days.compare(missed, self.losses[1] - said, (ones, hit))
+        share = float(hit.mean())
+        return Difference(*(share * number for number in gap))
 
 
 def coded_hours(reference: Times, window: Times) -> Coded:

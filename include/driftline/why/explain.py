@@ -44,15 +44,15 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
     case = Case(reference=reference, window=window, context=context or Context())
     if min(map(len, case.rows)) < _FEWEST:
         return _without_labels(case)
-    before, now = fall.fall_of(reference, window)
-    total = fall.difference(before, now)
+    total = case.total
+    before, now = (float(side.loss[side.labelled].mean()) for side in (reference, window))
     with one_thread():
         relation = _relation(case) if case.enough else None
         suspects = list(_suspects(case, total, relation))
         causes = _ranked(case, suspects, total)
     return Explanation(
-        reference_loss=before.value,
-        window_loss=now.value,
+        reference_loss=before,
+        window_loss=now,
         rows=int(window.labelled.sum()),
         fall=total.value,
         lower=total.lower,
@@ -62,12 +62,12 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
         relation_lower=None if relation is None else relation.lower,
         relation_upper=None if relation is None else relation.upper,
         causes=causes,
-        words=_summary(before.value, now.value, total, relation, causes),
+        words=_summary(before, now, total, relation, causes),
     )
 
 
 def _without_labels(case: Case) -> Explanation:
-    suspects = [_of_fault(case, fault) for fault in case.faults]
+    suspects = [one for fault in case.faults if (one := _of_fault(case, fault)) is not None]
     missing = facts.labels(case)
     if missing:
         suspects.append(missing)
@@ -85,8 +85,8 @@ def _without_labels(case: Case) -> Explanation:
 
 def _relation(case: Case) -> Difference | None:
     weights = case.side.reference, 1 - case.side.window
-    found = fall.relation(*case.losses, weights, case.times)
-    return Difference(0.0, 0.0, 0.0) if found is None else found
+    found = fall.relation(case.losses, weights, case.learnt_days)
+    return Difference(0.0, 0.0, 0.0, 0.0) if found is None else found
 
 
 def _suspects(case: Case, total: Difference, relation: Difference | None) -> Iterator[Suspect]:
@@ -96,11 +96,12 @@ def _suspects(case: Case, total: Difference, relation: Difference | None) -> Ite
     theirs = np.ones(case.reference.frame.rows)
     broken = {fault.column for fault in case.faults}
     for fault in case.faults:
-        yield _of_fault(case, fault)
+        if (found := _of_fault(case, fault)) is not None:
+            yield found
         ours = ours * (1 - fault.hit)
-    if (found := facts.doubles(case)) is not None and found.hit is not None:
-        yield found
-        ours = ours * (1 - found.hit)
+    if (double := facts.doubles(case)) is not None and double.hit is not None:
+        yield double
+        ours = ours * (1 - double.hit)
     columns = [column for column in case.columns if column.name not in broken]
     if (lost := facts.hours(case)) is not None:
         yield lost
@@ -112,7 +113,7 @@ def _suspects(case: Case, total: Difference, relation: Difference | None) -> Ite
     if fell:
         least = _LEAST * total.value
         losses = case.reference.loss, case.window.loss
-        for shift in shifts(columns, losses, (theirs, ours), least=least):
+        for shift in shifts(columns, losses, (theirs, ours), case.days, least=least):
             moved.add(shift.column.name)
             yield _of_shift(case, shift)
     missing = facts.labels(case)
@@ -190,7 +191,11 @@ def _as_in_window(
 # Suspects
 
 
-def _of_fault(case: Case, fault: Fault) -> Suspect:
+def _of_fault(case: Case, fault: Fault) -> Suspect | None:
+    """Return a fault whose rows cost more than they would if it were mended, beyond noise."""
+    added = case.put_back(fault) if min(map(len, case.rows)) >= _FEWEST else None
+    if added is not None and added.z < _SURE:
+        return None
     hours = case.context.hours
     counts = None
     if hours is not None:
@@ -199,12 +204,11 @@ def _of_fault(case: Case, fault: Fault) -> Suspect:
             rows = np.maximum(hours.rows, 1)
             counts = kept[fault.column] / rows, hours.rows, hours.start
     began = _began(case, fault.hit, np.zeros(case.reference.frame.rows), hours=counts)
-    carried = case.put_back(fault) if min(map(len, case.rows)) >= _FEWEST else None
     return Suspect(
         kind=fault.kind,
         column=fault.column,
         segment=fault.where,
-        carried=carried,
+        carried=None if added is None else added.value,
         words=fault.words,
         began=began,
         hit=fault.hit,
@@ -257,7 +261,9 @@ def _of_scrambled(case: Case, missing: Suspect | None) -> Scrambled | None:
         columns,
         case.effects,
         case.all_rows,
+        case.days.at(*case.all_rows),
         case.rows,
+        case.learnt_days,
         (residuals[0], residuals[1]) if usable else None,
     )
 
@@ -383,7 +389,7 @@ def _ranked(case: Case, suspects: list[Suspect], total: Difference | None) -> tu
         part = share(one)
         size = (part if part is not None else 0.0) * (2 if one.fact else 1)
         matters = case.effects.sizes.get(one.column, 0.0) if case.effects else 0.0
-        return (min(size, 1.0) if part is not None else (0.01 if one.fact else 0.0), matters)
+        return (size if part is not None else (0.01 if one.fact else 0.0), matters)
 
     found: list[Suspect] = []
     for one in sorted(filter(told, suspects), key=weight, reverse=True):

@@ -237,6 +237,7 @@ def hours(case: Case) -> Suspect | None:
         coded_hours(theirs, ours),
         (case.reference.loss, case.window.loss),
         (np.ones(len(theirs)), np.ones(len(ours))),
+        case.days,
     )
     began = onset.moment(gone[0])
     runs = [

@@ -112,7 +112,7 @@ def _nulls(both: _Pair) -> Iterator[Fault]:
         yield Fault(
             column=column.name,
             kind=CauseKind.NULLS,
-            hit=now.astype(float),
+            hit=now * (1 - usual / now.mean()),
             words=words,
             where=f"{column.name} is null",
         )
@@ -176,6 +176,8 @@ _UNITS = {
     },
 }
 """Units that are mistaken for one another: x becomes a x + b."""
+_APART = 0.6
+"""Distribution functions of a column and of it converted that lie closer could be any drift's."""
 
 
 def _unit(both: _Pair) -> Iterator[Fault]:
@@ -195,10 +197,10 @@ def _unit(both: _Pair) -> Iterator[Fault]:
         return
     best = None
     for name, (factor, offset) in _UNITS.items():
-        there = _below(np.sort(factor * theirs + offset), grid)
-        gap = there - before
-        if not (square := float(gap @ gap)):
+        gap = _below(np.sort(factor * theirs + offset), grid) - before
+        if np.abs(gap).max() < _APART:
             continue
+        square = float(gap @ gap)
         share = float((now - before) @ gap) / square
         left = float(np.abs(now - before - share * gap).max())
         if _WORTH <= share <= 1 + noise and (best is None or left < best[0]):
@@ -249,7 +251,7 @@ def _stuck(both: _Pair) -> Iterator[Fault]:
         yield Fault(
             column=name,
             kind=CauseKind.STUCK,
-            hit=(now == values[top]).astype(float),
+            hit=(now == values[top]) * (1 - usual / share[top]),
             words=f"{name} is {values[top]:.6g} in {share[top]:.1%} of the rows; {was:.1%} before",
             where=f"{name} = {values[top]:.6g}",
         )
@@ -277,7 +279,7 @@ def _constant(both: _Pair) -> Iterator[Fault]:
         yield Fault(
             column=column.name,
             kind=CauseKind.STUCK,
-            hit=(column.window == top).astype(float),
+            hit=(column.window == top) * (1 - usual / size[1][top]),
             words=f"{column.name} {column.names[top]} in {size[1][top]:.1%} of the rows; "
             f"{size[0][top]:.1%} before",
             where=f"{column.name} {column.names[top]}",

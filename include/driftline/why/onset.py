@@ -93,10 +93,12 @@ def lost_hours(
     growth = float(np.median(ratio[held]))
     if growth <= 0:
         return None
+    # In a window of other inputs all hours differ: what is lost stands apart from most of them.
+    apart = 4 * 1.4826 * float(np.median(np.abs(ratio[held] - growth)))
     error = np.sqrt(seen * spread**2 + seen**2 * spread**2 / days + expected) * growth
     with np.errstate(invalid="ignore"):
         lost = held & (of_slot < 0.9 * growth * expected)
-        lost &= growth * expected - of_slot > 4 * error
+        lost &= (growth * expected - of_slot > 4 * error) & (ratio < growth - apart)
     if not lost.any():
         return None
     missing = float((growth * expected - of_slot)[lost].sum() / (growth * expected).sum())

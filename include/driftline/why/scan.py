@@ -31,14 +31,14 @@ class Excess:
     weights: tuple[Floats, Floats]
     rows: tuple[NDArray[np.int64], NDArray[np.int64]]
     """Which rows of both sides these are."""
-    design: float = 1.0
-    """How many times the variance of independent rows the mean's is."""
+    between: float = 0.0
+    """The variance that days, or hours, add to a difference of means."""
 
     def gap(self, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> "Gap":
         """Return how much more such rows cost, in the window than in the reference."""
         place = [side.astype(np.int64) for side in (theirs, ours)]
         table = _table(self, place[0], place[1], 2)
-        return _gaps(table[:, :, 1:], float(self.weights[1].sum()), self.design)[0]
+        return _gaps(table[:, :, 1:], float(self.weights[1].sum()), self.between)[0]
 
 
 class Gap(NamedTuple):
@@ -109,8 +109,8 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
         first = np.array([pair[0] for pair in every])
         last = np.array([pair[1] for pair in every]) + 1
         inside = sums[:, :, last] - sums[:, :, first]
-        gaps = _gaps(inside, total, excess.design)
-        rests = _gaps(sums[:, :, -1:] - inside, total, excess.design)
+        gaps = _gaps(inside, total, excess.between)
+        rests = _gaps(sums[:, :, -1:] - inside, total, excess.between)
         best = None
         for (low, high), gap, rest in zip(every, gaps, rests, strict=True):
             if gap.share > 0.9 or gap.value <= 0 or rest.value > _REST * gap.value:
@@ -146,14 +146,14 @@ def _table(
     return np.array(parts)
 
 
-def _gaps(table: Floats, total: float, design: float) -> list[Gap]:
+def _gaps(table: Floats, total: float, between: float) -> list[Gap]:
     rows, weight, sums, square, cross, squares = table.transpose(1, 0, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums / weight
         variance = (squares - 2 * mean * cross + mean**2 * square) / weight**2
     enough = (rows >= _FEWEST).all(axis=0) & (weight > 0).all(axis=0)
     value = np.where(enough, mean[1] - mean[0], 0.0)
-    spread = np.sqrt(np.where(enough, np.maximum(variance.sum(axis=0), 0) * design, 0.0))
+    spread = np.sqrt(np.where(enough, np.maximum(variance.sum(axis=0), 0) + between, 0.0))
     return [
         Gap(float(v), float(s), float(w / total) if total else 0.0)
         for v, s, w in zip(value, spread, weight[1], strict=True)

@@ -9,14 +9,23 @@ from numpy.typing import NDArray
 
 from driftline.stats.divergences import jensen_shannon
 from driftline.why.columns import Coded
+from driftline.why.fall import Days
 from driftline.why.models import Effects
 from driftline.why.sides import Floats
 
 _SURE = 5.0
 _STILL = 0.05
 """A Jensen-Shannon divergence beyond which the column has moved, and was not just reordered."""
+_LOST = 0.05
+"""A smaller part of its ties is not worth a word."""
 _TIES = 0.1
 """A correlation that is worth losing."""
+
+
+_BLOCKS = 8
+"""Parts of the reference, of whole days, that say how much ties vary by themselves."""
+
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,16 +41,26 @@ class Scrambled:
     """Whether other columns could tell: then the rows are mixed up, else the world may differ."""
 
 
-class _Tie(NamedTuple):
-    kept: float
-    z: float
+class _Ties(NamedTuple):
+    """Of each column, which part of its ties is left, and how many standard errors less is."""
+
+    kept: Floats
+    z: Floats
+
+    @property
+    def best(self) -> int | None:
+        """The place of the surest, None where none is sure."""
+        best = int(self.z.argmax()) if len(self.z) else None
+        return None if best is None or self.z[best] < _SURE else best
 
 
 def scrambled(
     columns: Sequence[Coded],
     effects: Effects,
-    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
-    labelled: tuple[NDArray[np.int64], NDArray[np.int64]],
+    rows: tuple[Places, Places],
+    days: Days,
+    labelled: tuple[Places, Places],
+    labelled_days: Days,
     residuals: tuple[Floats, Floats] | None,
 ) -> Scrambled | None:
     """Return the column that was scrambled, None where none stands out.
@@ -51,59 +70,63 @@ def scrambled(
     its ties by one factor, while the others keep theirs. Then its tie to the labels: what the
     score gets wrong (`residuals`, label less score, of the `labelled` rows) falls as fast as the
     column's effect rises. Of two columns that were tied to each other alone the labels tell which.
+    How much ties vary by themselves is seen in parts of the reference.
     """
-    values = _effects(columns, effects, rows)
-    still = np.array([_moved(one, rows) < _STILL for one in columns])
-    ties = _ties(values[0], values[1], still)
-    best = _first(ties)
-    slopes = (
-        [_Tie(1.0, 0.0)] * len(columns)
-        if residuals is None
-        else _slopes(_effects(columns, effects, labelled), residuals, still)
-    )
-    if best is not None:
-        partners = [at for at, one in enumerate(ties) if one.z > ties[best].z / 1.5]
-        best = max(partners, key=lambda at: (slopes[at].z, ties[at].z))
-        return Scrambled(column=columns[best], kept=ties[best].kept, z=ties[best].z)
-    best = _alone(slopes)
-    if best is None:
+    if not columns:
         return None
-    told = bool((np.abs(_correlations(values[0])[best]) > _TIES).any())
+    still = np.array([_moved(one, rows) < _STILL for one in columns])
+    values = _effects(columns, effects, rows)
+    slopes = _Ties(np.ones(len(columns)), np.zeros(len(columns)))
+    if residuals is not None:
+        design = _effects(columns, effects, labelled)
+        slopes = _slopes(design, residuals, labelled_days, still)
+    ties = _ties(values, days, still)
+    if (best := ties.best) is not None:
+        partners = np.flatnonzero(ties.z > ties.z[best] / 1.5)
+        best = max(partners.tolist(), key=lambda at: (slopes.z[at], ties.z[at]))
+        return Scrambled(column=columns[best], kept=float(ties.kept[best]), z=float(ties.z[best]))
+    best = slopes.best
+    if best is None or slopes.kept[best] < -0.25:  # turned round, and not lost
+        return None
+    if (np.delete(slopes.z, best) > slopes.z[best] / 1.5).any():
+        return None
     return Scrambled(
-        column=columns[best], kept=slopes[best].kept, z=slopes[best].z, to_labels=True, told=told
+        column=columns[best],
+        kept=float(slopes.kept[best]),
+        z=float(slopes.z[best]),
+        to_labels=True,
+        told=bool((np.abs(_correlations(values[0])[best]) > _TIES).any()),
     )
 
 
 def _effects(
-    columns: Sequence[Coded], effects: Effects, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> list[Floats]:
-    return [
-        np.column_stack([effects.of[one.name][getattr(one, which)[at]] for one in columns])
-        for which, at in zip(("reference", "window"), rows, strict=True)
-    ]
+    columns: Sequence[Coded], effects: Effects, rows: tuple[Places, Places]
+) -> tuple[Floats, Floats]:
+    theirs = [effects.of[one.name][one.reference[rows[0]]] for one in columns]
+    ours = [effects.of[one.name][one.window[rows[1]]] for one in columns]
+    return np.column_stack(theirs), np.column_stack(ours)
 
 
-def _first(found: Sequence[_Tie]) -> int | None:
-    """Return the place of the surest, None where none is sure."""
-    best = max(range(len(found)), key=lambda at: found[at].z, default=None)
-    return None if best is None or found[best].z < _SURE else best
+def _moved(column: Coded, rows: tuple[Places, Places]) -> float:
+    theirs = np.bincount(column.reference[rows[0]], minlength=column.size)
+    ours = np.bincount(column.window[rows[1]], minlength=column.size)
+    return float(jensen_shannon(theirs, ours)) ** 2
 
 
-def _alone(found: Sequence[_Tie]) -> int | None:
-    """Return the place of the one that is sure, and half as sure again as any other."""
-    best = _first(found)
-    if best is None or found[best].kept < -0.25:  # turned round, and not lost
-        return None
-    others = [one.z for at, one in enumerate(found) if at != best]
-    return None if others and max(others) > found[best].z / 1.5 else best
+def _blocks(days: Days, size: int) -> tuple[list[Places], float]:
+    """Return parts of the reference, and how many times as many days they have as the window."""
+    if days.reference is None or days.window is None:
+        return np.array_split(np.random.default_rng(0).permutation(size), _BLOCKS), 0.0
+    found = np.unique(days.reference)
+    parts = np.array_split(found, min(_BLOCKS, len(found)))
+    longer = len(found) / len(parts) / len(np.unique(days.window))
+    return [np.flatnonzero(np.isin(days.reference, part)) for part in parts], longer
 
 
-def _moved(column: Coded, rows: tuple[NDArray[np.int64], NDArray[np.int64]]) -> float:
-    counts = [
-        np.bincount(codes[at], minlength=column.size)
-        for codes, at in zip((column.reference, column.window), rows, strict=True)
-    ]
-    return float(jensen_shannon(*counts)) ** 2
+def _error(parts: Sequence[Floats], alone: Floats, longer: float) -> Floats:
+    """Return the standard errors of a window's numbers: as parts vary, at least as rows do."""
+    varied = np.array(parts).var(axis=0, ddof=1) * (longer + 1 / len(parts)) if longer else 0.0
+    return np.asarray(np.sqrt(np.maximum(varied, alone)))
 
 
 def _correlations(values: Floats) -> Floats:
@@ -115,49 +138,58 @@ def _correlations(values: Floats) -> Floats:
     return np.asarray(found)
 
 
-def _ties(theirs: Floats, ours: Floats, still: NDArray[np.bool_]) -> list[_Tie]:
-    """Return of each column which multiple of its correlations is left, and how sure less is."""
-    before, now = _correlations(theirs), _correlations(ours)
-    noise = 1 / len(theirs) + 1 / len(ours)
-    held = np.abs(before) > max(_TIES, 3 / np.sqrt(len(theirs)))
+def _ties(values: tuple[Floats, Floats], days: Days, still: NDArray[np.bool_]) -> _Ties:
+    """Return which multiple of its correlations each column has left."""
+    usual, now = _correlations(values[0]), _correlations(values[1])
+    held = np.abs(usual) > max(_TIES, 3 / np.sqrt(len(values[0])))
+    blocks, longer = _blocks(days, len(values[0]))
+    varied = [_correlations(values[0][rows]) for rows in blocks]
 
-    def tie(at: int, others: NDArray[np.bool_]) -> _Tie:
-        known = held[at] & others
-        square = float((before[at][known] ** 2).sum())
-        if not square or not still[at]:
-            return _Tie(1.0, 0.0)
-        kept = float(now[at][known] @ before[at][known]) / square
-        return _Tie(kept, (1 - kept) * np.sqrt(square / noise) if kept < 0.95 else 0.0)
+    def left(known: NDArray[np.bool_]) -> _Ties:
+        square = (usual**2 * known).sum(axis=1)
+        some = np.where(square > 0, square, np.inf)
 
-    every = np.ones(len(before), dtype=bool)
-    first = [tie(at, every) for at in range(len(before))]
-    top = _first(first)
-    if top is None:
+        def kept(found: Floats) -> Floats:
+            return np.asarray(np.where(square > 0, (found * usual * known).sum(axis=1) / some, 1.0))
+
+        alone = (1 / len(values[0]) + 1 / len(values[1])) / some
+        error = _error([kept(each) for each in varied], alone, longer)
+        lost = 1 - kept(now)
+        usable = still & (square > 0) & (lost > _LOST)
+        return _Ties(1 - lost, np.where(usable, lost / np.where(error > 0, error, np.inf), 0.0))
+
+    first = left(held)
+    if (top := first.best) is None:
         return first
     # Its partners lost their tie to it alone: with others that they have they must stand as before.
-    others = every.copy()
-    others[top] = False
-    return [
-        first[at] if at == top or not (held[at] & others).any() else tie(at, others)
-        for at in range(len(first))
-    ]
+    rest = held.copy()
+    rest[:, top] = False
+    again = left(rest)
+    keeps = (np.arange(len(still)) == top) | ~rest.any(axis=1)
+    return _Ties(np.where(keeps, first.kept, again.kept), np.where(keeps, first.z, again.z))
 
 
 def _slopes(
-    values: Sequence[Floats], residuals: tuple[Floats, Floats], still: NDArray[np.bool_]
-) -> list[_Tie]:
-    """Return of each column what is left of its effect on the labels, and how sure less is."""
-    fitted = []
-    for design, residual in zip(values, residuals, strict=True):
-        centred = design - design.mean(axis=0)
-        gram = centred.T @ centred + np.eye(design.shape[1]) * 1e-9
-        inverse = np.linalg.pinv(gram)
-        slope = inverse @ (centred.T @ (residual - residual.mean()))
-        left = residual - residual.mean() - centred @ slope
-        fitted.append((slope, np.diag(inverse) * float(left.var())))
-    gap = fitted[1][0] - fitted[0][0]
-    error = np.sqrt(fitted[0][1] + fitted[1][1])
-    return [
-        _Tie(1 + float(g), -float(g) / float(e) if s and e > 0 and g < -0.05 else 0.0)
-        for g, e, s in zip(gap, error, still, strict=True)
-    ]
+    design: tuple[Floats, Floats],
+    residuals: tuple[Floats, Floats],
+    days: Days,
+    still: NDArray[np.bool_],
+) -> _Ties:
+    """Return which part of each column's effect on the labels is left (least squares)."""
+    usual, theirs = _slope(design[0], residuals[0])
+    now, ours = _slope(design[1], residuals[1])
+    blocks, longer = _blocks(days, len(design[0]))
+    varied = [_slope(design[0][rows], residuals[0][rows])[0] for rows in blocks]
+    error = _error(varied, theirs + ours, longer)
+    lost = usual - now
+    usable = still & (lost > _LOST) & (error > 0)
+    return _Ties(1 - lost, np.where(usable, lost / np.where(error > 0, error, np.inf), 0.0))
+
+
+def _slope(design: Floats, residual: Floats) -> tuple[Floats, Floats]:
+    """Return the slopes and their variances."""
+    centred = design - design.mean(axis=0)
+    inverse = np.linalg.pinv(centred.T @ centred)
+    slope = inverse @ (centred.T @ (residual - residual.mean()))
+    left = residual - residual.mean() - centred @ slope
+    return slope, np.diag(inverse) * float(left.var())

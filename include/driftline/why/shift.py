@@ -7,6 +7,7 @@ import numpy as np
 
 from driftline.stats.divergences import jensen_shannon, jensen_shannon_noise
 from driftline.why.columns import Coded
+from driftline.why.fall import Days
 from driftline.why.sides import Floats
 
 _SURE = 3.0
@@ -35,13 +36,14 @@ def shifts(
     columns: Sequence[Coded],
     losses: tuple[Floats, Floats],
     weights: tuple[Floats, Floats],
+    days: Days,
     *,
     least: float,
 ) -> list[Shift]:
     """Return the columns whose shift carries at least so much of the fall, in units of the loss.
 
     What a shift carries is the composition effect: the change of each bin's share times what its
-    rows cost, the mean of both sides where both have rows. The column that moved furthest comes
+    rows cost in the reference, or in the window where that fills it ten times as much. The column that moved furthest comes
     first; then the reference is weighted so that it no longer differs in this column, and the rest
     is asked again: what only moved along drops out. Sources: Kitagawa, Components of a Difference
     Between Two Rates, JASA 50, 1955; weighting by DiNardo, Fortin and Lemieux, Econometrica 64,
@@ -56,7 +58,7 @@ def shifts(
         candidates = [
             shift
             for column in left
-            if (shift := shift_of(column, losses, (theirs, ours))) is not None
+            if (shift := shift_of(column, losses, (theirs, ours), days)) is not None
             and shift.carried >= least
         ]
         if not candidates:
@@ -74,41 +76,32 @@ def _effective(weights: Floats) -> float:
 
 
 def shift_of(
-    column: Coded, losses: tuple[Floats, Floats], weights: tuple[Floats, Floats]
+    column: Coded, losses: tuple[Floats, Floats], weights: tuple[Floats, Floats], days: Days
 ) -> Shift | None:
     """Return how a column moved and what the fall owes to that; None where that is noise."""
     size = column.size
-    rows, cost, square = [], [], []
+    rows, cost, effective = [], [], []
     for codes, loss, weight in zip((column.reference, column.window), losses, weights, strict=True):
-        held = np.isfinite(loss)
+        held = np.isfinite(loss) & (weight > 0)
         rows.append(np.bincount(codes, weights=weight, minlength=size))
         known = np.bincount(codes[held], weights=weight[held], minlength=size)
-        sums = np.bincount(
-            codes[held], weights=(weight * np.where(held, loss, 0))[held], minlength=size
-        )
+        sums = np.bincount(codes[held], weights=(weight * loss)[held], minlength=size)
         cost.append(np.divide(sums, known, out=np.full(size, np.nan), where=known > 0))
-        square.append(_effective(weight))
+        effective.append(_effective(weight))
     p, q = rows[0] / rows[0].sum(), rows[1] / rows[1].sum()
-    mean = (cost[0] + cost[1]) / 2
-    mean = np.where(q > _RATIO * p, cost[1], np.where(p > _RATIO * q, cost[0], mean))
-    mean = np.where(np.isfinite(mean), mean, np.where(np.isfinite(cost[0]), cost[0], cost[1]))
-    mean = np.where(np.isfinite(mean), mean, 0.0)
-    effect = (q - p) * mean
-    carried = float(effect.sum())
-    noise = sum(
-        float(share @ mean**2 - (share @ mean) ** 2) / size
-        for share, size in zip((p, q), square, strict=True)
-    )
+    mean = np.where((q > _RATIO * p) | np.isnan(cost[0]), cost[1], cost[0])
+    mean = np.where(np.isnan(mean), float(np.nanmean(cost[0])), mean)
+    moved = days.compare(mean[column.reference], mean[column.window], weights)
     filled = int(((p > 0) | (q > 0)).sum())
-    luck = jensen_shannon_noise(filled, int(square[0]), int(square[1])) ** 2
+    luck = jensen_shannon_noise(filled, int(effective[0]), int(effective[1])) ** 2
     divergence = float(jensen_shannon(p, q)) ** 2
-    if carried < _SURE * np.sqrt(max(noise, 0.0)) or divergence < 2 * luck:
+    if moved.z < _SURE or divergence < 2 * luck:
         return None
     average = float((p + q) @ mean) / 2
     at = int(np.argmax((q - p) * (mean - average)))
     return Shift(
         column=column,
-        carried=carried,
+        carried=moved.value,
         divergence=divergence - luck,
         bin=at,
         before=float(p[at]),

@@ -4,8 +4,8 @@
     python benchmarks/causes.py --quick      one seed of two data sets, the largest size
 
 A window is drawn like its reference and one thing is broken in it, from some hour on: for the last
-15%, 40% or 100% of its rows (a shift is as strong as that). What is broken is drawn at random among
-the columns that the model depends on. Data sets: `made` (a logistic world with correlated columns),
+15%, 40% or 100% of its rows (a shift is as strong as that). What is broken is drawn at random
+among the columns that the model depends on. Data sets: `made` (a logistic world with correlated columns),
 `flights` (2013, whole days at random: real days differ); held out, and not looked at while the method
 was made: `visits` (RAND's health insurance experiment, by statsmodels) and `costs` (a regression
 whose columns have heavy tails).
@@ -99,9 +99,9 @@ class World:
         cut = len(days) * 4 // 5
         groups = days[:cut], days[cut:]
         logs = []
-        for number, (chosen, most) in enumerate(zip(groups, (12_000, most), strict=True)):
+        for number, (chosen, limit) in enumerate(zip(groups, (12_000, most), strict=True)):
             rows = np.flatnonzero(np.isin(self.day, chosen))
-            rows = rng.permutation(rows)[:most]
+            rows = rng.permutation(rows)[:limit]
             place = {day: at for at, day in enumerate(chosen)}
             long = 28 if number == 0 else 7
             which = np.array([place[day] * long // len(chosen) for day in self.day[rows]])
@@ -201,10 +201,10 @@ def made() -> World:
     many = rng.zipf(1.6, size).clip(1, 40)
     columns["k2"] = np.array([f"k2_{value}" for value in many], dtype=object)
     x = pd.DataFrame(columns)
-    effects = {"k0a": 0.8, "k0b": -2.0, "k0c": 0.3, "k1a": -0.3, "k1b": 0.7}
+    effects = {"k0b": -2.5, "k0c": 2.2, "k0d": -1.5, "k0e": 1.5, "k1a": -0.3, "k1b": 0.7}
     logit = (
         0.9 * x["n0"] - 0.7 * np.log(x["n1"]) * 2 + 0.2 * (x["n2"] - 20) / 3 + 0.6 * x["n3"]
-        + 0.08 * (x["n6"] - 15) - 0.5 * x["n7"] + 0.09 * (x["hour"] - 13)
+        + 0.08 * (x["n6"] - 15) - 0.5 * x["n7"] + 0.25 * (x["hour"] - 13)
         + x["k0"].map(effects).fillna(0) + x["k1"].map(effects).fillna(0)
         + 0.5 * x["n0"] * (x["k1"] == "k1c") - 0.8
     )  # fmt: skip

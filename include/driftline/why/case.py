@@ -19,6 +19,8 @@ Places = NDArray[np.int64]
 _MATTERS = 0.02
 """A column matters whose effect has so large a share of the score's standard deviation."""
 _DRAWS = 3
+_WELL = 0.1
+"""So large a share of the rows without fault can say what rows cost more anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -196,13 +198,12 @@ class Case:
         """What each row costs beyond what was to be expected."""
         before, now = self.kept[0] - self.cost.reference, self.kept[1] - self.cost.window
         weights = self.side.reference, (1 - self.side.window) * (1 - self.hit[self.rows[1]])
-        days = self.learnt_days
         return Excess(
             reference=before,
             window=now,
             weights=weights,
             rows=self.rows,
-            between=days.between(before) * sum(days.crowding(*weights)) if weights[1].sum() else 0,
+            days=self.learnt_days,
         )
 
     def put_back(self, fault: Fault) -> Difference:
@@ -227,8 +228,12 @@ class Case:
             missed = self.losses[0] - self.cost.reference
         else:
             missed = self.losses[0] - self.losses[0].mean()
-        ones = np.ones(len(missed))
-        gap = self.learnt_days.compare(missed, self.losses[1] - said, (ones, hit))
+        added = self.losses[1] - said
+        # What all rows cost more is not the fault's.
+        well = 1 - self.hit[self.rows[1]]
+        if self.enough and well.mean() >= _WELL:
+            added = added - float(well @ (self.losses[1] - self.cost.window) / well.sum())
+        gap = self.learnt_days.compare(missed, added, (np.ones(len(missed)), hit))
         share = float(hit.mean())
         return Difference(*(share * number for number in gap))
 

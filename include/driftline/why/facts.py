@@ -12,6 +12,7 @@ from driftline.domain import CauseKind
 from driftline.stats.tables import shares_z
 from driftline.why import models, onset
 from driftline.why.case import Case, coded_hours
+from driftline.why.fall import Difference
 from driftline.why.scan import Gap
 from driftline.why.shift import shift_of
 from driftline.why.sides import Floats, Side
@@ -95,7 +96,8 @@ def _answers(case: Case, theirs: Floats, ours: Floats) -> Suspect | None:
     both = [side[rows] for side, rows in zip((theirs, ours), case.rows, strict=True)]
     if not all(np.isfinite(side).all() for side in both):
         return None
-    if all(side.min() >= 0 and side.max() <= 1 for side in both):
+    logits = all(side.min() >= 0 and side.max() <= 1 for side in both)
+    if logits:
         both = [
             np.log(side / (1 - side)) for side in (np.clip(side, 1e-4, 1 - 1e-4) for side in both)
         ]
@@ -106,28 +108,57 @@ def _answers(case: Case, theirs: Floats, ours: Floats) -> Suspect | None:
     missed = np.abs(both[0] - said.reference), np.abs(both[1] - said.window)
     if 1 - float((missed[0] ** 2).mean()) / spread**2 < _MODELLED:
         return None
-    limit = 2 * float(np.quantile(missed[0], 0.99))
-    own = missed[1] > limit
+    own = missed[1] > 2 * float(np.quantile(missed[0], 0.99))
     shared = case.excess.weights[1]
-    if shared.sum() <= 0:
+    share = float((own * shared).sum() / shared.sum()) if shared.sum() > 0 else 0.0
+    if share < _WORTH:
         return None
-    share = float((own * shared).sum() / shared.sum())
-    if share < _WORTH or not own.any():
-        return None
-    gap = case.excess.gap(own, np.ones(len(missed[0]), dtype=bool))
-    if gap.z < _SURE:
-        return None
-    rest = case.excess.gap(~own, np.ones(len(missed[0]), dtype=bool))
-    if rest.z > 3 and rest.value > gap.value / 2:
+    part = _cost_of_answers(case, both, said)
+    if part is None:
+        gap = case.excess.gap(own, np.ones(len(missed[0]), dtype=bool))
+        sure, carried = gap.z, gap.carried
+    else:
+        sure, carried = part.z, part.value * case.total.value
+    if sure < _SURE:
         return None
     return Suspect(
         kind=CauseKind.SCORE,
-        carried=gap.carried,
-        words=f"the model answers {share:.1%} of the rows otherwise than it did (score "
-        f"{np.median(ours[case.rows[1]][own]):.3g} in the middle of them); they cost "
-        f"{gap.value:.3g} more than before",
-        hit=_spread(case, own),
+        carried=carried,
+        words=f"the model answers {share:.1%} of the rows otherwise than it did: the middle of "
+        f"their scores is {np.median(ours[case.rows[1]][own]):.3g}, and "
+        f"{np.median(_scores(said.window[own], logits)):.3g} was to be expected",
+        hit=_spread(case, own) if share < 0.5 else None,
     )
+
+
+def _cost_of_answers(case: Case, scores: list[Floats], said: models.Learnt) -> Difference | None:
+    """Return which part of the fall would not be, had the model answered as it did before.
+
+    By the log loss of two classes, or the squared error, of the score and of what was to be
+    expected, whatever the loss is; None where the truth is not known.
+    """
+    truths = []
+    for side, rows in zip((case.reference, case.window), case.rows, strict=True):
+        if side.truth is None:
+            return None
+        truths.append(side.truth[rows])
+    classes = all(np.isin(truth, (0.0, 1.0)).all() for truth in truths)
+
+    def loss(truth: Floats, score: Floats) -> Floats:
+        if not classes:
+            return np.asarray((truth - score) ** 2)
+        return np.asarray(np.logaddexp(0, np.where(truth == 1, -score, score)))
+
+    kept = said.reference, said.window
+    costs = [loss(*pair) for pair in zip(truths, scores, strict=True)]
+    added = [
+        cost - loss(truth, score) for cost, truth, score in zip(costs, truths, kept, strict=True)
+    ]
+    fell = case.learnt_days.compare(costs[0], costs[1])
+    if fell.value <= 0:
+        return None
+    found = case.learnt_days.compare(added[0], added[1], case.excess.weights)
+    return Difference(*(number / fell.value for number in found))
 
 
 def _threshold(case: Case) -> Suspect | None:
@@ -322,6 +353,10 @@ def _bits(values: NDArray[Any]) -> NDArray[np.uint64]:
         return np.ascontiguousarray(values, dtype=np.float64).view(np.uint64) >> np.uint64(3)
     codes = pa.array(values, pa.string()).dictionary_encode().indices.fill_null(-1)
     return np.asarray(codes.to_numpy(zero_copy_only=False)).astype(np.int64).view(np.uint64)
+
+
+def _scores(values: Floats, logits: bool) -> Floats:
+    return 1 / (1 + np.exp(-values)) if logits else values
 
 
 def _spread(case: Case, own: NDArray[np.bool_]) -> Floats:

@@ -193,7 +193,12 @@ def _unit(both: _Pair) -> Iterator[Fault]:
     grid = np.unique(np.quantile(np.concatenate([ours, theirs]), np.linspace(0, 1, 400)))
     before, now = _below(theirs, grid), _below(ours, grid)
     apart = np.abs(now - before).max()
-    if apart < 2 * noise:
+    usual = [
+        np.abs(_below(np.sort(part[~np.isnan(part)]), grid) - before).max()
+        for at in np.unique(both.stretch)
+        if len(part := both.reference[both.stretch == at]) >= _FEWEST
+    ]
+    if apart < 2 * max(noise, *usual):
         return
     best = None
     for name, (factor, offset) in _UNITS.items():

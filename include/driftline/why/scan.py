@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.why.columns import Coded
+from driftline.why.fall import Days
 from driftline.why.sides import Floats
 
 _FEWEST = 20
@@ -31,14 +32,19 @@ class Excess:
     weights: tuple[Floats, Floats]
     rows: tuple[NDArray[np.int64], NDArray[np.int64]]
     """Which rows of both sides these are."""
-    between: float = 0.0
-    """The variance that days, or hours, add to a difference of means."""
+    days: Days
 
     def gap(self, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> "Gap":
         """Return how much more such rows cost, in the window than in the reference."""
         place = [side.astype(np.int64) for side in (theirs, ours)]
         table = _table(self, place[0], place[1], 2)
-        return _gaps(table[:, :, 1:], float(self.weights[1].sum()), self.between)[0]
+        shared = self.between * _crowding(_by_day(self, place[0], place[1], 2)[:, :, 1:])
+        return _gaps(table[:, :, 1:], float(self.weights[1].sum()), shared)[0]
+
+    @property
+    def between(self) -> float:
+        """The variance of what whole days, or hours, cost more or less."""
+        return self.days.between(self.reference)
 
 
 class Gap(NamedTuple):
@@ -98,22 +104,28 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
     Communications in Statistics 26, 1997; Neill, Fast subset scan, JRSS B 74, 2012.
     """
     found, looked, total = [], 0, float(excess.weights[1].sum())
+    between = excess.between
     for column in columns:
-        codes = column.reference[excess.rows[0]], column.window[excess.rows[1]]
-        table = _table(excess, *codes, column.size)
         every = list(_stretches(column))
         looked += len(every)
-        if len(every) < 2:
+        if len(every) < 2 or total <= 0:
             continue
-        sums = np.concatenate([np.zeros((2, len(table[0]), 1)), np.cumsum(table, axis=2)], axis=2)
-        first = np.array([pair[0] for pair in every])
-        last = np.array([pair[1] for pair in every]) + 1
-        inside = sums[:, :, last] - sums[:, :, first]
-        gaps = _gaps(inside, total, excess.between)
-        rests = _gaps(sums[:, :, -1:] - inside, total, excess.between)
+        codes = column.reference[excess.rows[0]], column.window[excess.rows[1]]
+        first, last = np.array(every).T
+        inside, rest = _split(_table(excess, *codes, column.size), first, last)
+        gaps = [
+            _gaps(part, total, between * _crowding(day))
+            for part, day in zip(
+                (inside, rest),
+                _split(_by_day(excess, *codes, column.size), first, last),
+                strict=True,
+            )
+        ]
         best = None
-        for (low, high), gap, rest in zip(every, gaps, rests, strict=True):
-            if gap.share > 0.9 or gap.value <= 0 or rest.value > _REST * gap.value:
+        for (low, high), gap, others in zip(every, *gaps, strict=True):
+            if gap.share > 0.9 or gap.value <= 0 or others.value > _REST * gap.value:
+                continue
+            if others.value + 2 * others.error > gap.value / 2:
                 continue
             if best is None or gap.z > best.gap.z:
                 best = Segment(column=column, first=low, last=high, gap=gap)
@@ -146,7 +158,39 @@ def _table(
     return np.array(parts)
 
 
-def _gaps(table: Floats, total: float, between: float) -> list[Gap]:
+def _by_day(
+    excess: Excess, reference: NDArray[np.int64], window: NDArray[np.int64], size: int
+) -> Floats:
+    """Return the weight of each side's days in each bin; days are numbered for both together."""
+    days = excess.days.reference, excess.days.window
+    if days[0] is None or days[1] is None:
+        return np.zeros((2, 1, size))
+    many = int(max(days[0].max(), days[1].max())) + 1
+    parts = [
+        np.bincount(day * size + codes, weights=weight, minlength=many * size).reshape(many, size)
+        for day, codes, weight in zip(days, (reference, window), excess.weights, strict=True)
+    ]
+    return np.array(parts)
+
+
+def _split(
+    table: Floats, first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Return sums over the bins of each stretch, and over all others."""
+    sums = np.concatenate([np.zeros((*table.shape[:2], 1)), np.cumsum(table, axis=2)], axis=2)
+    inside = sums[:, :, last + 1] - sums[:, :, first]
+    return inside, sums[:, :, -1:] - inside
+
+
+def _crowding(days: Floats) -> Floats:
+    """Return the sum of the squared shares of days, of both sides together: few days crowd."""
+    total = days.sum(axis=1)
+    square = (days**2).sum(axis=1)
+    some = np.where(total > 0, total, 1.0)
+    return np.asarray((square / some**2).sum(axis=0))
+
+
+def _gaps(table: Floats, total: float, between: Floats) -> list[Gap]:
     rows, weight, sums, square, cross, squares = table.transpose(1, 0, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums / weight

@@ -77,8 +77,8 @@ def scrambled(
     still = np.array([_moved(one, rows) < _STILL for one in columns])
     values = _effects(columns, effects, rows)
     slopes = _Ties(np.ones(len(columns)), np.zeros(len(columns)))
+    design = _effects(columns, effects, labelled)
     if residuals is not None:
-        design = _effects(columns, effects, labelled)
         slopes = _slopes(design, residuals, labelled_days, still)
     ties = _ties(values, days, still)
     if (best := ties.best) is not None:
@@ -88,7 +88,7 @@ def scrambled(
     best = slopes.best
     if best is None or slopes.kept[best] < -0.25:  # turned round, and not lost
         return None
-    if (np.delete(slopes.z, best) > slopes.z[best] / 1.5).any():
+    if residuals is None or not _alone(design, residuals, best):
         return None
     return Scrambled(
         column=columns[best],
@@ -184,6 +184,16 @@ def _slopes(
     lost = usual - now
     usable = still & (lost > _LOST) & (error > 0)
     return _Ties(1 - lost, np.where(usable, lost / np.where(error > 0, error, np.inf), 0.0))
+
+
+def _alone(design: tuple[Floats, Floats], residuals: tuple[Floats, Floats], at: int) -> bool:
+    """Whether the other columns, as one, have kept their effect, but for a third as much."""
+    slopes = []
+    for columns, residual in zip(design, residuals, strict=True):
+        rest = np.delete(columns, at, axis=1).sum(axis=1)
+        slopes.append(_slope(np.column_stack([columns[:, at], rest]), residual)[0])
+    own, others = slopes[0] - slopes[1]
+    return bool(others < own / 3)
 
 
 def _slope(design: Floats, residual: Floats) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ Numbers = NDArray[np.float64]
 
 
 class ChangePoint(NamedTuple):
-    """The first place after the change, the means before and after, and the chance of it by luck."""
+    """The first place after the change, the means on both sides, the chance of it by luck."""
 
     place: int
     before: float

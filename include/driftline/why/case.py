@@ -123,7 +123,7 @@ class Case:
         )
 
     def _tells(self, column: Coded) -> float:
-        """Return the chance of losses so unlike in a column's bins (one-way analysis of variance)."""
+        """Return the chance of losses so unlike in a column's bins (analysis of variance)."""
         from scipy.special import fdtrc
 
         codes, loss = column.reference[self.rows[0]], self.losses[0]

@@ -29,6 +29,8 @@ _LEAST = 0.1
 _LEAST_FACT = 0.05
 """As `_LEAST`, of what surely happened."""
 _SURE = 3.0
+_TURNED = -0.25
+"""An effect of which less is left has turned round."""
 _SEGMENTS = 2
 """Segments that are looked for, one after the other."""
 
@@ -152,7 +154,7 @@ def _of_relation(
         left = _less(case, left, _of_segment(case, found[0]))
     if not carried and total.lower > 0 and (mixed := _of_scrambled(case, missing)):
         same = [one for one in local if one.column is mixed.column]
-        if not mixed.to_labels or not any(one.gap.z > mixed.z for one in same):
+        if not mixed.to_labels or not same:  # a segment of it says more than the whole column
             yield _mixed(case, mixed, part)
             return
     for segment in local:
@@ -270,14 +272,19 @@ def _of_scrambled(case: Case, missing: Suspect | None) -> Scrambled | None:
 
 def _mixed(case: Case, found: Scrambled, carried: float) -> Suspect:
     name, lost = found.column.name, f"{np.clip(1 - found.kept, 0, 1):.0%}"
+    kind = CauseKind.SCRAMBLED
     if not found.to_labels:
         words = f"{name} has lost {lost} of its correlation with the other columns, though its "
         words += "values are the usual ones: they may stand on the wrong rows"
+    elif found.kept < _TURNED:
+        kind, words = CauseKind.CONCEPT, f"the effect of {name} on the labels has turned round"
+    elif found.told:
+        kind, words = CauseKind.CONCEPT, f"{name} has lost {lost} of its effect on the labels"
     else:
-        words = f"{name} has lost {lost} of its effect on the labels"
-        words += "" if found.told else ": its values may stand on the wrong rows"
+        words = f"{name} has lost {lost} of its effect on the labels: its values may stand on the "
+        words += "wrong rows"
     return Suspect(
-        kind=CauseKind.CONCEPT if found.to_labels and found.told else CauseKind.SCRAMBLED,
+        kind=kind,
         column=name,
         carried=carried,
         words=words,

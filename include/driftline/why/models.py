@@ -13,7 +13,7 @@ from driftline.why.sides import Floats
 
 FEWEST = 100
 """Labelled rows of either side below which nothing is learnt."""
-MOST = 10_000
+MOST = 8_000
 """Rows of either side that are learnt from."""
 FOLDS = 3
 

@@ -90,11 +90,11 @@ def lost_hours(
         return None
     ratio = np.full(24, np.nan)
     ratio[held] = of_slot[held] / expected[held]
-    growth = float(np.median(ratio[held]))
+    growth = _median(ratio[held], expected[held])
     if growth <= 0:
         return None
     # In a window of other inputs all hours differ: what is lost stands apart from most of them.
-    apart = 4 * 1.4826 * float(np.median(np.abs(ratio[held] - growth)))
+    apart = 4 * 1.4826 * _median(np.abs(ratio[held] - growth), expected[held])
     error = np.sqrt(seen * spread**2 + seen**2 * spread**2 / days + expected) * growth
     with np.errstate(invalid="ignore"):
         lost = held & (of_slot < 0.9 * growth * expected)
@@ -104,3 +104,9 @@ def lost_hours(
     missing = float((growth * expected - of_slot)[lost].sum() / (growth * expected).sum())
     gone = all_hours[lost[slot] & (now < 0.5 * growth * usual[slot])]
     return lost, missing, gone if len(gone) else all_hours[lost[slot]]
+
+
+def _median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    place = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return float(values[order][min(int(place), len(values) - 1)])

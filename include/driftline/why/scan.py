@@ -16,6 +16,8 @@ _FEWEST = 20
 """Rows of either side that a segment must hold."""
 _LEVEL = 0.01
 """The chance of one false segment among all that are looked at."""
+_MOST_OF_RANGE, _MOST_OF_CATEGORY = 0.5, 0.75
+"""A range, or category, that holds a larger share of the rows is no segment: it is everywhere."""
 _REST = 1 / 3
 """The excess of other rows, as a share of the segment's, from which it is not the segment's own."""
 
@@ -37,9 +39,9 @@ class Excess:
     def gap(self, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> "Gap":
         """Return how much more such rows cost, in the window than in the reference."""
         place = [side.astype(np.int64) for side in (theirs, ours)]
-        table = _table(self, place[0], place[1], 2)
-        shared = self.between * _crowding(_by_day(self, place[0], place[1], 2)[:, :, 1:])
-        return _gaps(table[:, :, 1:], float(self.weights[1].sum()), shared)[0]
+        table = _table(self, place[0], place[1], 2)[:, :, 1:]
+        shared = _of_days(self, _by_day(self, place[0], place[1], 2)[:, :, :, 1:], self.between)
+        return _gaps(table, float(self.weights[1].sum()), shared)[0]
 
     @property
     def between(self) -> float:
@@ -114,7 +116,7 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
         first, last = np.array(every).T
         inside, rest = _split(_table(excess, *codes, column.size), first, last)
         gaps = [
-            _gaps(part, total, between * _crowding(day))
+            _gaps(part, total, _of_days(excess, day, between))
             for part, day in zip(
                 (inside, rest),
                 _split(_by_day(excess, *codes, column.size), first, last),
@@ -123,7 +125,8 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
         ]
         best = None
         for (low, high), gap, others in zip(every, *gaps, strict=True):
-            if gap.share > 0.9 or gap.value <= 0 or others.value > _REST * gap.value:
+            most = _MOST_OF_RANGE if low < high else _MOST_OF_CATEGORY
+            if gap.share > most or gap.value <= 0 or others.value > _REST * gap.value:
                 continue
             if others.value + 2 * others.error > gap.value / 2:
                 continue
@@ -161,15 +164,26 @@ def _table(
 def _by_day(
     excess: Excess, reference: NDArray[np.int64], window: NDArray[np.int64], size: int
 ) -> Floats:
-    """Return the weight of each side's days in each bin; days are numbered for both together."""
-    days = excess.days.reference, excess.days.window
-    if days[0] is None or days[1] is None:
-        return np.zeros((2, 1, size))
-    many = int(max(days[0].max(), days[1].max())) + 1
-    parts = [
-        np.bincount(day * size + codes, weights=weight, minlength=many * size).reshape(many, size)
-        for day, codes, weight in zip(days, (reference, window), excess.weights, strict=True)
-    ]
+    """Return, of both sides and each of their days and bins, the sums of w and of we."""
+    theirs, ours = excess.days.reference, excess.days.window
+    if theirs is None or ours is None:
+        return np.zeros((2, 2, 1, size))
+    many = int(max(theirs.max(), ours.max())) + 1
+    parts = []
+    for day, codes, e, weight in zip(
+        (theirs, ours),
+        (reference, window),
+        (excess.reference, excess.window),
+        excess.weights,
+        strict=True,
+    ):
+        place = day * size + codes
+        parts.append(
+            [
+                np.bincount(place, weights=each, minlength=many * size).reshape(many, size)
+                for each in (weight, weight * e)
+            ]
+        )
     return np.array(parts)
 
 
@@ -177,17 +191,27 @@ def _split(
     table: Floats, first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
     """Return sums over the bins of each stretch, and over all others."""
-    sums = np.concatenate([np.zeros((*table.shape[:2], 1)), np.cumsum(table, axis=2)], axis=2)
-    inside = sums[:, :, last + 1] - sums[:, :, first]
-    return inside, sums[:, :, -1:] - inside
+    sums = np.concatenate([np.zeros((*table.shape[:-1], 1)), np.cumsum(table, axis=-1)], axis=-1)
+    inside = sums[..., last + 1] - sums[..., first]
+    return inside, sums[..., -1:] - inside
 
 
-def _crowding(days: Floats) -> Floats:
-    """Return the sum of the squared shares of days, of both sides together: few days crowd."""
-    total = days.sum(axis=1)
-    square = (days**2).sum(axis=1)
+def _of_days(excess: Excess, days: Floats, between: float) -> Floats:
+    """Return the variance that whole days add to a difference of means.
+
+    It is that of all rows' days, or that of the same rows' days in the reference where they differ
+    more from each other: storms do not come on all days.
+    """
+    if excess.days.reference is None:
+        return np.zeros(days.shape[-1])
+    total = days[:, 0].sum(axis=1)
     some = np.where(total > 0, total, 1.0)
-    return np.asarray((square / some**2).sum(axis=0))
+    crowding = (days[:, 0] ** 2).sum(axis=1) / some**2
+    mean = days[0, 1].sum(axis=0) / some[0]
+    apart = ((days[0, 1] - mean * days[0, 0]) ** 2).sum(axis=0) / some[0] ** 2
+    usual = np.where(crowding[0] > 0, crowding[0], np.inf)
+    own = apart * (1 + crowding[1] / usual)
+    return np.asarray(np.maximum(own, between * crowding.sum(axis=0)))
 
 
 def _gaps(table: Floats, total: float, between: Floats) -> list[Gap]:

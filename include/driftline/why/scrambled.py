@@ -79,14 +79,14 @@ def scrambled(
     slopes = _Ties(np.ones(len(columns)), np.zeros(len(columns)))
     design = _effects(columns, effects, labelled)
     if residuals is not None:
-        slopes = _slopes(design, residuals, labelled_days, still)
+        slopes = _slopes(design, residuals, labelled_days)
     ties = _ties(values, days, still)
     if (best := ties.best) is not None:
         partners = np.flatnonzero(ties.z > ties.z[best] / 1.5)
         best = max(partners.tolist(), key=lambda at: (slopes.z[at], ties.z[at]))
         return Scrambled(column=columns[best], kept=float(ties.kept[best]), z=float(ties.z[best]))
     best = slopes.best
-    if best is None or slopes.kept[best] < -0.25:  # turned round, and not lost
+    if best is None:
         return None
     if residuals is None or not _alone(design, residuals, best):
         return None
@@ -173,7 +173,6 @@ def _slopes(
     design: tuple[Floats, Floats],
     residuals: tuple[Floats, Floats],
     days: Days,
-    still: NDArray[np.bool_],
 ) -> _Ties:
     """Return which part of each column's effect on the labels is left (least squares)."""
     usual, theirs = _slope(design[0], residuals[0])
@@ -182,7 +181,7 @@ def _slopes(
     varied = [_slope(design[0][rows], residuals[0][rows])[0] for rows in blocks]
     error = _error(varied, theirs + ours, longer)
     lost = usual - now
-    usable = still & (lost > _LOST) & (error > 0)
+    usable = (lost > _LOST) & (error > 0)
     return _Ties(1 - lost, np.where(usable, lost / np.where(error > 0, error, np.inf), 0.0))
 
 

@@ -19,7 +19,7 @@ _RATIO = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shift:
-    """A column that moved, what of the fall it carries in units of the loss, and its telling bin."""
+    """A column that moved, what it adds to the loss, and the bin that tells most."""
 
     column: Coded
     carried: float

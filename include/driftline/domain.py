@@ -436,3 +436,100 @@ class Retraining:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "as_of", utc(self.as_of))
+
+
+class CauseKind(StrEnum):
+    """What kind of thing made a model's performance fall."""
+
+    NULLS = "nulls"
+    NEW_CATEGORY = "new_category"
+    RANGE = "range"
+    """Values far beyond those of the reference, such as a sentinel."""
+    UNIT = "unit"
+    STUCK = "stuck"
+    """A value, or a few, that repeat as they never did: a constant, a feature that went stale."""
+    SCRAMBLED = "scrambled"
+    """Values that no longer go with the other columns and the labels: joined to the wrong row."""
+    SHIFT = "shift"
+    SEGMENT_LOST = "segment_lost"
+    ROWS_LOST = "rows_lost"
+    DUPLICATES = "duplicates"
+    CONCEPT = "concept"
+    """The same inputs come out differently: everywhere, or in one segment."""
+    LABELS_FLIPPED = "labels_flipped"
+    LABELS_MISSING = "labels_missing"
+    VERSION = "version"
+    SCORE = "score"
+    """The model answers otherwise than it did on such rows, under the same version."""
+    FAILED_RUN = "failed_run"
+    UNEXPLAINED = "unexplained"
+
+    @property
+    def of_inputs(self) -> bool:
+        """Whether it is a fault or a shift of one column's values."""
+        return self in _OF_INPUTS
+
+
+_OF_INPUTS = {
+    CauseKind.NULLS,
+    CauseKind.NEW_CATEGORY,
+    CauseKind.RANGE,
+    CauseKind.UNIT,
+    CauseKind.STUCK,
+    CauseKind.SCRAMBLED,
+    CauseKind.SHIFT,
+    CauseKind.SEGMENT_LOST,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One thing that can explain why performance fell; the likeliest has rank 1.
+
+    `share` is the part of the fall that it carries, 0 to 1 (causes overlap: shares need not add up
+    to 1), None where it is unknown. `segment` reads `origin=JFK` or `temp >= 61.3`. `began` is the
+    hour in which it began. `words` says it in a sentence with its numbers.
+    """
+
+    rank: int
+    kind: CauseKind
+    words: str
+    column: str = ""
+    segment: str = ""
+    share: float | None = None
+    began: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.share is not None and not 0 <= self.share <= 1:
+            raise ValueError(f"a share is between 0 and 1, not {self.share}")
+        if self.began is not None:
+            object.__setattr__(self, "began", utc(self.began))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why the mean loss of a window lies above the reference's: how much is whose, and the causes.
+
+    `fall` is window minus reference, in units of the loss, with its 95% interval. `inputs` is the
+    part that other inputs explain, `relation` what the same inputs now cost more, with its 95%
+    interval; they add up to the fall, and are None where too few rows are labelled to tell.
+    """
+
+    reference_loss: float | None
+    window_loss: float | None
+    rows: int
+    """Labelled rows of the window that were looked at."""
+    words: str
+    fall: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    inputs: float | None = None
+    relation: float | None = None
+    relation_lower: float | None = None
+    relation_upper: float | None = None
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def fell(self) -> bool:
+        """Whether performance fell beyond its noise."""
+        return self.lower is not None and self.lower > 0

@@ -1,0 +1,254 @@
+"""The case: both sides' columns in bins, which of them matter, and what models say of rows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.why import models
+from driftline.why.columns import Coded, coded, matrix
+from driftline.why.fall import Days, Difference
+from driftline.why.faults import Fault, faults
+from driftline.why.models import Effects, Learnt
+from driftline.why.scan import Excess
+from driftline.why.sides import Context, Floats, Side, Times
+
+Places = NDArray[np.int64]
+
+_MATTERS = 0.02
+"""A column matters whose effect has so large a share of the score's standard deviation."""
+_DRAWS = 3
+_WELL = 0.1
+"""So large a share of the rows without fault can say what rows cost more anyway."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """What an explanation looks at; computed when it is asked for, and once."""
+
+    reference: Side
+    window: Side
+    context: Context
+
+    @cached_property
+    def columns(self) -> list[Coded]:
+        """Features and segment columns in bins."""
+        return coded(self.reference, self.window)
+
+    @cached_property
+    def features(self) -> list[Coded]:
+        """The columns that the model sees."""
+        return [column for column in self.columns if column.feature]
+
+    @cached_property
+    def rows(self) -> tuple[Places, Places]:
+        """The places of the labelled rows that are learnt from, of both sides."""
+        found = []
+        for seed, side in enumerate((self.reference, self.window)):
+            held = np.flatnonzero(side.labelled)
+            if len(held) > models.MOST:
+                held = np.sort(np.random.default_rng(seed).choice(held, models.MOST, replace=False))
+            found.append(held)
+        return found[0], found[1]
+
+    @cached_property
+    def all_rows(self) -> tuple[Places, Places]:
+        """The places of as many rows, labelled or not: what the inputs are judged by."""
+        found = []
+        for seed, side in enumerate((self.reference, self.window)):
+            rows = np.arange(side.frame.rows)
+            if len(rows) > models.MOST:
+                rows = np.sort(np.random.default_rng(seed).choice(rows, models.MOST, replace=False))
+            found.append(rows)
+        return found[0], found[1]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are rows enough to learn from."""
+        return min(map(len, self.rows)) >= models.FEWEST and bool(self.features)
+
+    @cached_property
+    def losses(self) -> tuple[Floats, Floats]:
+        """The losses of those rows."""
+        return self.reference.loss[self.rows[0]], self.window.loss[self.rows[1]]
+
+    @property
+    def times(self) -> tuple[Times | None, Times | None]:
+        """The times of those rows."""
+        both = []
+        for side, rows in zip((self.reference, self.window), self.rows, strict=True):
+            both.append(None if side.time is None else side.time[rows])
+        return both[0], both[1]
+
+    @cached_property
+    def days(self) -> Days:
+        """Which rows of both sides belong together."""
+        return Days.of(self.reference.time, self.window.time)
+
+    @cached_property
+    def learnt_days(self) -> Days:
+        """The same of the rows that are learnt from."""
+        return self.days.at(*self.rows)
+
+    @cached_property
+    def total(self) -> Difference:
+        """How far performance fell."""
+        held = [np.flatnonzero(side.labelled) for side in (self.reference, self.window)]
+        losses = self.reference.loss[held[0]], self.window.loss[held[1]]
+        return self.days.at(held[0], held[1]).compare(*losses)
+
+    @cached_property
+    def effects(self) -> Effects | None:
+        """What each bin adds to the score; None without a score that varies."""
+        score = self.reference.score
+        rows = self.rows[0]
+        if score is None or self.window.score is None or len(rows) < models.FEWEST:
+            return None
+        rows = rows[np.isfinite(score[rows])]
+        if len(rows) < models.FEWEST or not score[rows].std():
+            return None
+        return models.effects(self.features, score, rows)
+
+    @cached_property
+    def matters(self) -> frozenset[str]:
+        """The features that the score or the loss depends on; all where neither is known."""
+        if self.effects is None:
+            return frozenset(column.name for column in self.features)
+        level = 0.01 / len(self.features)
+        return frozenset(
+            column.name
+            for column in self.features
+            if self.effects.sizes[column.name] >= _MATTERS or self._tells(column) < level
+        )
+
+    def _tells(self, column: Coded) -> float:
+        """Return the chance of losses so unlike in a column's bins (analysis of variance)."""
+        from scipy.special import fdtrc
+
+        codes, loss = column.reference[self.rows[0]], self.losses[0]
+        size = np.bincount(codes, minlength=column.size)
+        held = size >= 10
+        groups, rows = int(held.sum()), int(size[held].sum())
+        if groups < 2 or rows <= groups:
+            return 1.0
+        sums = np.bincount(codes, weights=loss, minlength=column.size)[held]
+        chosen = loss[held[codes]]
+        between = float((sums**2 / size[held]).sum() - chosen.sum() ** 2 / rows)
+        within = float(((chosen - chosen.mean()) ** 2).sum()) - between
+        if within <= 0:
+            return 1.0
+        return float(
+            fdtrc(groups - 1, rows - groups, between / (groups - 1) / within * (rows - groups))
+        )
+
+    @cached_property
+    def faults(self) -> list[Fault]:
+        """Columns that matter, and broke."""
+        asked = [column for column in self.features if column.name in self.matters]
+        return faults(self.reference, self.window, asked)
+
+    @cached_property
+    def hit(self) -> Floats:
+        """How surely each row of the window is hit by a fault, 0 to 1."""
+        hit = np.zeros(self.window.frame.rows)
+        for fault in self.faults:
+            hit = np.maximum(hit, fault.hit)
+        return hit
+
+    @cached_property
+    def _learnt_from(self) -> list[Coded]:
+        chosen = [column for column in self.features if column.name in self.matters]
+        return chosen or self.features
+
+    @cached_property
+    def categorical(self) -> NDArray[np.bool_]:
+        """Which columns of the matrices are codes."""
+        return np.array([not column.numeric for column in self._learnt_from])
+
+    @cached_property
+    def matrices(self) -> tuple[Floats, Floats]:
+        """The features that matter, of those rows, as numbers."""
+        both = []
+        for which, side, rows in zip(
+            ("reference", "window"), (self.reference, self.window), self.rows, strict=True
+        ):
+            held = [side.frame.columns.get(column.name) for column in self._learnt_from]
+            both.append(matrix(self._learnt_from, held, which, rows))
+        return both[0], both[1]
+
+    @cached_property
+    def cost(self) -> Learnt:
+        """What the reference would lead to expect that each row costs."""
+        return models.regression(*self.matrices, self.kept[0], self.categorical)
+
+    @cached_property
+    def kept(self) -> tuple[Floats, Floats]:
+        """The losses, none of them larger than all of the reference's: one row is no evidence."""
+        most = float(self.losses[0].max())
+        return self.losses[0], np.minimum(self.losses[1], most)
+
+    @cached_property
+    def side(self) -> Learnt:
+        """How likely each row is one of the window's."""
+        return models.side_of(*self.matrices, self.categorical)
+
+    @cached_property
+    def excess(self) -> Excess:
+        """What each row costs beyond what was to be expected."""
+        before, now = self.kept[0] - self.cost.reference, self.kept[1] - self.cost.window
+        weights = self.side.reference, (1 - self.side.window) * (1 - self.hit[self.rows[1]])
+        return Excess(
+            reference=before,
+            window=now,
+            weights=weights,
+            rows=self.rows,
+            days=self.learnt_days,
+        )
+
+    def put_back(self, fault: Fault) -> Difference:
+        """Return what a fault adds to the window's mean loss: its rows, less the same rows mended.
+
+        To mend a row its value is drawn from the reference, and the model of the loss says what
+        that would cost. Without a model it costs what the reference does.
+        """
+        hit = fault.hit[self.rows[1]]
+        nothing = Difference(0.0, 0.0, 0.0, 0.0)
+        if not hit.sum():
+            return nothing
+        said = np.full(len(hit), float(self.losses[0].mean()))
+        names = [column.name for column in self._learnt_from]
+        if self.enough and fault.column in names:
+            place = names.index(fault.column)
+            random, said = np.random.default_rng(0), np.zeros(len(hit))
+            rows = self.matrices[1].copy()
+            for _ in range(_DRAWS):
+                rows[:, place] = random.choice(self.matrices[0][:, place], len(rows))
+                said += self.cost.of(rows) / _DRAWS
+            missed = self.losses[0] - self.cost.reference
+        else:
+            missed = self.losses[0] - self.losses[0].mean()
+        added = self.losses[1] - said
+        # What all rows cost more is not the fault's.
+        well = 1 - self.hit[self.rows[1]]
+        if self.enough and well.mean() >= _WELL:
+            added = added - float(well @ (self.losses[1] - self.cost.window) / well.sum())
+        gap = self.learnt_days.compare(missed, added, (np.ones(len(missed)), hit))
+        share = float(hit.mean())
+        return Difference(*(share * number for number in gap))
+
+
+def coded_hours(reference: Times, window: Times) -> Coded:
+    """Return the hour of the day of each row as a column."""
+    theirs, ours = (
+        (side.astype("datetime64[h]").astype(np.int64) % 24) for side in (reference, window)
+    )
+    return Coded(
+        name="hour of the day",
+        numeric=False,
+        reference=theirs,
+        window=ours,
+        names=(*(f"= {hour:02}" for hour in range(24)), "is null", "is new"),
+        ordered=0,
+        feature=False,
+    )

@@ -1,0 +1,446 @@
+"""From the evidence to a short, ranked list of causes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.domain import Cause, CauseKind, Explanation
+from driftline.suites.domain_classifier import one_thread
+from driftline.why import facts, fall, scan
+from driftline.why.case import Case, coded_hours
+from driftline.why.facts import Suspect
+from driftline.why.fall import Difference
+from driftline.why.faults import Fault
+from driftline.why.onset import onset
+from driftline.why.scan import Excess, Segment
+from driftline.why.scrambled import Scrambled, scrambled
+from driftline.why.shift import Shift, shifts
+from driftline.why.sides import Context, Floats, Side, Times
+
+MOST = 5
+"""Causes that are told."""
+_FEWEST = 30
+"""Labelled rows of either side below which there is no fall to speak of."""
+_LEAST = 0.1
+"""A cause that carries a smaller share of the fall is not told."""
+_LEAST_FACT = 0.05
+"""As `_LEAST`, of what surely happened."""
+_SURE = 3.0
+_TURNED = -0.25
+"""An effect of which less is left has turned round."""
+_SEGMENTS = 2
+"""Segments that are looked for, one after the other."""
+
+
+def explain(reference: Side, window: Side, context: Context | None = None) -> Explanation:
+    """Return why the window's mean loss lies above the reference's: what carries it, ranked.
+
+    What surely happened (a column broke, a version came, labels are missing) is weighed before what
+    only the fall speaks for; each by the share of the fall that it carries. Within noise, only what
+    surely happened is told, or what a single segment shows beyond doubt. The same rows give the
+    same answer. Raises SuiteError where scikit-learn fails, MissingExtra where it is not installed.
+    """
+    case = Case(reference=reference, window=window, context=context or Context())
+    if min(map(len, case.rows)) < _FEWEST:
+        return _without_labels(case)
+    total = case.total
+    before, now = (float(side.loss[side.labelled].mean()) for side in (reference, window))
+    with one_thread():
+        relation = _relation(case) if case.enough else None
+        suspects = list(_suspects(case, total, relation))
+        causes = _ranked(case, suspects, total)
+    return Explanation(
+        reference_loss=before,
+        window_loss=now,
+        rows=int(window.labelled.sum()),
+        fall=total.value,
+        lower=total.lower,
+        upper=total.upper,
+        inputs=None if relation is None else total.value - relation.value,
+        relation=None if relation is None else relation.value,
+        relation_lower=None if relation is None else relation.lower,
+        relation_upper=None if relation is None else relation.upper,
+        causes=causes,
+        words=_summary(before, now, total, relation, causes),
+    )
+
+
+def _without_labels(case: Case) -> Explanation:
+    suspects = [one for fault in case.faults if (one := _of_fault(case, fault)) is not None]
+    missing = facts.labels(case)
+    if missing:
+        suspects.append(missing)
+    suspects = [replace(one, carried=None) for one in suspects]
+    labelled = int(case.window.labelled.sum())
+    return Explanation(
+        reference_loss=None,
+        window_loss=None,
+        rows=labelled,
+        words=f"{labelled:,} rows of the window and {int(case.reference.labelled.sum()):,} of the "
+        f"reference have a label: {_FEWEST} of each are needed to say how far performance fell",
+        causes=_ranked(case, suspects, None),
+    )
+
+
+def _relation(case: Case) -> Difference | None:
+    weights = case.side.reference, 1 - case.side.window
+    found = fall.relation(case.losses, weights, case.learnt_days)
+    return Difference(0.0, 0.0, 0.0, 0.0) if found is None else found
+
+
+def _suspects(case: Case, total: Difference, relation: Difference | None) -> Iterator[Suspect]:
+    """Yield everything that may be a cause; each step leaves aside what the ones before explain."""
+    fell = total.lower > 0
+    ours = np.ones(case.window.frame.rows)
+    theirs = np.ones(case.reference.frame.rows)
+    broken = {fault.column for fault in case.faults}
+    for fault in case.faults:
+        if (found := _of_fault(case, fault)) is not None:
+            yield found
+        ours = ours * (1 - fault.hit)
+    if (double := facts.doubles(case)) is not None and double.hit is not None:
+        yield double
+        ours = ours * (1 - double.hit)
+    columns = [column for column in case.columns if column.name not in broken]
+    if (lost := facts.hours(case)) is not None:
+        yield lost
+        if case.reference.time is not None and case.window.time is not None:
+            clock = coded_hours(case.reference.time, case.window.time)
+            theirs = theirs * _as_in_window(clock.reference, clock.window, theirs, ours)
+    yield from facts.runs(case)
+    moved: set[str] = set()
+    if fell:
+        least = _LEAST * total.value
+        losses = case.reference.loss, case.window.loss
+        for shift in shifts(columns, losses, (theirs, ours), case.days, least=least):
+            moved.add(shift.column.name)
+            yield _of_shift(case, shift)
+    missing = facts.labels(case)
+    if not case.enough:
+        if missing:
+            yield missing
+        return
+    yield from _of_relation(case, total, relation, broken | moved, missing)
+
+
+def _of_relation(
+    case: Case,
+    total: Difference,
+    relation: Difference | None,
+    known: set[str],
+    missing: Suspect | None,
+) -> Iterator[Suspect]:
+    """Yield what made the same inputs cost more: version, answers, a mixed-up column, segments."""
+    excess, carried = case.excess, 0.0
+    if version := facts.version(case):
+        yield version
+        carried += version.carried or 0.0
+        excess = _less(case, excess, version)
+    elif score := facts.score(case):
+        yield score
+        carried += score.carried or 0.0
+        excess = _less(case, excess, score)
+    part = relation.value if relation else scan.whole(excess).value
+    local, left, columns = [], excess, case.columns
+    for _ in range(_SEGMENTS):
+        found = scan.segments(left, columns)
+        if not found:
+            break
+        local.append(found[0])
+        columns = [column for column in columns if column is not found[0].column]
+        left = _less(case, left, _of_segment(case, found[0]))
+    if not carried and total.lower > 0 and (mixed := _of_scrambled(case, missing)):
+        same = [one for one in local if one.column is mixed.column]
+        if not mixed.to_labels or not same:  # a segment of it says more than the whole column
+            yield _mixed(case, mixed, part)
+            return
+    for segment in local:
+        yield _of_segment(case, segment)
+    if missing:
+        yield missing
+        return
+    rest = scan.whole(left)
+    if rest.z > _SURE and total.lower > 0:
+        yield _everywhere(case, rest.carried * _share_left(case, left))
+
+
+def _share_left(case: Case, excess: Excess) -> float:
+    whole = float(case.excess.weights[1].sum())
+    return float(excess.weights[1].sum()) / whole if whole else 0.0
+
+
+def _less(case: Case, excess: Excess, suspect: Suspect) -> Excess:
+    """Return the excess of the rows that a suspect does not hit."""
+    if suspect.hit is None:
+        return replace(excess, weights=(excess.weights[0], np.zeros(len(excess.window))))
+    left = 1 - suspect.hit[case.rows[1]]
+    return replace(excess, weights=(excess.weights[0], excess.weights[1] * left))
+
+
+def _as_in_window(
+    reference: NDArray[np.int64], window: NDArray[np.int64], theirs: Floats, ours: Floats
+) -> Floats:
+    size = int(max(reference.max(), window.max())) + 1
+    p = np.bincount(reference, weights=theirs, minlength=size) / max(theirs.sum(), 1e-12)
+    q = np.bincount(window, weights=ours, minlength=size) / max(ours.sum(), 1e-12)
+    ratio = np.divide(q, p, out=np.zeros(size), where=p > 0)
+    return np.asarray(ratio[reference])
+
+
+# Suspects
+
+
+def _of_fault(case: Case, fault: Fault) -> Suspect | None:
+    """Return a fault whose rows cost more than they would if it were mended, beyond noise."""
+    added = case.put_back(fault) if min(map(len, case.rows)) >= _FEWEST else None
+    if added is not None and added.z < _SURE:
+        return None
+    hours = case.context.hours
+    counts = None
+    if hours is not None:
+        kept = {CauseKind.NULLS: hours.nulls, CauseKind.NEW_CATEGORY: hours.new}.get(fault.kind)
+        if kept and fault.column in kept:
+            rows = np.maximum(hours.rows, 1)
+            counts = kept[fault.column] / rows, hours.rows, hours.start
+    began = _began(case, fault.hit, np.zeros(case.reference.frame.rows), hours=counts)
+    return Suspect(
+        kind=fault.kind,
+        column=fault.column,
+        segment=fault.where,
+        carried=None if added is None else added.value,
+        words=fault.words,
+        began=began,
+        hit=fault.hit,
+    )
+
+
+def _of_shift(case: Case, shift: Shift) -> Suspect:
+    column, at = shift.column, shift.bin
+    if column.ordered and at < column.ordered:
+        segment = column.stretch(at, at)
+        middle = [_median(case, side, column.name) for side in (case.reference, case.window)]
+        words = f"{column.name} moved: its median is {middle[1]:.4g}, {middle[0]:.4g} before"
+        grown = np.bincount(column.window, minlength=column.size) / len(column.window)
+        usual = np.bincount(column.reference, minlength=column.size) / len(column.reference)
+        hit = (grown > usual)[column.window]
+        there = (grown > usual)[column.reference]
+    else:
+        name = column.names[at]
+        segment = f"{column.name}{'=' + name[2:] if name.startswith('= ') else ' ' + name}"
+        words = f"{segment} has {shift.after:.1%} of the rows; {shift.before:.1%} before"
+        hit, there = column.window == at, column.reference == at
+    if shift.lost:
+        hit, there = ~hit, ~there
+    return Suspect(
+        kind=CauseKind.SEGMENT_LOST if shift.lost else CauseKind.SHIFT,
+        column=column.name,
+        segment=segment,
+        carried=shift.carried,
+        words=words,
+        fact=shift.lost,
+        began=_began(case, hit.astype(float), there.astype(float)),
+    )
+
+
+def _median(case: Case, side: Side, name: str) -> float:
+    values = side.frame.columns[name].values
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _of_scrambled(case: Case, missing: Suspect | None) -> Scrambled | None:
+    if case.effects is None:
+        return None
+    columns = [one for one in case.features if case.effects.sizes[one.name] > 0]
+    residuals = []
+    for side, rows in zip((case.reference, case.window), case.rows, strict=True):
+        if missing is None and side.truth is not None and side.score is not None:
+            residuals.append(side.truth[rows] - side.score[rows])
+    usable = len(residuals) == 2 and all(np.isfinite(each).all() for each in residuals)
+    return scrambled(
+        columns,
+        case.effects,
+        case.all_rows,
+        case.days.at(*case.all_rows),
+        case.rows,
+        case.learnt_days,
+        (residuals[0], residuals[1]) if usable else None,
+    )
+
+
+def _mixed(case: Case, found: Scrambled, carried: float) -> Suspect:
+    name, lost = found.column.name, f"{np.clip(1 - found.kept, 0, 1):.0%}"
+    kind = CauseKind.SCRAMBLED
+    if not found.to_labels:
+        words = f"{name} has lost {lost} of its correlation with the other columns, though its "
+        words += "values are the usual ones: they may stand on the wrong rows"
+    elif found.kept < _TURNED:
+        kind, words = CauseKind.CONCEPT, f"the effect of {name} on the labels has turned round"
+    elif found.told:
+        kind, words = CauseKind.CONCEPT, f"{name} has lost {lost} of its effect on the labels"
+    else:
+        words = f"{name} has lost {lost} of its effect on the labels: its values may stand on the "
+        words += "wrong rows"
+    return Suspect(
+        kind=kind,
+        column=name,
+        carried=carried,
+        words=words,
+        began=_of_excess(case, None),
+    )
+
+
+def _of_segment(case: Case, segment: Segment) -> Suspect:
+    hit = segment.rows(segment.column.window)
+    words = f"{segment.words} ({hit.mean():.1%} of the rows): the same inputs cost "
+    words += f"{segment.gap.value:.3g} more than before"
+    flipped = _flipped(case, segment)
+    if flipped is not None:
+        words += f"; labels read as if turned round (ROC AUC {flipped:.2f})"
+    return Suspect(
+        kind=CauseKind.CONCEPT if flipped is None else CauseKind.LABELS_FLIPPED,
+        column=segment.column.name,
+        segment=segment.words,
+        carried=segment.gap.carried,
+        words=words,
+        fact=False,
+        began=_of_excess(case, hit[case.rows[1]]),
+        hit=hit.astype(float),
+    )
+
+
+def _everywhere(case: Case, carried: float) -> Suspect:
+    flipped = _flipped(case, None)
+    words = "the same inputs come out differently, in no segment more than elsewhere"
+    if flipped is not None:
+        words += f"; labels read as if turned round (ROC AUC {flipped:.2f})"
+    return Suspect(
+        kind=CauseKind.CONCEPT if flipped is None else CauseKind.LABELS_FLIPPED,
+        carried=carried,
+        words=words,
+        fact=False,
+        began=_of_excess(case, None),
+    )
+
+
+def _flipped(case: Case, segment: Segment | None) -> float | None:
+    """Return the area under the ROC curve of such rows where it is surely below chance."""
+    from driftline.stats.ranking import roc_area
+
+    side = case.window
+    if (
+        side.truth is None
+        or side.score is None
+        or not np.isin(side.truth[side.labelled], (0.0, 1.0)).all()
+    ):
+        return None
+    held = side.labelled & np.isfinite(side.score)
+    if segment is not None:
+        held &= segment.rows(segment.column.window)
+    positive = held & (side.truth == 1)
+    negative = held & (side.truth == 0)
+    if min(positive.sum(), negative.sum()) < 10:
+        return None
+    area = roc_area(side.score[positive], side.score[negative])
+    return area.value if area.interval[1] < 0.5 else None
+
+
+# When
+
+
+def _of_excess(case: Case, hit: NDArray[np.bool_] | None) -> datetime | None:
+    before, now = case.times
+    if before is None or now is None:
+        return None
+    hit = np.ones(len(now), dtype=bool) if hit is None else hit
+    return onset((case.excess.reference, before), (case.excess.window[hit], now[hit]))
+
+
+def _began(
+    case: Case,
+    window: Floats,
+    reference: Floats,
+    *,
+    hours: tuple[Floats, Floats, Times] | None = None,
+) -> datetime | None:
+    if case.window.time is None or case.reference.time is None:
+        return onset(None, None, hours)
+    return onset((reference, case.reference.time), (window, case.window.time), hours)
+
+
+# Ranking
+
+
+def _ranked(case: Case, suspects: list[Suspect], total: Difference | None) -> tuple[Cause, ...]:
+    """Return the causes in order; of one column only the first."""
+    fell = total is not None and total.lower > 0
+
+    def share(one: Suspect) -> float | None:
+        if not fell or total is None or one.carried is None:
+            return None
+        return float(np.clip(one.carried / total.value, 0, 1))
+
+    def told(one: Suspect) -> bool:
+        part = share(one)
+        if one.carried is None:
+            return True
+        if one.carried <= 0:
+            return False
+        if part is None:
+            return True
+        return part >= (_LEAST_FACT if one.fact else _LEAST)
+
+    def weight(one: Suspect) -> tuple[float, float]:
+        part = share(one)
+        size = (part if part is not None else 0.0) * (2 if one.fact else 1)
+        matters = case.effects.sizes.get(one.column, 0.0) if case.effects else 0.0
+        return (size if part is not None else (0.01 if one.fact else 0.0), matters)
+
+    found: list[Suspect] = []
+    for one in sorted(filter(told, suspects), key=weight, reverse=True):
+        if one.column and any(one.column == other.column for other in found):
+            continue
+        if one.kind is CauseKind.FAILED_RUN and any(
+            other.kind is CauseKind.FAILED_RUN and other.began == one.began for other in found
+        ):
+            continue
+        found.append(one)
+    if fell and not found:
+        found = [
+            Suspect(
+                kind=CauseKind.UNEXPLAINED,
+                carried=None,
+                words="nothing that was looked at explains the fall",
+            )
+        ]
+    return tuple(
+        Cause(
+            rank=rank,
+            kind=one.kind,
+            column=one.column,
+            segment=one.segment,
+            share=share(one),
+            began=one.began,
+            words=one.words,
+        )
+        for rank, one in enumerate(found[:MOST], start=1)
+    )
+
+
+def _summary(
+    before: float,
+    now: float,
+    total: Difference,
+    relation: Difference | None,
+    causes: tuple[Cause, ...],
+) -> str:
+    interval = f"{total.value:+.3g}, 95% interval {total.lower:+.3g} to {total.upper:+.3g}"
+    words = f"the mean loss is {now:.3g}; {before:.3g} before ({interval})"
+    if total.lower <= 0:
+        return words + ": within noise, there is no fall to explain"
+    if relation is not None:
+        part = float(np.clip(relation.value / total.value, 0, 1))
+        words += f": {1 - part:.0%} from other inputs, {part:.0%} from the same inputs costing more"
+    return words

@@ -21,10 +21,11 @@ LEVELS = [
     {"baselines"},
     {"warehouse", "store"},
     {"suites"},
-    {"alerts", "retraining", "watch", "estimates"},
+    {"alerts", "retraining", "watch", "estimates", "why"},
     {"hours", "outcome_hours"},
     {"pipeline", "reports"},
     {"conclusion"},
+    {"inquiry"},
     {"run", "tasks"},
     {"cli", "orchestration", "warm", "provider"},
 ]

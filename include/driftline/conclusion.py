@@ -25,9 +25,20 @@ from driftline.pipeline import Compared, kept, planned
 from driftline.reference import Reference
 from driftline.reports import places
 from driftline.rules import rules_of
+from driftline.store import explanations, ledger, measurements, outbox, verdicts
 from driftline.store import incidents as incident_table
-from driftline.store import ledger, measurements, outbox, verdicts
 from driftline.watch import Watch
+
+
+class Unexplained(Exception):
+    """Incidents of performance are to be told, and nobody has explained them yet.
+
+    `asked` holds the window of each, what was known of it, and the segment that it is about.
+    """
+
+    def __init__(self, asked: Sequence[tuple[Window, datetime, str]]) -> None:
+        self.asked = tuple(asked)
+        super().__init__(f"{len(self.asked)} falls of performance are not explained")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,10 +311,20 @@ def _tell(
         if verdict.measurement.suite is Suite.QUALITY and verdict.outcome.failed
     ]
     earlier = [f"{b.rule} failed on {b.column or 'the table'} in {b.window}" for b in before]
+    why = _explained(connection, monitor, fresh)
     messages = []
     for channel, target, part in delivery.routed(monitor.routes, fresh):
         look = places(monitor, part.values())
-        said = notice(monitor.monitor, interval, part, failed_quality, look, earlier)
+        lines = [line for incident in part for line in why.get(incident.id, ())]
+        said = notice(
+            monitor.monitor,
+            interval,
+            part,
+            failed_quality,
+            look,
+            earlier,
+            why=list(dict.fromkeys(lines)),
+        )
         told = sorted(incident.id for incident in part)
         messages.append(
             outbox.Message(
@@ -318,3 +339,29 @@ def _tell(
     outbox.add(connection, messages)
     incident_table.mark_paged(connection, fresh, now)
     return True
+
+
+def _explained(
+    connection: Connection, monitor: Monitor, fresh: Mapping[Incident, Verdict]
+) -> dict[str, tuple[str, ...]]:
+    """Return by incident why performance fell; Unexplained where nobody has looked yet."""
+    found, missing = {}, []
+    for incident, verdict in fresh.items():
+        measured = verdict.measurement
+        if measured.suite is not Suite.PERFORMANCE:
+            continue
+        explanation = explanations.newest(
+            connection,
+            monitor.monitor,
+            measured.window,
+            monitor.config_hash,
+            scope=measured.segment,
+            as_of=measured.as_of,
+        )
+        if explanation is None:
+            missing.append((measured.window, measured.as_of, measured.segment))
+        else:
+            found[incident.id] = explanation.lines
+    if missing:
+        raise Unexplained(list(dict.fromkeys(missing)))
+    return found

@@ -529,6 +529,16 @@ class Explanation:
     relation_upper: float | None = None
     causes: tuple[Cause, ...] = ()
 
+    @classmethod
+    def unknown(cls, why: str) -> "Explanation":
+        """Return that there is no explanation, and why."""
+        return cls(reference_loss=None, window_loss=None, rows=0, words=f"not explained: {why}")
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a message says of it: the fall, and the first two causes."""
+        return (self.words, *(f"{cause.rank}. {cause.words}" for cause in self.causes[:2]))
+
     @property
     def fell(self) -> bool:
         """Whether performance fell beyond its noise."""

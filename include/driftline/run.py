@@ -16,11 +16,12 @@ from multiprocessing.connection import wait
 
 from driftline import pipeline, reports
 from driftline.alerts.delivery import deliver
-from driftline.conclusion import Conclusion, conclude
+from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError
+from driftline.inquiry import conclude_explained
 from driftline.pipeline import Compared
 from driftline.store import Store, ledger
 from driftline.watch import Known, Result, Step, Watch
@@ -73,20 +74,22 @@ def run(
         coming = set(todo)
         for interval, run_id, compared, results in measured:
             coming.discard(interval)
-            with store.begin(monitor.monitor) as connection:
-                pipeline.record(connection, monitor, results, run_id)
+            if compared:
+                conclusion = conclude_explained(
+                    store,
+                    watch,
+                    compared,
+                    interval,
+                    results=results,
+                    as_of=as_of,
+                    run_id=run_id,
+                    page=page,
+                    coming=coming,
+                )
+            else:
                 conclusion = Conclusion(interval=interval, verdicts=(), open={})
-                if compared:
-                    conclusion = conclude(
-                        connection,
-                        watch,
-                        compared,
-                        interval,
-                        as_of=as_of,
-                        run_id=run_id,
-                        page=page,
-                        coming=coming,
-                    )
+                with store.begin(monitor.monitor) as connection:
+                    pipeline.record(connection, monitor, results, run_id)
             for result in results:
                 trouble = result.error or result.not_evaluated
                 found = trouble or f"{len(result.measurements)} numbers"

@@ -18,7 +18,7 @@ from typing import Any
 from driftline import monitor_file, pipeline, reports
 from driftline.alerts import delivery
 from driftline.child import obey
-from driftline.conclusion import Conclusion, conclude
+from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Evidence, Incident, Suite, Verdict, Window
@@ -30,6 +30,7 @@ from driftline.errors import (
     StoreError,
     WindowClaimed,
 )
+from driftline.inquiry import conclude_explained
 from driftline.retraining import admission
 from driftline.retraining.request import Request
 from driftline.store import Store, ledger, open_store, outbox
@@ -262,8 +263,9 @@ def _judged(store: Store, watch: Watch, run: Run) -> Conclusion:
     with store.read() as connection:
         planned = pipeline.planned(connection, run.monitor, run.interval)
     compared, _ = pipeline.references_of(store, watch, planned)
-    with store.begin(run.monitor.monitor) as connection:
-        return conclude(connection, watch, compared, run.interval, run_id=run.run_id, page=run.page)
+    return conclude_explained(
+        store, watch, compared, run.interval, run_id=run.run_id, page=run.page
+    )
 
 
 def _raise(results: Sequence[Result]) -> None:

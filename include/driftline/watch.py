@@ -613,9 +613,9 @@ class Watch:
     def _expected_losses(
         self, scope: Scope, step: Step, reference: Reference, came: Came
     ) -> list[Measurement]:
-        columns = {name: self.columns(reference)[name] for name in self.features(reference)}
+        columns = self.features_of(reference)
         if reference.id not in self._losses:
-            rows = self._labelled_reference(reference, columns)
+            rows = self.labelled_reference(reference, columns)
             frame = Frame.of(rows, columns)
             said, actual = (_floats(rows, role) for role in (PREDICTION, LABEL))
             self._losses = {reference.id: direct_loss.fit(frame, said, actual, list(columns))}
@@ -624,7 +624,16 @@ class Watch:
         learnt = self._losses[reference.id]
         return estimate.of_losses(scope, learnt, window, _floats(rows, PREDICTION), came.distrusted)
 
-    def _labelled_reference(self, reference: Reference, columns: Mapping[str, ColumnKind]) -> Rows:
+    def features_of(self, reference: Reference) -> dict[str, ColumnKind]:
+        """Return the feature columns, and how they are compared."""
+        kinds = self.columns(reference)
+        return {name: kinds[name] for name in self.features(reference)}
+
+    def labelled_rows(self, step: Step, columns: Mapping[str, ColumnKind]) -> Rows:
+        """Return the window's rows, or a sample of them, with these features and the label."""
+        return self._rows(step, columns, labels=True)
+
+    def labelled_reference(self, reference: Reference, columns: Mapping[str, ColumnKind]) -> Rows:
         """Return the reference's rows, or a sample of them, with these features and the label."""
         if reference.model_version:
             return rows_of(self.monitor, reference)

@@ -31,6 +31,8 @@ class Notice:
     severity: str
     interval: str
     findings: tuple[Finding, ...]
+    why: tuple[str, ...] = ()
+    """Why performance fell, a line each."""
     causes: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
 
@@ -48,6 +50,7 @@ class Notice:
         for finding in self.findings:
             lines += [f"{finding.rule} ({finding.severity}), since {finding.since}"]
             lines += [f"  {line}" for line in finding.lines]
+        lines += [f"why: {line}" for line in self.why]
         lines += [f"probable cause: {cause}" for cause in self.causes]
         lines += [f"look: {place}" for place in self.look]
         return "\n".join(lines)
@@ -64,7 +67,7 @@ class Notice:
             Finding(**{**finding, "lines": tuple(finding["lines"])})
             for finding in values.pop("findings")
         )
-        listed: dict[str, Any] = {key: tuple(values.pop(key)) for key in ("causes", "look")}
+        listed: dict[str, Any] = {key: tuple(values.pop(key)) for key in ("why", "causes", "look")}
         return cls(findings=findings, **listed, **values)
 
 
@@ -75,6 +78,8 @@ def notice(
     quality: Iterable[Verdict],
     look: Sequence[str],
     earlier: Sequence[str] = (),
+    *,
+    why: Sequence[str] = (),
 ) -> Notice:
     """Return the message about these incidents, the worst first.
 
@@ -106,6 +111,7 @@ def notice(
         severity=findings[0].severity,
         interval=str(interval),
         findings=tuple(findings),
+        why=_first(why),
         causes=_first(causes),
         look=tuple(look),
     )

@@ -61,6 +61,8 @@ def blocks(notice: Notice) -> list[dict[str, Any]]:
         lines = [f"*{escape(finding.rule)}* ({finding.severity}), since {finding.since}"]
         lines += [f"• {escape(line)}" for line in finding.lines]
         sections.append("\n".join(lines))
+    if notice.why:
+        sections.append("*Why*\n" + "\n".join(f"• {escape(line)}" for line in notice.why))
     if notice.causes:
         causes = "\n".join(f"• {escape(cause)}" for cause in notice.causes)
         sections.append(f"*Probable cause*\n{causes}")

@@ -16,6 +16,7 @@ from driftline.cli.retrain import retrain
 from driftline.cli.run import backfill, run
 from driftline.cli.sql import sql
 from driftline.cli.store import store
+from driftline.cli.why import why
 from driftline.errors import DriftlineError, InputError
 
 
@@ -59,5 +60,5 @@ def main(verbose: bool) -> None:
     logging.getLogger("driftline").setLevel(level)
 
 
-for _command in (init, lint, run, backfill, metrics, report, sql, retrain, store, schema):
+for _command in (init, lint, run, backfill, metrics, report, why, sql, retrain, store, schema):
     main.add_command(_command)

@@ -113,6 +113,33 @@ def read(
     return _parts(layout, sorted(found, key=lambda row: row["window_start"]))
 
 
+def hourly(
+    connection: Connection,
+    layout: Layout,
+    monitor: str,
+    reference_id: str,
+    start: datetime,
+    end: datetime,
+) -> dict[datetime, Parts]:
+    """Return the parts of each hour of `[start, end)` that is counted, in order."""
+    own = profiles.c
+    asked = (
+        select(profiles)
+        .where(
+            own.monitor == monitor,
+            own.reference_id == reference_id,
+            own.cadence == "1h",
+            own.window_start >= start,
+            own.window_start < end,
+        )
+        .order_by(own.window_start)
+    )
+    found: dict[datetime, list[Row]] = {}
+    for row in connection.execute(asked).mappings():
+        found.setdefault(row["window_start"], []).append(row)
+    return {hour: _parts(layout, rows) for hour, rows in found.items()}
+
+
 def read_reference(
     connection: Connection, layout: Layout, monitor: str, reference_id: str
 ) -> Parts:

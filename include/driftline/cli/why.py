@@ -1,0 +1,92 @@
+"""`driftline why`: why performance fell."""
+
+from datetime import datetime
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from driftline import monitor_file
+from driftline.cli.console import Time, as_of_option, open_store, out
+from driftline.domain import Explanation, Suite, Window
+from driftline.errors import InputError, WarehouseError
+
+
+@click.command()
+@click.argument("monitor")
+@click.option("--window", default="7d", show_default=True, help="The cadence of the window.")
+@click.option("--end", type=Time(), help="Its end.  [default: the last that was measured]")
+@click.option("--segment", default="", help="One segment, such as origin=JFK.")
+@as_of_option
+def why(
+    monitor: str, window: str, end: datetime | None, segment: str, as_of: datetime | None
+) -> None:
+    """Say why the performance of MONITOR's model fell in a window.
+
+    It compares the labelled rows of the window with the reference's: how much of the fall comes of
+    other inputs and how much of another relation to what came, and the likeliest causes, each with
+    the share of the fall that it carries and the hour in which it began. An explanation that an
+    alert has already waited for is shown as it stands in the store.
+    """
+    from driftline import inquiry, pipeline
+    from driftline.store import explanations, ledger
+    from driftline.watch import Step, Watch
+
+    loaded = monitor_file.find(monitor)
+    if loaded.labels is None:
+        raise InputError(f"{loaded.path}: labels: without them nothing tells performance")
+    with open_store(loaded) as store:
+        with store.read() as connection:
+            entries = ledger.of(connection, loaded.monitor, config_hash=loaded.config_hash)
+        done = [
+            entry
+            for entry in entries
+            if entry.suite is Suite.PERFORMANCE and entry.window.cadence == window
+        ]
+        if end is None and not done:
+            raise InputError(
+                f"the performance of no {window} window of {loaded.monitor} has been measured; "
+                "name the --end of one"
+            )
+        end = end or max(entry.window.end for entry in done)
+        try:
+            chosen = Window.ending(window, end)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        known = [entry.as_of for entry in done if entry.window == chosen]
+        moment = as_of or max(known, default=end)
+        with store.read() as connection:
+            found = explanations.newest(
+                connection,
+                loaded.monitor,
+                chosen,
+                loaded.config_hash,
+                scope=segment,
+                as_of=moment,
+            )
+        if found is None:
+            with Watch(loaded) as watch:
+                step = Step(suite=Suite.PERFORMANCE, window=chosen, as_of=moment)
+                compared, missed = pipeline.references_of(store, watch, [step])
+                for result in missed:
+                    raise WarehouseError(result.error or result.not_evaluated)
+                found = inquiry.inquire(store, watch, compared[chosen], step, segment)
+    about = f"{loaded.monitor}, {chosen}{f', {segment}' if segment else ''}"
+    out.print(f"[bold]{escape(about)}[/], as known at {moment:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+    out.print(escape(found.words), soft_wrap=True)
+    if found.causes:
+        out.print(_causes(found))
+
+
+def _causes(found: Explanation) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "cause", "share of the fall", "began"):
+        table.add_column(name, overflow="fold")
+    for cause in found.causes:
+        table.add_row(
+            str(cause.rank),
+            escape(cause.words),
+            "" if cause.share is None else f"{cause.share:.0%}",
+            "" if cause.began is None else f"{cause.began:%Y-%m-%d %H:%M}",
+        )
+    return table

@@ -1,0 +1,297 @@
+"""The inquiry into why performance fell: what rows and store know, put before `why.explain`.
+
+A message about performance waits for it: what fires is explained before anybody is told.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from driftline import pipeline
+from driftline.conclusion import Conclusion, Unexplained, conclude
+from driftline.config import Monitor, Task
+from driftline.domain import (
+    DAY,
+    ColumnKind,
+    Engine,
+    Explanation,
+    Suite,
+    Window,
+)
+from driftline.errors import DriftlineError
+from driftline.outcome_profile import ClassProfile, OutcomeParts, coverage
+from driftline.pipeline import Compared
+from driftline.profile import CategoryBins
+from driftline.reference import Reference
+from driftline.stats import paired
+from driftline.store import Store, explanations, ledger, measurements, outcomes, profiles
+from driftline.store.ledger import State
+from driftline.suites.frame import Frame
+from driftline.suites.outcomes import outcomes as scored
+from driftline.warehouse import Rows
+from driftline.warehouse.outcomes import scores_of
+from driftline.warehouse.rows import PREDICTION, SCORE, TIMESTAMP, VERSION
+from driftline.watch import Result, Step, Watch
+from driftline.why import Context, Hours, Run, Side, explain
+
+_LOOKED_BACK = 7 * DAY
+"""So long before the window hours are looked at: a change may be older than it."""
+
+
+def conclude_explained(
+    store: Store,
+    watch: Watch,
+    compared: Compared,
+    interval: Window,
+    *,
+    results: Iterable[Result] = (),
+    as_of: datetime | None = None,
+    run_id: str,
+    page: bool,
+    coming: Collection[Window] = (),
+) -> Conclusion:
+    """Record results and conclude the interval, in one transaction; explain what fires.
+
+    Where an incident of performance is to be told that nobody has explained, the transaction is
+    taken back, the inquiry is made, and all of it is written at once.
+    """
+    monitor, held = watch.monitor, list(results)
+    found: dict[tuple[Step, str], Explanation] = {}
+    while True:
+        try:
+            with store.begin(monitor.monitor) as connection:
+                pipeline.record(connection, monitor, held, run_id)
+                for (step, scope), explanation in found.items():
+                    explanations.save(
+                        connection,
+                        explanation,
+                        monitor=monitor.monitor,
+                        window=step.window,
+                        scope=scope,
+                        as_of=step.as_of,
+                        config_hash=monitor.config_hash,
+                        run_id=run_id,
+                        recorded_at=datetime.now(UTC),
+                    )
+                return conclude(
+                    connection,
+                    watch,
+                    compared,
+                    interval,
+                    as_of=as_of,
+                    run_id=run_id,
+                    page=page,
+                    coming=coming,
+                )
+        except Unexplained as missing:
+            for window, known, scope in missing.asked:
+                step = Step(suite=Suite.PERFORMANCE, window=window, as_of=known)
+                reference = compared.get(window)
+                found[step, scope] = (
+                    Explanation.unknown("what the window was compared with is gone")
+                    if reference is None
+                    else inquire(store, watch, reference, step, scope)
+                )
+
+
+def inquire(
+    store: Store, watch: Watch, reference: Reference, step: Step, scope: str = ""
+) -> Explanation:
+    """Return why the performance of a window, or of a segment (`scope`), fell.
+
+    What goes wrong on purpose is what the explanation says: a message is not kept back by it.
+    """
+    columns = watch.features_of(reference)
+    try:
+        theirs = watch.labelled_reference(reference, columns)
+        ours = watch.labelled_rows(step, columns)
+        if scope:
+            column, _, value = scope.partition("=")
+            theirs, ours = theirs.where(column, value), ours.where(column, value)
+        before, now = (_side(watch.monitor, rows, columns) for rows in (theirs, ours))
+        return explain(before, now, _context(store, watch, reference, step))
+    except DriftlineError as error:
+        return Explanation.unknown(str(error))
+
+
+def _side(monitor: Monitor, rows: Rows, columns: Mapping[str, ColumnKind]) -> Side:
+    table, known = rows.table, scored(monitor, rows)
+    size = len(table)
+    loss, truth = np.full(size, np.nan), np.full(size, np.nan)
+    score: NDArray[np.float64] | None = None
+    prediction: NDArray[Any] | None = None
+    if monitor.task is Task.REGRESSION:
+        loss[known.kept] = np.abs(known.y_pred - known.y_true)
+        truth[known.kept] = known.y_true
+        score = _numbers(table, PREDICTION)
+    else:
+        right = known.y_true == known.y_pred
+        if known.scores is None or known.unscored:
+            loss[known.kept] = ~right
+        else:
+            loss[known.kept] = paired.log_losses(known.y_true, known.scores)
+        if monitor.task is Task.BINARY:
+            truth[known.kept] = known.y_true
+            score = _numbers(table, SCORE) if SCORE in table.column_names else None
+        else:
+            truth[known.kept] = right
+            own = [name for name in scores_of(monitor).values() if name in table.column_names]
+            if own:
+                score = np.max([_numbers(table, name) for name in own], axis=0)
+    others = [name for name in monitor.segments if name not in columns]
+    return Side(
+        frame=Frame.of(rows, columns),
+        loss=loss,
+        score=score,
+        prediction=prediction,
+        truth=truth,
+        segments={name: _texts(table, name) for name in others if name in table.column_names},
+        version=_texts(table, VERSION) if VERSION in table.column_names else None,
+        time=_times(table) if TIMESTAMP in table.column_names else None,
+    )
+
+
+def _numbers(table: Any, name: str) -> NDArray[np.float64]:
+    numbers = np.asarray(pc.cast(table[name], "float64", safe=False).to_numpy(), np.float64)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _texts(table: Any, name: str) -> NDArray[Any]:
+    return np.array(pc.fill_null(pc.cast(table[name], "string"), "").to_pylist(), dtype=object)
+
+
+def _times(table: Any) -> NDArray[np.datetime64]:
+    return np.asarray(table[TIMESTAMP].to_numpy()).astype("datetime64[us]")
+
+
+def _context(store: Store, watch: Watch, reference: Reference, step: Step) -> Context:
+    """Return what the store knows beside the rows of a window."""
+    monitor, window = watch.monitor, step.window
+    layout, start = watch.layout(reference), window.start - _LOOKED_BACK
+    with store.read() as connection:
+        counted = profiles.hourly(
+            connection, layout, monitor.monitor, reference.id, start, window.end
+        )
+        came = outcomes.hourly(
+            connection,
+            watch.none(reference),
+            monitor.monitor,
+            reference.id,
+            start,
+            window.end,
+            step.as_of,
+        )
+        failed = ledger.of(
+            connection,
+            monitor.monitor,
+            config_hash=monitor.config_hash,
+            start=window.start,
+            end=window.end,
+            states=[State.FAILED],
+        )
+        usual = _usual_coverage(
+            measurements.history(
+                connection,
+                monitor.monitor,
+                suite=Suite.PERFORMANCE,
+                metric="mae" if monitor.task is Task.REGRESSION else "accuracy",
+                cadence=window.cadence,
+                segment="",
+                model_version="",
+                config_hash=monitor.config_hash,
+                end=window.start,
+                limit=60,
+            ),
+            step,
+        )
+    inside = [
+        profile
+        for hour, each in came.items()
+        if hour >= window.start
+        for part, profile in each.items()
+        if not part.segment
+    ]
+    whole = watch.none(reference).total(inside) if inside else None
+    first: dict[str, datetime] = {}
+    for hour, each in counted.items():
+        for part in each:
+            if part.version and not part.segment:
+                first.setdefault(part.version, hour)
+    begins = min(counted, default=None)
+    return Context(
+        hours=_hours(watch, reference, counted, came),
+        runs=tuple(
+            Run(start=entry.window.start, end=entry.window.end, problem=entry.error)
+            for entry in failed
+            if entry.window.cadence in ("1h", "1d")
+        ),
+        versions={version: hour for version, hour in first.items() if hour != begins},
+        coverage=coverage(whole) if whole else None,
+        usual_coverage=usual,
+        predictions=whole.rows if whole else None,
+    )
+
+
+def _usual_coverage(rows: Iterable[Mapping[str, Any]], step: Step) -> float | None:
+    """Return which share of their predictions windows before had labels of, at this age."""
+    age = step.as_of - step.window.end
+    shares = [
+        row["coverage"]
+        for row in rows
+        if row["engine"] == Engine.PROFILE
+        and row["as_of"] - row["window_end"] == age
+        and row["coverage"] is not None
+    ]
+    return float(np.mean(shares)) if shares else None
+
+
+def _hours(
+    watch: Watch,
+    reference: Reference,
+    counted: Mapping[datetime, Any],
+    came: Mapping[datetime, OutcomeParts],
+) -> Hours | None:
+    """Return the store's counts, an hour each."""
+    if not counted:
+        return None
+    layout, order = watch.layout(reference), sorted(counted)
+    totals = [
+        layout.total(each for part, each in counted[hour].items() if not part.segment)
+        for hour in order
+    ]
+    counts = np.stack([total.counts for total in totals]).astype(np.float64)
+    features = [name for name in layout.spans if name in watch.features_of(reference)]
+    spans = {name: layout.spans[name] for name in features}
+    categories = {n: s for n, s in spans.items() if isinstance(s.bins, CategoryBins)}
+    known = [
+        [one for part, one in came.get(hour, {}).items() if not part.segment] for hour in order
+    ]
+    losses, labelled = [], []
+    for profiles_of_hour in known:
+        whole = watch.none(reference).total(profiles_of_hour)
+        used = whole.used
+        if isinstance(whole, ClassProfile):
+            scored_rows = bool(whole.scores)
+            wrong = used - int(np.trace(whole.confusion))
+            total = float(whole.moments[:, 2].sum()) if scored_rows else float(wrong)
+        else:
+            total = whole.moment("absolute") * whole.bins.scale
+        losses.append(total / used if used else np.nan)
+        labelled.append(used)
+    return Hours(
+        start=np.array([hour.replace(tzinfo=None) for hour in order], "datetime64[us]"),
+        rows=np.array([total.rows for total in totals], np.float64),
+        # NaN, the next place, is a null of numbers; categories have none there.
+        nulls={n: counts[:, s.nulls : s.nulls + 2].sum(axis=1) for n, s in spans.items()},
+        new={
+            name: counts[:, span.counts + span.bins.other + 1]
+            for name, span in categories.items()
+            if isinstance(span.bins, CategoryBins)
+        },
+        loss=np.array(losses),
+        labelled=np.array(labelled, np.float64),
+    )

@@ -239,7 +239,10 @@ def _keep_incidents(
     """
     newest: dict[tuple[str, Series], Verdict] = {}
     for verdict in sorted(found, key=lambda verdict: verdict.measurement.window.end):
-        newest[verdict.rule, verdict.measurement.series] = verdict
+        subject = verdict.rule, verdict.measurement.series
+        # What cannot be judged yet does not hide what labels have just told of a window before.
+        if verdict.outcome is not Outcome.NOT_EVALUATED or subject not in newest:
+            newest[subject] = verdict
     first = min((verdict.measurement.window.end for verdict in found), default=interval.end)
     before = incident_table.since(connection, monitor.monitor, first)
     subjects = {(incident.rule, incident.series) for incident in before}

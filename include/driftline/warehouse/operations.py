@@ -1,7 +1,7 @@
 """How requests were served in a stretch of the log: its latencies and failures, in one scan."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,14 @@ PERCENTILES = (50, 95, 99)
 LONGEST = 1e15
 """No request took more milliseconds, 30,000 years: what says so is no latency."""
 
-_ORDERED_SETS = ("duckdb", "postgresql")
-"""They sort within an aggregate; DuckDB needs a quarter of the time that ranking rows takes it."""
+_SHARES = ",".join(f"0.{percent}" for percent in PERCENTILES)
+_SORTING: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[Any]]] = {
+    "duckdb": lambda value: func.quantile_cont(value, literal_column(f"[{_SHARES}]")),
+    "postgresql": lambda value: func.percentile_cont(
+        literal_column(f"'{{{_SHARES}}}'::float8[]")
+    ).within_group(value),
+}
+"""Databases that sort within an aggregate, which is three times as fast as ranking rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +107,9 @@ def count_served(
     `rows` selects what is `logged` of `key`, `latency` and `succeeded`. Without a key all rows are
     one part, called ''; of the keys the `most` that have the most rows count.
     """
-    timed, ordered = "latency" in logged, backend(reader.url) in _ORDERED_SETS
+    timed, sorting = "latency" in logged, _SORTING.get(backend(reader.url))
     stretch = rows.subquery("stretch")
-    if timed and not ordered:
+    if timed and sorting is None:
         stretch = _ranked(stretch, keyed="key" in logged)
     keys = [stretch.c.key] if "key" in logged else []
     wanted: list[ColumnElement[Any]] = [func.count().label("rows")]
@@ -111,7 +117,7 @@ def count_served(
         wanted.append(func.count(stretch.c.succeeded))
     if timed:
         value = stretch.c.latency
-        around = _within(value) if ordered else _around(stretch)
+        around = [sorting(value)] if sorting else _around(stretch)
         wanted += [func.count(value), func.avg(value), *around]
     statement = select(*keys, *wanted).select_from(stretch)
     if keys:
@@ -121,13 +127,8 @@ def count_served(
     found = {}
     for row in reader.all(statement):
         key, *answers = row if keys else ("", *row)
-        found[str(key)] = _served(iter(answers), logged, ordered=ordered)
+        found[str(key)] = _served(iter(answers), logged, ranked=sorting is None)
     return found
-
-
-def _within(value: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-    shares: list[ColumnElement[float]] = [literal_column(f"0.{each}") for each in PERCENTILES]
-    return [func.percentile_cont(share).within_group(value) for share in shares]
 
 
 def _ranked(stretch: Subquery, *, keyed: bool) -> Subquery:
@@ -151,18 +152,22 @@ def _around(ranked: Subquery) -> list[ColumnElement[Any]]:
     return found
 
 
-def _served(answers: Iterator[Any], logged: Collection[str], *, ordered: bool) -> Served:
+def _served(answers: Iterator[Any], logged: Collection[str], *, ranked: bool) -> Served:
     """Read the answers in the order in which they were asked for."""
     rows = next(answers)
     succeeded = next(answers) if "succeeded" in logged else None
     if "latency" not in logged:
         return Served(rows=rows, succeeded=succeeded)
     timed, mean = next(answers), next(answers)
-    percentiles = {}
-    for percent in PERCENTILES:
-        if ordered or not timed:
-            percentiles[percent] = next(answers)
-            continue
-        low, high = next(answers), next(answers)
-        percentiles[percent] = low + (high - low) * ((timed - 1) * percent % 100) / 100
+    found = list(_between(answers, timed)) if ranked and timed else next(answers)
+    percentiles = (
+        dict(zip(PERCENTILES, found, strict=True)) if timed else dict.fromkeys(PERCENTILES)
+    )
     return Served(rows=rows, succeeded=succeeded, timed=timed, mean=mean, percentiles=percentiles)
+
+
+def _between(answers: Iterator[Any], timed: int) -> Iterator[float]:
+    """Yield what lies between the two latencies around each percentile's place, in proportion."""
+    for percent in PERCENTILES:
+        low, high = next(answers), next(answers)
+        yield low + (high - low) * ((timed - 1) * percent % 100) / 100

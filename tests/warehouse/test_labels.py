@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.errors import LogError
-from driftline.warehouse import LABEL, TIMESTAMP, Counts, Logs, open_logs
+from driftline.warehouse import LABEL, TIMESTAMP, Counts, Logs, open_logs, open_reference
 from driftline.warehouse.cost import nodes
 from tests.conftest import run
 from tests.warehouses import Warehouse, documents, make_warehouse
@@ -295,6 +295,10 @@ def test_events_of_a_key_are_the_labels_of_what_was_said_before(warehouse: Wareh
     assert known(warehouse, **joined) == nothing | {"a": 1, "b": 1, "c": 2, "d": 2}
     assert known(warehouse, START + HOUR, **joined) == nothing | {"a": 1, "b": 1, "d": 1}
     assert known(warehouse, START, **joined) == nothing | {"d": 1}
+    with open_logs(warehouse.monitor(**joined)) as logs:  # of many events each comes once
+        whole = {START: 2, START + HOUR: 1, START + 2 * HOUR: 1}
+        assert logs.landed(START - HOUR, START + 30 * HOUR, since=START) == whole
+        assert logs.landed(START + DAY - HOUR, START + DAY, since=START) == {START: 1}
     joined["labels"]["absent"] = {"value": 0, "after": "24h"}
     assert known(warehouse, START + DAY, **joined) == {
         **nothing,
@@ -310,7 +314,7 @@ FORMS: dict[str, Callable[[datetime], object]] = {
     "aware": lambda moment: moment,
     "naive": lambda moment: moment.replace(tzinfo=None),
     "wall": lambda moment: moment.astimezone(ZoneInfo("America/New_York")).replace(tzinfo=None),
-    "text": lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}",
+    "text": lambda moment: moment.isoformat().replace("+00:00", "Z"),
     "mixed": lambda moment: f"{moment + 2 * HOUR:%Y-%m-%d %H:%M:%S.%f}+02:00",
     "seconds": lambda moment: moment.timestamp(),
     "milliseconds": lambda moment: round(moment.timestamp() * 1000),
@@ -457,6 +461,37 @@ def test_hours_that_newly_known_labels_touch(warehouse: Warehouse):
         assert early == {first: 2, second: 1}
         assert logs.landed(START, START + HOUR, since=START) == {}
         assert logs.landed(START, START + 2 * HOUR, since=START) == {first: 1}
+
+
+def test_hours_that_labels_in_the_row_touch(warehouse: Warehouse):
+    rows = predictions(["a", "b", "c", "d"]).set_column(1, "ts", times(hours(0, 1, 2, 3)))
+    rows = rows.append_column("y", pa.array([1, None, None, 0]))
+    rows = rows.append_column("at", times(hours(5, 6, None, 7)))
+    warehouse.load("predictions", rows)
+    timed = {"label": "y", "timestamp": "at"}
+    after, until = START + 5 * HOUR, START + 7 * HOUR
+    withdrawn, came, old = START + HOUR, START + 3 * HOUR, START + 2 * HOUR
+    with open_logs(warehouse.monitor(labels=timed)) as logs:
+        with noted(logs) as asked:
+            assert logs.landed(after, until, since=START) == {withdrawn: 1, came: 1}
+        assert "score" not in asked[-1]
+        assert logs.landed(after, until, since=START + 2 * HOUR) == {came: 1}
+    absent = {**timed, "absent": {"value": 0, "after": "4h"}}
+    with open_logs(warehouse.monitor(labels=absent)) as logs:
+        found = logs.landed(after, until, since=START)
+    assert found == {withdrawn: 1, old: 1, came: 1}
+
+
+def test_none_means_a_label_in_a_reference_of_its_own_too(warehouse: Warehouse):
+    warehouse.load("predictions", predictions(["a"]))
+    warehouse.load("labels", labels([("a", 1, 1)]))
+    frozen = {"score": [0.5, 0.5], "y": pa.array([1, None], pa.int64())}
+    warehouse.load("frozen", pa.table(frozen))
+    shape = {**JOINED, "absent": {"value": 0, "after": "2d"}}
+    monitor = warehouse.monitor(labels=shape, reference=warehouse.source("frozen"))
+    with open_reference(monitor) as logs:
+        table = logs.rows(None, None, {}).table
+    assert sorted(table[LABEL].to_pylist()) == [0, 1]
 
 
 @pytest.mark.parametrize("form", sorted(FORMS.keys() - {"wall"}))

@@ -21,7 +21,7 @@ LEVELS = [
     {"baselines"},
     {"warehouse", "store"},
     {"suites"},
-    {"alerts", "retraining", "watch"},
+    {"alerts", "retraining", "watch", "why"},
     {"hours"},
     {"pipeline", "reports"},
     {"conclusion"},

@@ -3,12 +3,12 @@
     python benchmarks/causes.py              every cause, size and data set: some ten minutes
     python benchmarks/causes.py --quick      one seed of two data sets, the largest size
 
-A window is drawn like its reference and one thing is broken in it, from some hour on: for the last
-15%, 40% or 100% of its rows (a shift is as strong as that). What is broken is drawn at random
-among the columns that the model depends on. Data sets: `made` (a logistic world with correlated columns),
-`flights` (2013, whole days at random: real days differ); held out, and not looked at while the
-method was made: `visits` (RAND's health insurance experiment, by statsmodels) and `costs` (a
-regression whose columns have heavy tails).
+A window is drawn like its reference and one thing is broken in it, from some hour on: for the
+last 15%, 40% or 100% of its rows (a shift is as strong as that). What is broken is drawn at
+random among the columns that the model depends on. Data sets: `made` (a logistic world with
+correlated columns), `flights` (2013, whole days at random: real days differ); held out, and not
+looked at while the method was made: `visits` (RAND's health insurance experiment, by statsmodels)
+and `costs` (a regression whose columns have heavy tails).
 
 A cause counts as named where its column, or its segment, is: for the rest (labels, versions,
 hours) its kind. `kind` is how often the first cause is also of the right kind.

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from driftline.config import Monitor
-from driftline.domain import Suite, Verdict, Window
+from driftline.domain import Explanation, Suite, Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
 from driftline.reference import Reference
-from driftline.store import Store, incidents, measurements, verdicts
+from driftline.store import Store, explanations, incidents, measurements, verdicts
 from driftline.watch import Step, Watch
 
 REPORT = "report.html"
@@ -68,6 +68,18 @@ def early_labels(rows: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
+def _told(found: Explanation | None) -> list[str]:
+    """Return an explanation as the page shows it: the fall, then the causes."""
+    if found is None:
+        return []
+    causes = [
+        f"{cause.words}{f' (since {cause.began:%Y-%m-%d %H:%M} UTC)' if cause.began else ''}"
+        + ("" if cause.share is None else f": {cause.share:.0%} of the fall")
+        for cause in found.causes
+    ]
+    return [found.words, *causes]
+
+
 def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -> Path:
     """Build the HTML report of a window, put it among the artifacts and return its path."""
     path = artifact(watch.monitor, step.window, REPORT)
@@ -86,9 +98,10 @@ def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -
             start=step.window.start - _LOOKED_BACK * (step.window.end - step.window.start),
             end=step.window.end,
         )
+    found = explanations.newest(connection, monitor.monitor, step.window, monitor.config_hash)
     early = early_labels(rows)
     whole = [verdict for verdict in said if not verdict.measurement.segment]
-    html = watch.report(step, reference, whole, remarks=[early] if early else [])
+    html = watch.report(step, reference, whole, remarks=[early] if early else [], why=_told(found))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_text(html, encoding="utf-8")

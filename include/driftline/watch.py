@@ -685,6 +685,7 @@ class Watch:
         reference: Reference,
         said: Sequence[Verdict] = (),
         remarks: Sequence[str] = (),
+        why: Sequence[str] = (),
     ) -> str:
         """Return the HTML report of a window: what the rules said, drift, and performance."""
         columns = self.columns(reference)
@@ -700,6 +701,7 @@ class Watch:
             known,
             said,
             remarks=remarks,
+            why=why,
         )
 
 

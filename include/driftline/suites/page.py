@@ -41,6 +41,11 @@ header b { display: inline-block; min-width: 96px; padding: 2px 8px; margin-righ
 header b.critical { background: #c62828; color: #fff; }
 header b.warn { background: #ffc46b; }
 header b.ok { background: #cdebd3; }
+header section { margin: 18px 0 0; max-width: 900px; font-size: 14px; }
+header h2 { margin: 0 0 4px; font-size: 15px; font-weight: 600; }
+header section p { margin: 0 0 6px; color: #1c2733; }
+header section ol { margin: 0; padding-left: 20px; list-style: decimal; }
+header section li { padding: 2px 0; }
 header ul { margin: 16px 0 0; padding-left: 18px; color: #8a4b00; font-size: 14px; }
 .material-icons { font-family: "Material Icons"; font-size: 24px; line-height: 1; display: inline-block;
   white-space: nowrap; direction: ltr; -webkit-font-smoothing: antialiased; }
@@ -56,6 +61,8 @@ class Header:
     facts: tuple[tuple[str, str], ...] = ()
     said: tuple[tuple[str, str], ...] = ()
     """What rules say of the window: (outcome, words)."""
+    why: tuple[str, ...] = ()
+    """Why performance fell: the fall, then the causes."""
     remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -66,9 +73,14 @@ class Header:
         )
         facts = "".join(f"<div><dt>{_safe(k)}</dt><dd>{_safe(v)}</dd></div>" for k, v in self.facts)
         remarks = "".join(f"<li>{_safe(remark)}</li>" for remark in self.remarks)
+        why = ""
+        if self.why:
+            causes = "".join(f"<li>{_safe(cause)}</li>" for cause in self.why[1:])
+            ranked = f"<ol>{causes}</ol>" if causes else ""
+            why = f"<section><h2>Why it fell</h2><p>{_safe(self.why[0])}</p>{ranked}</section>"
         return (
             f"<header><h1>{_safe(self.title)}</h1><p>{_safe(self.subtitle)}</p>"
-            f"<dl>{facts}</dl>{f'<ol>{said}</ol>' if said else ''}"
+            f"<dl>{facts}</dl>{f'<ol>{said}</ol>' if said else ''}{why}"
             f"{f'<ul>{remarks}</ul>' if remarks else ''}</header>"
         )
 

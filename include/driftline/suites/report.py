@@ -28,6 +28,7 @@ def html(
     verdicts: Sequence[Verdict] = (),
     *,
     remarks: Sequence[str] = (),
+    why: Sequence[str] = (),
 ) -> str:
     """Return the window's report as one HTML page that needs nothing else and runs no data.
 
@@ -71,6 +72,7 @@ def html(
         subtitle=str(window),
         facts=_facts(monitor, current, reference, outcomes),
         said=_said([v for v in verdicts if v.measurement.column_name not in sensitive]),
+        why=tuple(why),
         remarks=tuple(remarks),
     )
     return _page(header, widgets)

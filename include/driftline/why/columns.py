@@ -53,12 +53,12 @@ class Coded:
     def stretch(self, first: int, last: int) -> str:
         """Say which values the ordered bins from first to last hold.
 
-        The outer two bins are those below and above all numbers of the reference.
+        The outer two bins are those below and above all numbers of the reference: hardly a row.
         """
         if first == last:
             return f"{self.name} {self.names[first]}"
-        low = self.edges[first - 1] if first > 0 else None
-        high = self.edges[last] if last < len(self.edges) else None
+        low = self.edges[first - 1] if first > 1 else None
+        high = self.edges[last] if last < len(self.edges) - 1 else None
         if low is None:
             return f"{self.name} < {high:.4g}" if high is not None else self.name
         if high is None:

@@ -11,13 +11,14 @@ from driftline.domain import Cause, CauseKind, Explanation
 from driftline.suites.domain_classifier import one_thread
 from driftline.why import facts, fall, scan
 from driftline.why.case import Case, coded_hours
+from driftline.why.columns import Coded
 from driftline.why.facts import Suspect
 from driftline.why.fall import Difference
-from driftline.why.faults import Fault
+from driftline.why.faults import Fault, stretches
 from driftline.why.onset import onset
 from driftline.why.scan import Excess, Segment
 from driftline.why.scrambled import Scrambled, scrambled
-from driftline.why.shift import Shift, shifts
+from driftline.why.shift import Shift, furthest, shifts
 from driftline.why.sides import Context, Floats, Side, Times
 
 MOST = 5
@@ -38,10 +39,10 @@ _SEGMENTS = 2
 def explain(reference: Side, window: Side, context: Context | None = None) -> Explanation:
     """Return why the window's mean loss lies above the reference's: what carries it, ranked.
 
-    What surely happened (a column broke, a version came, labels are missing) is weighed before what
-    only the fall speaks for; each by the share of the fall that it carries. Within noise, only what
-    surely happened is told, or what a single segment shows beyond doubt. The same rows give the
-    same answer. Raises SuiteError where scikit-learn fails, MissingExtra where it is not installed.
+    What surely happened (a column broke, a version came, labels are missing) is weighed before
+    what only the fall speaks for; each by the share of the fall that it carries. Where the fall is
+    within noise no share is told, and only causes that are beyond noise themselves. The same rows
+    give the same answer. Raises MissingExtra where scikit-learn is not installed.
     """
     case = Case(reference=reference, window=window, context=context or Context())
     if min(map(len, case.rows)) < _FEWEST:
@@ -50,6 +51,7 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
     before, now = (float(side.loss[side.labelled].mean()) for side in (reference, window))
     with one_thread():
         relation = _relation(case) if case.enough else None
+        apart = case.enough and relation is None
         suspects = list(_suspects(case, total, relation))
         causes = _ranked(case, suspects, total)
     return Explanation(
@@ -59,12 +61,12 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
         fall=total.value,
         lower=total.lower,
         upper=total.upper,
-        inputs=None if relation is None else total.value - relation.value,
-        relation=None if relation is None else relation.value,
+        inputs=total.value - relation.value if relation else total.value if apart else None,
+        relation=relation.value if relation else 0.0 if apart else None,
         relation_lower=None if relation is None else relation.lower,
         relation_upper=None if relation is None else relation.upper,
         causes=causes,
-        words=_summary(before, now, total, relation, causes),
+        words=_summary(before, now, total, relation, apart=apart),
     )
 
 
@@ -87,50 +89,47 @@ def _without_labels(case: Case) -> Explanation:
 
 def _relation(case: Case) -> Difference | None:
     weights = case.side.reference, 1 - case.side.window
-    found = fall.relation(case.losses, weights, case.learnt_days)
-    return Difference(0.0, 0.0, 0.0, 0.0) if found is None else found
+    beyond = case.losses[0] - case.cost.reference, case.losses[1] - case.cost.window
+    return fall.relation(beyond, weights, case.learnt_days)
 
 
 def _suspects(case: Case, total: Difference, relation: Difference | None) -> Iterator[Suspect]:
     """Yield everything that may be a cause; each step leaves aside what the ones before explain."""
-    fell = total.lower > 0
     ours = np.ones(case.window.frame.rows)
     theirs = np.ones(case.reference.frame.rows)
-    broken = {fault.column for fault in case.faults}
     for fault in case.faults:
         if (found := _of_fault(case, fault)) is not None:
             yield found
-        ours = ours * (1 - fault.hit)
+            ours = ours * (1 - fault.hit)
     if (double := facts.doubles(case)) is not None and double.hit is not None:
         yield double
         ours = ours * (1 - double.hit)
-    columns = [column for column in case.columns if column.name not in broken]
     if (lost := facts.hours(case)) is not None:
         yield lost
         if case.reference.time is not None and case.window.time is not None:
             clock = coded_hours(case.reference.time, case.window.time)
             theirs = theirs * _as_in_window(clock.reference, clock.window, theirs, ours)
     yield from facts.runs(case)
-    moved: set[str] = set()
-    if fell:
-        least = _LEAST * total.value
+    if total.value > 0:
+        least = _LEAST * max(total.value, total.error)
         losses = case.reference.loss, case.window.loss
-        for shift in shifts(columns, losses, (theirs, ours), case.days, least=least):
-            moved.add(shift.column.name)
+        for shift in shifts(case.columns, losses, (theirs, ours), case.days, least=least):
             yield _of_shift(case, shift)
+        asked = [column for column in case.features if column.name in case.matters]
+        if far := furthest(asked, stretches(case.reference, case.window)):
+            yield _of_far(case, far)
     missing = facts.labels(case)
-    if not case.enough:
+    if relation is None:  # hardly an input is shared: nothing is known of what the same ones cost
         if missing:
             yield missing
         return
-    yield from _of_relation(case, total, relation, broken | moved, missing)
+    yield from _of_relation(case, total, relation.value, missing)
 
 
 def _of_relation(
     case: Case,
     total: Difference,
-    relation: Difference | None,
-    known: set[str],
+    part: float,
     missing: Suspect | None,
 ) -> Iterator[Suspect]:
     """Yield what made the same inputs cost more: version, answers, a mixed-up column, segments."""
@@ -143,7 +142,6 @@ def _of_relation(
         yield score
         carried += score.carried or 0.0
         excess = _less(case, excess, score)
-    part = relation.value if relation else scan.whole(excess).value
     local, left, columns = [], excess, case.columns
     for _ in range(_SEGMENTS):
         found = scan.segments(left, columns)
@@ -194,9 +192,12 @@ def _as_in_window(
 
 
 def _of_fault(case: Case, fault: Fault) -> Suspect | None:
-    """Return a fault whose rows cost more than they would if it were mended, beyond noise."""
+    """Return a fault whose rows cost more than they would if it were mended.
+
+    That must be beyond noise, unless the whole window fell: then a column that broke is suspect.
+    """
     added = case.put_back(fault) if min(map(len, case.rows)) >= _FEWEST else None
-    if added is not None and added.z < _SURE:
+    if added is not None and added.z < (1 if case.total.lower > 0 else _SURE):
         return None
     hours = case.context.hours
     counts = None
@@ -243,6 +244,15 @@ def _of_shift(case: Case, shift: Shift) -> Suspect:
         fact=shift.lost,
         began=_began(case, hit.astype(float), there.astype(float)),
     )
+
+
+def _of_far(case: Case, column: Coded) -> Suspect:
+    """Return the column that moved furthest, though the fall does not say what that costs."""
+    words = f"{column.name} moved furthest of all columns"
+    if column.ordered:
+        now, before = (_median(case, side, column.name) for side in (case.window, case.reference))
+        words += f": its median is {now:.4g}, {before:.4g} before"
+    return Suspect(kind=CauseKind.SHIFT, column=column.name, carried=None, words=words, fact=False)
 
 
 def _median(case: Case, side: Side, name: str) -> float:
@@ -434,7 +444,8 @@ def _summary(
     now: float,
     total: Difference,
     relation: Difference | None,
-    causes: tuple[Cause, ...],
+    *,
+    apart: bool,
 ) -> str:
     interval = f"{total.value:+.3g}, 95% interval {total.lower:+.3g} to {total.upper:+.3g}"
     words = f"the mean loss is {now:.3g}; {before:.3g} before ({interval})"
@@ -443,4 +454,6 @@ def _summary(
     if relation is not None:
         part = float(np.clip(relation.value / total.value, 0, 1))
         words += f": {1 - part:.0%} from other inputs, {part:.0%} from the same inputs costing more"
+    elif apart:
+        words += ": hardly a row is like one of the reference, all of it comes with other inputs"
     return words

@@ -125,18 +125,21 @@ def _quantile(freedom: int) -> float:
 
 
 def relation(
-    losses: tuple[Floats, Floats], shared: tuple[Floats, Floats], days: Days
+    beyond: tuple[Floats, Floats], shared: tuple[Floats, Floats], days: Days
 ) -> Difference | None:
     """Return what the same inputs cost more in the window: the relation's part of the fall.
 
     Both sides' losses are averaged over the inputs that they share, with density p q / (p + q):
     that weighs a row of the reference by the chance that it is the window's, and the other way
     round. What is left of the fall is the inputs' part. None where hardly a row is shared.
-    Source: Cai, Namkoong and Yadlowsky, Diagnosing Model Performance Under Distribution Shift,
-    2023.
+    `beyond` is what rows cost beyond what a model of the reference expects of their inputs: where
+    the weights leave the sides unlike, that makes up for it, and where the model errs, the weights.
+    The interval is that of the rows: a shift with edges that both models blur can lie outside.
+    Sources: Cai, Namkoong and Yadlowsky, Diagnosing Model Performance Under Distribution Shift,
+    2023; Robins, Rotnitzky and Zhao, JASA 89, 1994 (doubly robust).
     """
     for weights in shared:
         total, square = float(weights.sum()), float(weights @ weights)
         if not square or total**2 / square < _FEWEST_SHARED or weights.mean() < 0.02:
             return None
-    return days.compare(*losses, shared)
+    return days.compare(*beyond, shared)

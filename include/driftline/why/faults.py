@@ -69,8 +69,13 @@ def faults(reference: Side, window: Side, columns: Sequence[Coded]) -> list[Faul
         )
         kinds = list(_of_column(both)) if both else []
         if kinds:
-            found.append(max(kinds, key=lambda fault: float(fault.hit.sum())))
+            found.append(max(kinds, key=_says))
     return found
+
+
+def _says(fault: Fault) -> float:
+    """Return how many rows a fault hits; that values are far out says less than why."""
+    return float(fault.hit.sum()) * (0.8 if fault.kind is CauseKind.RANGE else 1.0)
 
 
 def stretches(reference: Side, window: Side) -> NDArray[np.int64]:
@@ -146,7 +151,10 @@ def _new(both: _Pair) -> Iterator[Fault]:
 
 
 def _far(both: _Pair) -> Iterator[Fault]:
-    """Find values that lie further out than the reference is wide: no season brings them."""
+    """Find values that lie further out than the reference is wide, and apart from all others.
+
+    Where they follow on the others the column moved, as with a season, and nothing broke.
+    """
     held = both.reference[~np.isnan(both.reference)]
     if len(held) < _FEWEST:
         return
@@ -154,6 +162,10 @@ def _far(both: _Pair) -> Iterator[Fault]:
     least, most = held.min() - (high - low), held.max() + (high - low)
     with np.errstate(invalid="ignore"):
         now = (both.window < least) | (both.window > most)
+    others = both.window[~now & ~np.isnan(both.window)]
+    if now.any() and len(others) > len(both.window) / 2:
+        reach = (high - low) / 2
+        now &= (both.window < others.min() - reach) | (both.window > others.max() + reach)
     if high > low and now.mean() >= _WORTH and now.sum() >= 5:
         worst = np.median(both.window[now])
         words = f"{both.column.name} is far out in {now.mean():.1%} of the rows (about "
@@ -176,8 +188,8 @@ _UNITS = {
     },
 }
 """Units that are mistaken for one another: x becomes a x + b."""
-_APART = 0.6
-"""Distribution functions of a column and of it converted that lie closer could be any drift's."""
+_APART = 0.7
+"""A column, and it converted, that lie closer (in total variation) could be any drift's."""
 
 
 def _unit(both: _Pair) -> Iterator[Fault]:
@@ -203,7 +215,7 @@ def _unit(both: _Pair) -> Iterator[Fault]:
     best = None
     for name, (factor, offset) in _UNITS.items():
         gap = _below(np.sort(factor * theirs + offset), grid) - before
-        if np.abs(gap).max() < _APART:
+        if np.abs(np.diff(gap[::10], prepend=0, append=0)).sum() / 2 < _APART:
             continue
         square = float(gap @ gap)
         share = float((now - before) @ gap) / square

@@ -18,7 +18,9 @@ _LEVEL = 0.01
 """The chance of one false segment among all that are looked at."""
 _MOST_OF_RANGE, _MOST_OF_CATEGORY = 0.5, 0.75
 """A range, or category, that holds a larger share of the rows is no segment: it is everywhere."""
-_REST = 1 / 3
+_BROAD = 0.2
+"""A segment of more rows than that must carry four fifths of the excess itself."""
+_REST = 1 / 4
 """The excess of other rows, as a share of the segment's, from which it is not the segment's own."""
 
 
@@ -102,7 +104,7 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
     A segment's likelihood is that of a shift of its rows alone, z^2 / 2: of the segments that carry
     the same excess the smallest has the largest, and it falls with rows that have none. A segment
     counts where its z is beyond the noise of all that were looked at (Bonferroni) and the rest of
-    the rows has less than a third of its excess. Sources: Kulldorff, A spatial scan statistic,
+    the rows has less than a quarter of its excess. Sources: Kulldorff, A spatial scan statistic,
     Communications in Statistics 26, 1997; Neill, Fast subset scan, JRSS B 74, 2012.
     """
     found, looked, total = [], 0, float(excess.weights[1].sum())
@@ -129,6 +131,8 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
             if gap.share > most or gap.value <= 0 or others.value > _REST * gap.value:
                 continue
             if others.value + 2 * others.error > gap.value / 2:
+                continue
+            if gap.share > _BROAD and others.carried > gap.carried / 4:
                 continue
             if best is None or gap.z > best.gap.z:
                 best = Segment(column=column, first=low, last=high, gap=gap)

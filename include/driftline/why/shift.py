@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.stats.divergences import jensen_shannon, jensen_shannon_noise
 from driftline.why.columns import Coded
@@ -13,6 +14,8 @@ from driftline.why.sides import Floats
 _SURE = 3.0
 _MOST = 4
 """Columns that are looked for, one after the other."""
+_FAR = 0.1
+"""A Jensen-Shannon divergence, in bits, from which a move is worth a word whatever it costs."""
 _RATIO = 10.0
 """A bin that the window fills so many times as much says of itself what it costs."""
 
@@ -43,11 +46,12 @@ def shifts(
     """Return the columns whose shift carries at least so much of the fall, in units of the loss.
 
     What a shift carries is the composition effect: the change of each bin's share times what its
-    rows cost in the reference, or in the window where that fills it ten times as much. The column that moved furthest comes
-    first; then the reference is weighted so that it no longer differs in this column, and the rest
-    is asked again: what only moved along drops out. Sources: Kitagawa, Components of a Difference
-    Between Two Rates, JASA 50, 1955; weighting by DiNardo, Fortin and Lemieux, Econometrica 64,
-    1996. That the driver moves furthest is the data processing inequality.
+    rows cost in the reference, or in the window where that fills it ten times as much. The column
+    that moved furthest comes first; then the reference is weighted so that it no longer differs in
+    this column, and the rest is asked again: what only moved along drops out. That the driver moves
+    furthest is the data processing inequality. Sources: Kitagawa, Components of a Difference
+    Between Two Rates, JASA 50, 1955; weights as of DiNardo, Fortin and Lemieux, Econometrica 64,
+    1996.
     """
     ours, theirs = weights[1].astype(float), weights[0].astype(float)
     found: list[Shift] = []
@@ -73,6 +77,27 @@ def shifts(
 def _effective(weights: Floats) -> float:
     square = float(weights @ weights)
     return float(weights.sum()) ** 2 / square if square else 0.0
+
+
+def furthest(columns: Sequence[Coded], stretch: NDArray[np.int64]) -> Coded | None:
+    """Return the column that moved furthest, if far and twice as far as in the reference itself.
+
+    `stretch` tells the parts of the reference that are as long as the window.
+    """
+
+    def apart(column: Coded, rows: NDArray[np.int64]) -> float:
+        usual = np.bincount(column.reference, minlength=column.size)
+        return float(jensen_shannon(usual, np.bincount(rows, minlength=column.size))) ** 2
+
+    best: tuple[float, Coded] | None = None
+    for column in columns:
+        moved = apart(column, column.window)
+        if moved < _FAR or (best and moved <= best[0]):
+            continue
+        parts = [column.reference[stretch == at] for at in np.unique(stretch)]
+        if moved > 2 * max(apart(column, part) for part in parts):
+            best = moved, column
+    return best[1] if best else None
 
 
 def shift_of(

@@ -98,7 +98,7 @@ def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -
             start=step.window.start - _LOOKED_BACK * (step.window.end - step.window.start),
             end=step.window.end,
         )
-    found = explanations.newest(connection, monitor.monitor, step.window, monitor.config_hash)
+        found = explanations.newest(connection, monitor.monitor, step.window, monitor.config_hash)
     early = early_labels(rows)
     whole = [verdict for verdict in said if not verdict.measurement.segment]
     html = watch.report(step, reference, whole, remarks=[early] if early else [], why=_told(found))

@@ -230,7 +230,8 @@ class Case:
             missed = self.losses[0] - self.losses[0].mean()
         added = self.losses[1] - said
         # What all rows cost more is not the fault's.
-        well = 1 - self.hit[self.rows[1]]
+        hurt = self.hit[self.rows[1]]
+        well = np.where(hurt < 0.5, 1 - hurt, 0.0)
         if self.enough and well.mean() >= _WELL:
             added = added - float(well @ (self.losses[1] - self.cost.window) / well.sum())
         gap = self.learnt_days.compare(missed, added, (np.ones(len(missed)), hit))

@@ -2,36 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.domain import Cause, CauseKind, Explanation
 from driftline.suites.domain_classifier import one_thread
-from driftline.why import facts, fall, scan
+from driftline.why import facts, fall, findings, scan
 from driftline.why.case import Case, coded_hours
-from driftline.why.columns import Coded
 from driftline.why.facts import Suspect
 from driftline.why.fall import Difference
-from driftline.why.faults import Fault, stretches
-from driftline.why.onset import onset
-from driftline.why.scan import Excess, Segment
-from driftline.why.scrambled import Scrambled, scrambled
-from driftline.why.shift import Shift, furthest, shifts
-from driftline.why.sides import Context, Floats, Side, Times
+from driftline.why.faults import stretches
+from driftline.why.scan import Excess
+from driftline.why.shift import furthest, shifts
+from driftline.why.sides import Context, Floats, Side
 
 MOST = 5
 """Causes that are told."""
-_FEWEST = 30
-"""Labelled rows of either side below which there is no fall to speak of."""
 _LEAST = 0.1
 """A cause that carries a smaller share of the fall is not told."""
 _LEAST_FACT = 0.05
 """As `_LEAST`, of what surely happened."""
-_SURE = 3.0
-_TURNED = -0.25
-"""An effect of which less is left has turned round."""
 _SEGMENTS = 2
 """Segments that are looked for, one after the other."""
 
@@ -45,7 +36,7 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
     give the same answer. Raises MissingExtra where scikit-learn is not installed.
     """
     case = Case(reference=reference, window=window, context=context or Context())
-    if min(map(len, case.rows)) < _FEWEST:
+    if min(map(len, case.rows)) < findings.FEWEST:
         return _without_labels(case)
     total = case.total
     before, now = (float(side.loss[side.labelled].mean()) for side in (reference, window))
@@ -71,7 +62,7 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
 
 
 def _without_labels(case: Case) -> Explanation:
-    suspects = [one for fault in case.faults if (one := _of_fault(case, fault)) is not None]
+    suspects = [one for fault in case.faults if (one := findings.of_fault(case, fault)) is not None]
     missing = facts.labels(case)
     if missing:
         suspects.append(missing)
@@ -82,7 +73,7 @@ def _without_labels(case: Case) -> Explanation:
         window_loss=None,
         rows=labelled,
         words=f"{labelled:,} rows of the window and {int(case.reference.labelled.sum()):,} of the "
-        f"reference have a label: {_FEWEST} of each are needed to say how far performance fell",
+        f"reference have a label: {findings.FEWEST} of each are needed to say how far it fell",
         causes=_ranked(case, suspects, None),
     )
 
@@ -98,7 +89,7 @@ def _suspects(case: Case, total: Difference, relation: Difference | None) -> Ite
     ours = np.ones(case.window.frame.rows)
     theirs = np.ones(case.reference.frame.rows)
     for fault in case.faults:
-        if (found := _of_fault(case, fault)) is not None:
+        if (found := findings.of_fault(case, fault)) is not None:
             yield found
             ours = ours * (1 - fault.hit)
     if (double := facts.doubles(case)) is not None and double.hit is not None:
@@ -114,10 +105,10 @@ def _suspects(case: Case, total: Difference, relation: Difference | None) -> Ite
         least = _LEAST * max(total.value, total.error)
         losses = case.reference.loss, case.window.loss
         for shift in shifts(case.columns, losses, (theirs, ours), case.days, least=least):
-            yield _of_shift(case, shift)
+            yield findings.of_shift(case, shift)
         asked = [column for column in case.features if column.name in case.matters]
         if far := furthest(asked, stretches(case.reference, case.window)):
-            yield _of_far(case, far)
+            yield findings.of_far(case, far)
     missing = facts.labels(case)
     if relation is None:  # hardly an input is shared: nothing is known of what the same ones cost
         if missing:
@@ -149,20 +140,20 @@ def _of_relation(
             break
         local.append(found[0])
         columns = [column for column in columns if column is not found[0].column]
-        left = _less(case, left, _of_segment(case, found[0]))
-    if not carried and total.lower > 0 and (mixed := _of_scrambled(case, missing)):
+        left = _less(case, left, findings.of_segment(case, found[0]))
+    if not carried and total.lower > 0 and (mixed := findings.scrambled_of(case, missing)):
         same = [one for one in local if one.column is mixed.column]
         if not mixed.to_labels or not same:  # a segment of it says more than the whole column
-            yield _mixed(case, mixed, part)
+            yield findings.of_scrambled(case, mixed, part)
             return
     for segment in local:
-        yield _of_segment(case, segment)
+        yield findings.of_segment(case, segment)
     if missing:
         yield missing
         return
     rest = scan.whole(left)
-    if rest.z > _SURE and total.lower > 0:
-        yield _everywhere(case, rest.carried * _share_left(case, left))
+    if rest.z > findings.SURE and total.lower > 0:
+        yield findings.everywhere(case, rest.carried * _share_left(case, left))
 
 
 def _share_left(case: Case, excess: Excess) -> float:
@@ -186,198 +177,6 @@ def _as_in_window(
     q = np.bincount(window, weights=ours, minlength=size) / max(ours.sum(), 1e-12)
     ratio = np.divide(q, p, out=np.zeros(size), where=p > 0)
     return np.asarray(ratio[reference])
-
-
-# Suspects
-
-
-def _of_fault(case: Case, fault: Fault) -> Suspect | None:
-    """Return a fault whose rows cost more than they would if it were mended.
-
-    That must be beyond noise, unless the whole window fell: then a column that broke is suspect.
-    """
-    added = case.put_back(fault) if min(map(len, case.rows)) >= _FEWEST else None
-    if added is not None and added.z < (1 if case.total.lower > 0 else _SURE):
-        return None
-    hours = case.context.hours
-    counts = None
-    if hours is not None:
-        kept = {CauseKind.NULLS: hours.nulls, CauseKind.NEW_CATEGORY: hours.new}.get(fault.kind)
-        if kept and fault.column in kept:
-            rows = np.maximum(hours.rows, 1)
-            counts = kept[fault.column] / rows, hours.rows, hours.start
-    began = _began(case, fault.hit, np.zeros(case.reference.frame.rows), hours=counts)
-    return Suspect(
-        kind=fault.kind,
-        column=fault.column,
-        segment=fault.where,
-        carried=None if added is None else added.value,
-        words=fault.words,
-        began=began,
-        hit=fault.hit,
-    )
-
-
-def _of_shift(case: Case, shift: Shift) -> Suspect:
-    column, at = shift.column, shift.bin
-    if column.ordered and at < column.ordered:
-        segment = column.stretch(at, at)
-        middle = [_median(case, side, column.name) for side in (case.reference, case.window)]
-        words = f"{column.name} moved: its median is {middle[1]:.4g}, {middle[0]:.4g} before"
-        grown = np.bincount(column.window, minlength=column.size) / len(column.window)
-        usual = np.bincount(column.reference, minlength=column.size) / len(column.reference)
-        hit = (grown > usual)[column.window]
-        there = (grown > usual)[column.reference]
-    else:
-        name = column.names[at]
-        segment = f"{column.name}{'=' + name[2:] if name.startswith('= ') else ' ' + name}"
-        words = f"{segment} has {shift.after:.1%} of the rows; {shift.before:.1%} before"
-        hit, there = column.window == at, column.reference == at
-    if shift.lost:
-        hit, there = ~hit, ~there
-    return Suspect(
-        kind=CauseKind.SEGMENT_LOST if shift.lost else CauseKind.SHIFT,
-        column=column.name,
-        segment=segment,
-        carried=shift.carried,
-        words=words,
-        fact=shift.lost,
-        began=_began(case, hit.astype(float), there.astype(float)),
-    )
-
-
-def _of_far(case: Case, column: Coded) -> Suspect:
-    """Return the column that moved furthest, though the fall does not say what that costs."""
-    words = f"{column.name} moved furthest of all columns"
-    if column.ordered:
-        now, before = (_median(case, side, column.name) for side in (case.window, case.reference))
-        words += f": its median is {now:.4g}, {before:.4g} before"
-    return Suspect(kind=CauseKind.SHIFT, column=column.name, carried=None, words=words, fact=False)
-
-
-def _median(case: Case, side: Side, name: str) -> float:
-    values = side.frame.columns[name].values
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
-
-
-def _of_scrambled(case: Case, missing: Suspect | None) -> Scrambled | None:
-    if case.effects is None:
-        return None
-    columns = [one for one in case.features if case.effects.sizes[one.name] > 0]
-    residuals = []
-    for side, rows in zip((case.reference, case.window), case.rows, strict=True):
-        if missing is None and side.truth is not None and side.score is not None:
-            residuals.append(side.truth[rows] - side.score[rows])
-    usable = len(residuals) == 2 and all(np.isfinite(each).all() for each in residuals)
-    return scrambled(
-        columns,
-        case.effects,
-        case.all_rows,
-        case.days.at(*case.all_rows),
-        case.rows,
-        case.learnt_days,
-        (residuals[0], residuals[1]) if usable else None,
-    )
-
-
-def _mixed(case: Case, found: Scrambled, carried: float) -> Suspect:
-    name, lost = found.column.name, f"{np.clip(1 - found.kept, 0, 1):.0%}"
-    kind = CauseKind.SCRAMBLED
-    if not found.to_labels:
-        words = f"{name} has lost {lost} of its correlation with the other columns, though its "
-        words += "values are the usual ones: they may stand on the wrong rows"
-    elif found.kept < _TURNED:
-        kind, words = CauseKind.CONCEPT, f"the effect of {name} on the labels has turned round"
-    elif found.told:
-        kind, words = CauseKind.CONCEPT, f"{name} has lost {lost} of its effect on the labels"
-    else:
-        words = f"{name} has lost {lost} of its effect on the labels: its values may stand on the "
-        words += "wrong rows"
-    return Suspect(
-        kind=kind,
-        column=name,
-        carried=carried,
-        words=words,
-        began=_of_excess(case, None),
-    )
-
-
-def _of_segment(case: Case, segment: Segment) -> Suspect:
-    hit = segment.rows(segment.column.window)
-    words = f"{segment.words} ({hit.mean():.1%} of the rows): the same inputs cost "
-    words += f"{segment.gap.value:.3g} more than before"
-    flipped = _flipped(case, segment)
-    if flipped is not None:
-        words += f"; labels read as if turned round (ROC AUC {flipped:.2f})"
-    return Suspect(
-        kind=CauseKind.CONCEPT if flipped is None else CauseKind.LABELS_FLIPPED,
-        column=segment.column.name,
-        segment=segment.words,
-        carried=segment.gap.carried,
-        words=words,
-        fact=False,
-        began=_of_excess(case, hit[case.rows[1]]),
-        hit=hit.astype(float),
-    )
-
-
-def _everywhere(case: Case, carried: float) -> Suspect:
-    flipped = _flipped(case, None)
-    words = "the same inputs come out differently, in no segment more than elsewhere"
-    if flipped is not None:
-        words += f"; labels read as if turned round (ROC AUC {flipped:.2f})"
-    return Suspect(
-        kind=CauseKind.CONCEPT if flipped is None else CauseKind.LABELS_FLIPPED,
-        carried=carried,
-        words=words,
-        fact=False,
-        began=_of_excess(case, None),
-    )
-
-
-def _flipped(case: Case, segment: Segment | None) -> float | None:
-    """Return the area under the ROC curve of such rows where it is surely below chance."""
-    from driftline.stats.ranking import roc_area
-
-    side = case.window
-    if (
-        side.truth is None
-        or side.score is None
-        or not np.isin(side.truth[side.labelled], (0.0, 1.0)).all()
-    ):
-        return None
-    held = side.labelled & np.isfinite(side.score)
-    if segment is not None:
-        held &= segment.rows(segment.column.window)
-    positive = held & (side.truth == 1)
-    negative = held & (side.truth == 0)
-    if min(positive.sum(), negative.sum()) < 10:
-        return None
-    area = roc_area(side.score[positive], side.score[negative])
-    return area.value if area.interval[1] < 0.5 else None
-
-
-# When
-
-
-def _of_excess(case: Case, hit: NDArray[np.bool_] | None) -> datetime | None:
-    before, now = case.times
-    if before is None or now is None:
-        return None
-    hit = np.ones(len(now), dtype=bool) if hit is None else hit
-    return onset((case.excess.reference, before), (case.excess.window[hit], now[hit]))
-
-
-def _began(
-    case: Case,
-    window: Floats,
-    reference: Floats,
-    *,
-    hours: tuple[Floats, Floats, Times] | None = None,
-) -> datetime | None:
-    if case.window.time is None or case.reference.time is None:
-        return onset(None, None, hours)
-    return onset((reference, case.reference.time), (window, case.window.time), hours)
 
 
 # Ranking

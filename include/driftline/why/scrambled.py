@@ -142,6 +142,7 @@ def _ties(values: tuple[Floats, Floats], days: Days, still: NDArray[np.bool_]) -
     """Return which multiple of its correlations each column has left."""
     usual, now = _correlations(values[0]), _correlations(values[1])
     held = np.abs(usual) > max(_TIES, 3 / np.sqrt(len(values[0])))
+    held &= still  # a partner that moved loses ties of its own accord
     blocks, longer = _blocks(days, len(values[0]))
     varied = [_correlations(values[0][rows]) for rows in blocks]
 

@@ -234,6 +234,9 @@ def test_days_in_any_order_come_to_the_same(
     # Hours are counted as of the moments at which they were asked for.
     assert expected.pop("outcomes")
     assert found.pop("outcomes")
+    # And in the ledger stands when labels were followed, also where they told nothing new.
+    for kept in (expected, found):
+        kept["windows"] = [row for row in kept["windows"] if "'performance'" not in row]
     assert any("inhibited" in row for row in expected["verdicts"])
     assert len(expected["incidents"]) >= 2
     for table in ("measurements", "verdicts", "incidents", "windows", "references"):

@@ -250,6 +250,7 @@ def test_labels_count_as_they_were_known(model: Any, store: Store) -> None:
         rows = measurements.history(
             connection,
             "model",
+            suite="performance",
             metric="accuracy",
             cadence="1d",
             model_version="",

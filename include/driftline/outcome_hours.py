@@ -11,7 +11,7 @@ from itertools import groupby
 
 from driftline import estimates
 from driftline.domain import DAY, HOUR, Suite, Window, floor
-from driftline.errors import WarehouseError
+from driftline.errors import LogError, WarehouseError
 from driftline.hours import hours_of
 from driftline.outcome_profile import OutcomeParts, alike
 from driftline.reference import Reference
@@ -172,7 +172,7 @@ def count(
             recount(store, watch, reference, stale, step.as_of, run_id, sure=False)
             fresh |= {(reference.id, step.as_of, hour) for hour in stale}
             found[step] = _came(store, watch, step, reference, run_id)
-        except WarehouseError as error:
+        except (WarehouseError, LogError) as error:
             failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
     return found, failed
 

@@ -123,7 +123,10 @@ def plan(
             if watch.monitor.labels:
                 known = [step for step in pending if step.suite is Suite.PERFORMANCE]
                 added = _follow_labels(store, watch, interval, run_id, known)
-        except WarehouseError as error:  # were it measured, the next day would begin from here
+        except (
+            WarehouseError,
+            LogError,
+        ) as error:  # were it measured, the next day would begin from here
             unknown = str(error)
     with store.read() as connection:
         found = planned(connection, watch.monitor, interval, as_of)

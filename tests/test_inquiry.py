@@ -1,0 +1,88 @@
+"""Why performance fell: found before anybody is told, kept, and told in the message."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, select
+
+from driftline import inquiry, pipeline
+from driftline.domain import Explanation, Suite, Window
+from driftline.errors import WarehouseError
+from driftline.run import planned, run
+from driftline.store import Store, explanations, tables, upgrade
+from driftline.watch import Step, Watch
+from tests.models import DAY, START, logs, parts
+from tests.warehouses import make_warehouse
+
+RULE = {
+    "name": "worse",
+    "metric": "log_loss",
+    "window": "1d",
+    "worse_by": "30%",
+    "severity": "critical",
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
+    upgrade(url)
+    with Store.open(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def monitor(request: pytest.FixtureRequest, tmp_path: Path):
+    """A model that no longer sees its feature `x`, which has moved, from the ninth day on."""
+    warehouse = make_warehouse(request, "parquet", tmp_path)
+    predictions, labels = logs(rows=800, days=12, drift_on=8)
+    predictions = predictions.drop_columns(["version"])
+    warehouse.load("predictions", predictions)
+    warehouse.load("labels", labels)
+    whole = parts("binary") | {"predictions": {}, "windows": ["1d"], "rules": [RULE]}
+    return warehouse.monitor(**whole)
+
+
+def test_the_message_waits_for_the_explanation(monitor, store: Store) -> None:
+    conclusions = list(run(monitor, planned(monitor, START + 8 * DAY, START + 10 * DAY), store))
+    (told,) = [conclusion for conclusion in conclusions if conclusion.told]
+    assert [incident.rule for incident in told.open] == ["worse"]
+    window = Window.ending("1d", START + 9 * DAY)
+    with store.read() as connection:
+        found = explanations.newest(connection, monitor.monitor, window, monitor.config_hash)
+        (body,) = connection.scalars(select(tables.outbox.c.body)).all()
+    assert found is not None
+    assert found.fell
+    assert found.inputs + found.relation == pytest.approx(found.fall)
+    assert [cause.rank for cause in found.causes] == list(range(1, len(found.causes) + 1))
+    assert found.causes[0].column == "x" or found.causes[0].kind == "concept"
+    why = json.loads(body)["why"]
+    assert why == list(found.lines)
+    assert why[0].startswith("the mean loss is")
+
+
+def test_an_inquiry_that_fails_holds_no_message_back(
+    monitor, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise WarehouseError("the warehouse does not answer")
+
+    monkeypatch.setattr(Watch, "labelled_rows", gone)
+    conclusions = list(run(monitor, planned(monitor, START + 8 * DAY, START + 10 * DAY), store))
+    assert [conclusion.told for conclusion in conclusions] == [False, True]
+    with store.read() as connection:
+        (body,) = connection.scalars(select(tables.outbox.c.body)).all()
+    assert json.loads(body)["why"] == ["not explained: the warehouse does not answer"]
+
+
+def test_a_window_in_which_nothing_fell_is_said_to_be_so(monitor, store: Store) -> None:
+    step = Step(
+        suite=Suite.PERFORMANCE, window=Window.ending("1d", START + 8 * DAY), as_of=START + 9 * DAY
+    )
+    with Watch(monitor) as watch:
+        compared, _ = pipeline.references_of(store, watch, [step])
+        found = inquiry.inquire(store, watch, compared[step.window], step)
+    assert isinstance(found, Explanation)
+    assert not found.fell
+    assert not [cause for cause in found.causes if cause.share]

@@ -86,3 +86,12 @@ def test_a_window_in_which_nothing_fell_is_said_to_be_so(monitor, store: Store) 
     assert isinstance(found, Explanation)
     assert not found.fell
     assert not [cause for cause in found.causes if cause.share]
+
+
+def test_the_report_that_the_message_names_is_there(monitor, store: Store) -> None:
+    list(run(monitor, planned(monitor, START + 8 * DAY, START + 10 * DAY), store))
+    with store.read() as connection:
+        (body,) = connection.scalars(select(tables.outbox.c.body)).all()
+    page = Path(json.loads(body)["look"][0])
+    assert page.is_file()
+    assert "Why it fell" in page.read_text()

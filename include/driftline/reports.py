@@ -11,7 +11,7 @@ from driftline.domain import Explanation, Suite, Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
 from driftline.reference import Reference
-from driftline.store import Store, explanations, incidents, measurements, verdicts
+from driftline.store import Store, explanations, incidents, ledger, measurements, verdicts
 from driftline.watch import Step, Watch
 
 REPORT = "report.html"
@@ -33,11 +33,23 @@ def places(monitor: Monitor, found: Iterable[Verdict]) -> list[str]:
 
 
 def owed(store: Store, monitor: Monitor, end: datetime) -> set[Window]:
-    """Return the windows in which an incident fired at this moment: somebody will look at them."""
+    """Return the windows in which an incident fired at this moment: somebody will look at them.
+
+    Labels may tell only now of a window that ended before.
+    """
     with store.read() as connection:
-        fired = incidents.of(connection, monitor.monitor, start=end)
-    cadences = {incident.series.cadence for incident in fired if incident.fired == end}
-    return {Window.ending(cadence, end) for cadence in cadences - {"1h"}}
+        told = ledger.restated(
+            connection,
+            monitor.monitor,
+            config_hash=monitor.config_hash,
+            as_of=end,
+            suite=Suite.PERFORMANCE,
+        )
+        first = min((window.start for window in told), default=end)
+        fired = incidents.of(connection, monitor.monitor, start=first)
+    windows = {Window.ending(cadence, end) for cadence in monitor.windows} | {*told}
+    subjects = {(incident.series.cadence, incident.fired) for incident in fired}
+    return {w for w in windows if w.cadence != "1h" and (w.cadence, w.end) in subjects}
 
 
 def early_labels(rows: Iterable[Mapping[str, Any]]) -> str:

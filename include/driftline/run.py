@@ -203,12 +203,12 @@ def _reports(
 ) -> list[str]:
     """Make the HTML reports that this run owes; return what went wrong."""
     owed = reports.owed(store, watch.monitor, interval.end) | ({interval} if day else set())
+    filled = {r.step.window for r in results if r.rows and r.step.suite in pipeline.RESTATED}
     errors = []
-    for result in results:
-        step = result.step
-        if step.suite is Suite.DRIFT and step.window in owed and result.rows:
-            try:
-                reports.write_report(store, watch, compared[step.window], step)
-            except (DriftlineError, OSError) as error:
-                errors.append(f"report of {step.window}: {error}")
+    for window in sorted(owed & filled, key=lambda window: (window.end, window.start)):
+        step = Step(suite=Suite.DRIFT, window=window, as_of=interval.end)
+        try:
+            reports.write_report(store, watch, compared[window], step)
+        except (DriftlineError, OSError) as error:
+            errors.append(f"report of {window}: {error}")
     return errors

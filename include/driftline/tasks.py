@@ -170,7 +170,10 @@ def report(run: Run) -> list[Path]:
     """Write the HTML reports that the run owes: of its day, and where an incident opened."""
     with _opened(run) as (store, watch):
         owed = reports.owed(store, run.monitor, run.interval.end) | {run.interval}
-        planned = [s for s in run.steps if s.suite is Suite.DRIFT and s.window in owed]
+        planned = [
+            Step(suite=Suite.DRIFT, window=window, as_of=run.interval.end)
+            for window in sorted(owed, key=lambda window: (window.end, window.start))
+        ]
         compared, _ = pipeline.references_of(store, watch, planned)
         with store.read() as connection:
             known = ledger.of(
@@ -181,7 +184,7 @@ def report(run: Run) -> list[Path]:
                 end=run.interval.end,
                 states=[ledger.State.DONE],
             )
-        filled = {entry.window for entry in known if entry.suite is Suite.DRIFT and entry.rows}
+        filled = {e.window for e in known if e.suite in pipeline.RESTATED and e.rows}
         return [
             reports.write_report(store, watch, compared[step.window], step)
             for step in planned

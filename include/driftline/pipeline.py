@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from driftline import hours, outcome_hours
+from driftline import hours, metrics, outcome_hours
 from driftline.config import Labels, Monitor
 from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
 from driftline.errors import LogError, WarehouseError
@@ -43,7 +43,7 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
     ending = [Window.ending(cadence, end) for cadence in monitor.windows if cadence != "1h"]
     known = as_of or end
     age = _days_to_ripen(monitor)
-    ripe = _labelled(monitor, end - age) if age else []
+    ripe = [w for w in _labelled(monitor, end - age) if _judged(monitor, w)] if age else []
     labelled = _labelled(monitor, end) if monitor.labels else []
     foreseen = ending if monitor.estimated else []
     return [
@@ -54,6 +54,17 @@ def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> 
         *(Step(suite=Suite.ESTIMATE, window=window, as_of=end) for window in foreseen),
         *(Step(suite=Suite.PERFORMANCE, window=window, as_of=known) for window in labelled),
     ]
+
+
+def _judged(monitor: Monitor, window: Window) -> bool:
+    """Whether a window is measured again when its labels are of age, whatever came: days are.
+
+    Of an hour that no rule is about nothing is to be judged then.
+    """
+    performance = metrics.PERFORMANCE[monitor.task]
+    return window.cadence != "1h" or any(
+        rule.window in (None, "1h") and rule.metric in performance for rule in monitor.rules or ()
+    )
 
 
 def _labelled(monitor: Monitor, end: datetime) -> list[Window]:

@@ -25,7 +25,7 @@ from driftline.domain import Suite
 from driftline.store import ledger, measurements, open_store, outbox, retrainings
 from flights.story import tell
 
-pytestmark = [pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).parents[2]
 

@@ -542,7 +542,12 @@ def test_segments_and_versions_are_measured_apart(model: Any, store: Store) -> N
         found = {
             (row["segment"], row["model_version"]): row["value"]
             for row in measurements.current(
-                connection, "model", metric="accuracy", cadence="3d", start=START + 4 * DAY
+                connection,
+                "model",
+                suite="performance",
+                metric="accuracy",
+                cadence="3d",
+                start=START + 4 * DAY,
             )
         }
     expected = {("", ""): rows}

@@ -18,7 +18,7 @@ from driftline.store import open_store, retrainings
 from flights.airflow import Airflow
 from flights.airflow_client import AirflowError, Json, becomes
 
-PATIENCE = 300
+PATIENCE = 900
 BEHIND_IT = {"success", "skipped", "failed", "upstream_failed", "removed"}
 
 

@@ -36,6 +36,7 @@ def reference(name: str, valid_from: datetime, rows: int = 3) -> Reference:
         ),
         daily_rows=(1, 0, 2),
         performance={("log_loss", ""): 0.484, ("recall", "delayed"): 1 / 3},
+        operations={"latency_p95": 12.5, "conversion": 1 / 7},
         bins={
             "temp": NumericBins(edges=(0.1, 1 / 3), shift=0.2),
             "comment": NumericBins(edges=(1.0,), shift=4.5, kind=ColumnKind.TEXT),

@@ -15,14 +15,14 @@ from driftline.errors import LogError, WarehouseError
 from driftline.warehouse import open_logs
 from driftline.warehouse.cut import Cut
 from tests.conftest import run
-from tests.warehouses import Warehouse, quoted
+from tests.warehouses import Warehouse
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
 HOSTILE = "price\"; -- it's %s"
 SQL = {
     "conversion": "avg(case when purchased = 'yes' then 1.0 else 0.0 end)",
-    "revenue": f"sum({quoted(HOSTILE)})",
+    "revenue": "sum({price})",
     "buyers": "count(distinct case when purchased = 'yes' then customer end) -- of all",
     "a.rate-2": "sum(case when customer like 'c1%' then 1 else 0 end) * 100.0 / count(*)",
 }
@@ -50,7 +50,9 @@ def monitor(warehouse: Warehouse, business: dict[str, Any]) -> Any:
         predictions={"version": "version"},
         segments=["origin"],
         features={"numeric": []},
-        business=business,
+        business={
+            n: sql.replace("{price}", warehouse.quoted(HOSTILE)) for n, sql in business.items()
+        },
     )
 
 

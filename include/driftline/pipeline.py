@@ -88,19 +88,19 @@ def planned(
     connection: Connection, monitor: Monitor, interval: Window, as_of: datetime | None = None
 ) -> list[Step]:
     """Return the steps of an interval, and before them those that late rows and labels added."""
-    end = interval.end
+    if interval.cadence == "1h":
+        return steps(monitor, interval, as_of)
     restated = [
-        Step(suite=suite, window=window, as_of=end)
+        Step(suite=suite, window=window, as_of=interval.end)
         for suite in RESTATED
         for window in ledger.restated(
             connection,
             monitor.monitor,
             config_hash=monitor.config_hash,
-            as_of=end,
+            as_of=interval.end,
             suite=suite,
         )
     ]
-    restated = restated if interval.cadence != "1h" else []
     return list(dict.fromkeys([*restated, *steps(monitor, interval, as_of)]))
 
 
@@ -134,11 +134,8 @@ def plan(
             if watch.monitor.labels:
                 known = [step for step in pending if step.suite is Suite.PERFORMANCE]
                 added = _follow_labels(store, watch, interval, run_id, known)
-        except (
-            WarehouseError,
-            LogError,
-        ) as error:  # were it measured, the next day would begin from here
-            unknown = str(error)
+        except (WarehouseError, LogError) as error:
+            unknown = str(error)  # measured without, the day would be passed over
     with store.read() as connection:
         found = planned(connection, watch.monitor, interval, as_of)
     steps = list(dict.fromkeys([*found, *added]))

@@ -1,6 +1,5 @@
 """The explanations: why performance fell, with the causes that each names, the likeliest first."""
 
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -115,6 +114,5 @@ def newest(
         )
         for each in connection.execute(ranked.order_by(told.rank)).mappings()
     ]
-    known = {each.name for each in fields(Explanation)}
-    numbers = {name: row[name] for name in _NUMBERS if name in known}
+    numbers = {name: row[name] for name in _NUMBERS}
     return Explanation(**numbers, rows=row["row_count"], causes=tuple(found))

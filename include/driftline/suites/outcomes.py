@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from driftline.classes import canonical, check_binary, classes_of, positive_class
 from driftline.config import Monitor, Task
 from driftline.errors import LogError
+from driftline.warehouse.outcome_counting import SLACK
+from driftline.warehouse.outcome_rows import probabilities
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of
-
-_ROUNDING = 1e-6
-"""How far above 1 a probability may lie that went through single precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,14 +119,12 @@ class Outcomes:
     def _stray(self) -> int:
         if self.scores is None or self.scores.ndim == 1:
             return 0
-        return int((np.abs(self.scores.sum(axis=1) - 1) > _SLACK).sum())
+        return int((np.abs(self.scores.sum(axis=1) - 1) > SLACK).sum())
 
 
 _OF_SCORES = {"roc_auc", "log_loss", "log_loss_ratio", "brier"}
 _OF_PROBABILITIES = {"log_loss", "log_loss_ratio", "brier"}
 _OF_SEVERAL_CLASSES = {"roc_auc", "balanced_accuracy", "log_loss_ratio", "average_precision"}
-_SLACK = 0.05
-"""How far the probabilities of a row may miss 1 by rounding."""
 
 
 def _some(names: Iterable[str]) -> str:
@@ -283,7 +280,4 @@ def _numbers(column: Any, key: str) -> NDArray[np.float64]:
 
 def _probabilities(column: Any) -> NDArray[np.float64]:
     """Return numbers between 0 and 1, NaN for all else."""
-    numbers = _numbers(column, "predictions.score")
-    with np.errstate(invalid="ignore"):
-        inside = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)
-    return np.where(inside, np.clip(numbers, 0, 1), np.nan)
+    return probabilities(_numbers(column, "predictions.score"))

@@ -34,7 +34,8 @@ ROUNDING = 1e-6
 """How far outside 0 to 1 a probability may lie that went through single precision."""
 SLACK = 0.05
 """How far the probabilities of a row may miss 1 by rounding."""
-_EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
+"""How far from 0 and 1 scikit-learn keeps a probability before it takes its logarithm."""
 LARGE, _SMALL = 1e60, 1e-60
 """Larger numbers count as none and smaller ones as 0: their fourth power is no double."""
 
@@ -314,7 +315,7 @@ class Grouping:
 
     def _loss(self, chance: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return what a row costs to whose label this chance was given, clipped as scikit-learn."""
-        low, high = self._exact(_EPSILON), self._exact(1 - _EPSILON)
+        low, high = self._exact(EPSILON), self._exact(1 - EPSILON)
         return -func.ln(case((chance < low, low), (chance > high, high), else_=chance))
 
 

@@ -13,6 +13,7 @@ from driftline.config import Monitor, Task
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
 from driftline.warehouse import outcome_fold as fold
 from driftline.warehouse.outcome_counting import (
+    EPSILON,
     LARGE,
     NO_LABEL_VALUE,
     NO_PREDICTION_VALUE,
@@ -25,8 +26,6 @@ from driftline.warehouse.outcomes import scores_of
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE
 
 Floats = NDArray[np.float64]
-
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def bins_of_outcomes(monitor: Monitor, table: pa.Table) -> OutcomeBins:
@@ -54,7 +53,7 @@ def profile_of(monitor: Monitor, bins: OutcomeBins, table: pa.Table) -> OutcomeP
         found = fold.values(pa.table(_of_values(table, bins)), (), bins)
         return found[()] if found else _empty(monitor, bins)
     scores = _scores(monitor, table) if bins.scores else {}
-    p = {name: _probabilities(_numbers(table, column)) for name, column in scores.items()}
+    p = {name: probabilities(_numbers(table, column)) for name, column in scores.items()}
     if monitor.task is Task.BINARY:
         if p:
             ((name, chance),) = p.items()
@@ -96,14 +95,15 @@ def _numbers(table: pa.Table, name: str) -> Floats:
     return np.asarray(pc.cast(table[name], pa.float64(), safe=False).to_numpy(), np.float64)
 
 
-def _probabilities(numbers: Floats) -> Floats:
+def probabilities(numbers: Floats) -> Floats:
+    """Return the numbers between 0 and 1, NaN for all else."""
     with np.errstate(invalid="ignore"):
         inside = (numbers >= -ROUNDING) & (numbers <= 1 + ROUNDING)
     return np.where(inside, np.clip(numbers, 0, 1), np.nan)
 
 
 def _loss(chance: Floats) -> Floats:
-    return np.asarray(-np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)))
+    return np.asarray(-np.log(np.clip(chance, EPSILON, 1 - EPSILON)))
 
 
 def _codes(values: Floats, edges: Sequence[float]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from driftline.stats.confidence_based import (
     sampling_errors,
     thresholds,
 )
-from tests import nannyml
+from tests import tutorials
 
 # NannyML's tutorial Estimating Standard Performance Metrics for Binary Classification, on the car
 # loan data (docs/example_notebooks/Tutorial - Estimating Standard Performance Metrics - Binary
@@ -51,14 +51,14 @@ def calibrated(rows, sums):
 @cache
 def car_loan(bins):
     """Return the reference by bin (each score in its own for None), and an estimate a chunk."""
-    labels, predicted, scores = columns(nannyml.data("synthetic_car_loan_reference"), "repaid")
+    labels, predicted, scores = columns(tutorials.data("synthetic_car_loan_reference"), "repaid")
     edges = np.unique(scores)[1:]
     if bins:
-        edges = nannyml.quantile_edges(scores, scores[predicted == 1].min(), bins)
-    reference = nannyml.counted(labels, predicted, scores, edges)
-    found, later = [], columns(nannyml.data("synthetic_car_loan_analysis"), None)
+        edges = tutorials.quantile_edges(scores, scores[predicted == 1].min(), bins)
+    reference = tutorials.counted(labels, predicted, scores, edges)
+    found, later = [], columns(tutorials.data("synthetic_car_loan_analysis"), None)
     for start in range(0, len(later[0]), CHUNK):
-        rows, sums = nannyml.counted(*(each[start : start + CHUNK] for each in later), edges)
+        rows, sums = tutorials.counted(*(each[start : start + CHUNK] for each in later), edges)
         found.append(estimates(calibrated(*reference), rows[0], sums[0]))
     return reference, found
 
@@ -72,7 +72,7 @@ def realized(labels, predicted, scores):
 
 
 def chunks(file, label):
-    rows = nannyml.data(file)
+    rows = tutorials.data(file)
     return [columns(rows[start : start + CHUNK], label) for start in range(0, len(rows), CHUNK)]
 
 
@@ -111,7 +111,7 @@ def test_thresholds_and_alerts_are_the_published_ones(metric):
 def test_what_came_true_lies_within_three_sampling_errors():
     (rows, sums), found = car_loan(250)
     errors = sampling_errors(calibrated(rows, sums), rows, sums.sum(axis=(0, 1)), CHUNK)
-    labels = nannyml.data("synthetic_car_loan_analysis_target")["repaid"].to_numpy()
+    labels = tutorials.data("synthetic_car_loan_analysis_target")["repaid"].to_numpy()
     for number, (_, predicted, scores) in enumerate(chunks("synthetic_car_loan_analysis", None)):
         came = realized(labels[number * CHUNK : (number + 1) * CHUNK], predicted, scores)
         for metric, value in came.items():
@@ -129,12 +129,12 @@ def test_precision_recall_and_average_precision_are_those_of_nannymls_tests():
         "recall": (0.9522429574319092, 0.9359754933378336),
         "accuracy": (0.9478536003143163, 0.9245926106862006),
     }
-    reference = columns(nannyml.data("synthetic_sample_reference"), "work_home_actual")
+    reference = columns(tutorials.data("synthetic_sample_reference"), "work_home_actual")
     edges = np.unique(reference[2])[1:]
-    read = calibrated(*nannyml.counted(*reference, edges))
-    later = columns(nannyml.data("synthetic_sample_analysis"), None)
+    read = calibrated(*tutorials.counted(*reference, edges))
+    later = columns(tutorials.data("synthetic_sample_analysis"), None)
     for place, part in enumerate((slice(0, 20_000), slice(20_000, 50_000))):
-        rows, sums = nannyml.counted(*(each[part] for each in later), edges)
+        rows, sums = tutorials.counted(*(each[part] for each in later), edges)
         found = estimates(read, rows[0], sums[0])
         for metric, values in expected.items():
             off = 3e-6 if metric in {"roc_auc", "average_precision"} else 1e-12
@@ -147,7 +147,7 @@ def test_sampling_errors_are_nannymls_where_those_are_right():
     assert found["accuracy"] == pytest.approx(ERRORS["accuracy"], abs=5e-8)
     # Over draws of the reference NannyML's is two thirds of what it should be for ROC AUC, of
     # which it leaves out a class, and 1.8 times of what it should be for F1.
-    drawn = draws(*columns(nannyml.data("synthetic_car_loan_reference"), "repaid"))
+    drawn = draws(*columns(tutorials.data("synthetic_car_loan_reference"), "repaid"))
     for metric, value in drawn.items():
         assert found[metric] == pytest.approx(value, rel=0.1), metric
     assert ERRORS["roc_auc"] / drawn["roc_auc"] == pytest.approx(0.67, abs=0.07)
@@ -170,7 +170,7 @@ def test_sampling_errors_are_those_of_nannymls_tests(metric, expected):
     random = np.random.RandomState(1)
     random.random(50)
     labels, predicted = random.binomial(1, 0.5, 10_000), random.binomial(1, 0.5, 10_000)
-    rows, sums = nannyml.counted(labels, predicted, predicted / 1.0, np.array([0.5]))
+    rows, sums = tutorials.counted(labels, predicted, predicted / 1.0, np.array([0.5]))
     found = sampling_errors(Calibration(), rows, sums.sum(axis=(0, 1)), 50)
     assert found[metric] == pytest.approx(expected, abs=5e-5)
 
@@ -180,7 +180,7 @@ def test_the_error_of_roc_area_has_nannymls_as_the_part_of_the_scarcer_class():
     random = np.random.RandomState(1)
     random.random(50)
     labels, scores = random.binomial(1, 0.5, 10_000), np.linspace(0, 1, 10_000)
-    rows, sums = nannyml.counted(labels, labels, scores, np.arange(1, 500) / 500)
+    rows, sums = tutorials.counted(labels, labels, scores, np.arange(1, 500) / 500)
     found = sampling_errors(Calibration(), rows, sums.sum(axis=(0, 1)), 50)["roc_auc"]
     assert found == pytest.approx(0.0575 * np.sqrt(2), rel=0.01)
     # Exact under the null: Mann and Whitney, Annals of Mathematical Statistics 18, 1947.
@@ -192,7 +192,7 @@ def test_estimates_are_scikit_learns_of_rows_that_are_both_in_part():
     rng = np.random.default_rng(3)
     scores = rng.integers(1, 50, 3000) / 50
     predicted = (scores + rng.normal(0, 0.1, 3000) > 0.4).astype(int)
-    rows, sums = nannyml.counted(
+    rows, sums = tutorials.counted(
         np.zeros(3000, int), predicted, scores, np.unique(scores)[1:] - 1e-9
     )
     found = estimates(Calibration(), rows[0], sums[0])
@@ -221,7 +221,7 @@ def test_a_calibration_is_scikit_learns_isotonic_regression():
     rng = np.random.default_rng(4)
     scores = rng.integers(0, 100, 5000) / 100
     labels = (rng.random(5000) < scores**2).astype(int)
-    rows, sums = nannyml.counted(labels, labels, scores, np.unique(scores)[1:])
+    rows, sums = tutorials.counted(labels, labels, scores, np.unique(scores)[1:])
     expected = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
     assert calibrated(rows, sums).values == pytest.approx(expected.predict(np.unique(scores)))
 
@@ -234,7 +234,7 @@ def drawn(rng, rows, slope, shift, spread=(0.7, 1.5)):
     scores = rng.beta(*spread, rows)
     chances = 1 / (1 + np.exp(-slope * np.log(scores / (1 - scores)) - shift))
     labels = (rng.random(rows) < chances).astype(int)
-    return nannyml.counted(labels, (scores >= 0.5).astype(int), scores, EDGES)
+    return tutorials.counted(labels, (scores >= 0.5).astype(int), scores, EDGES)
 
 
 @pytest.mark.parametrize("rows", [300, 20_000])

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from driftline.stats import one_vs_rest
 from driftline.stats.confidence_based import Calibration, calibration, thresholds
-from tests import nannyml
+from tests import tutorials
 
 # NannyML's tutorial Estimating Performance for Multiclass Classification (docs/example_notebooks/
 # Tutorial - Estimating Performance - Multiclass Classification.ipynb): chunks of 6,000 rows.
@@ -36,7 +36,7 @@ def each_class(labels, predicted, scores, edges):
     """Return the counts of each class against the rest: rows, and sums of scores."""
     count = range(scores.shape[1])
     found = [
-        nannyml.counted(
+        tutorials.counted(
             (labels == k).astype(int), (predicted == k).astype(int), scores[:, k], edges[k]
         )
         for k in count
@@ -54,11 +54,11 @@ def read(rows, sums):
 @cache
 def published():
     """Return the reference, its counts and calibrations, and the estimates of later chunks."""
-    reference = columns(nannyml.data("mc_reference"))
-    edges = [nannyml.quantile_edges(reference[2][:, k], 0.5) for k in range(3)]
+    reference = columns(tutorials.data("mc_reference"))
+    edges = [tutorials.quantile_edges(reference[2][:, k], 0.5) for k in range(3)]
     rows, sums = each_class(*reference, edges)
     calibrations = read(rows, sums)
-    _, predicted, scores = columns(nannyml.data("mc_analysis"))
+    _, predicted, scores = columns(tutorials.data("mc_analysis"))
     found = []
     for start in range(0, len(predicted), CHUNK):
         part = slice(start, start + CHUNK)

@@ -12,7 +12,7 @@ from driftline.stats.confidence_based import thresholds
 from driftline.suites import direct_loss
 from driftline.suites.frame import Frame
 from driftline.warehouse.rows import Rows
-from tests import nannyml
+from tests import tutorials
 
 # NannyML's tutorial Estimating Performance for Regression, on the car price data (docs/
 # example_notebooks/Tutorial - Estimating Performance - Regression.ipynb): chunks of 6,000 rows.
@@ -45,11 +45,11 @@ def cars(rows):
 @pytest.fixture(scope="module")
 def price():
     """What was learnt of the car prices, and the estimates of each later chunk."""
-    rows = nannyml.data("regression_synthetic_reference")
+    rows = tutorials.data("regression_synthetic_reference")
     learnt = direct_loss.fit(
         cars(rows), rows["y_pred"].to_numpy(), rows["y_true"].to_numpy(), FEATURES
     )
-    later = nannyml.data("regression_synthetic_analysis")
+    later = tutorials.data("regression_synthetic_analysis")
     parts = [later[start : start + CHUNK] for start in range(0, len(later), CHUNK)]
     return learnt, [learnt.estimates(cars(part), part["y_pred"].to_numpy()) for part in parts]
 
@@ -61,7 +61,7 @@ def test_estimates_are_the_published_ones_within_their_sampling_error(price):
 
 
 def test_thresholds_and_alerts_are_the_published_ones(price):
-    rows = nannyml.data("regression_synthetic_reference")
+    rows = tutorials.data("regression_synthetic_reference")
     squares = ((rows["y_pred"] - rows["y_true"]) ** 2).to_numpy()
     came = np.sqrt(squares.reshape(-1, CHUNK).mean(axis=1))
     assert came == pytest.approx([float(each) for each in REALIZED.split()], abs=1e-6)
@@ -78,8 +78,8 @@ def test_intervals_are_near_nannymls_sampling_error(price):
 
 
 def test_what_came_true_is_near(price):
-    labels = nannyml.data("regression_synthetic_analysis_targets")["y_true"].to_numpy()
-    predicted = nannyml.data("regression_synthetic_analysis")["y_pred"].to_numpy()
+    labels = tutorials.data("regression_synthetic_analysis_targets")["y_true"].to_numpy()
+    predicted = tutorials.data("regression_synthetic_analysis")["y_pred"].to_numpy()
     error = np.abs(predicted - labels)
     came = {
         "mae": error.reshape(-1, CHUNK).mean(axis=1),

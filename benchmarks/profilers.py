@@ -113,9 +113,9 @@ def _counted(folder: Path, kind: str, profiler: str, segments: bool) -> dict[str
     import psutil
 
     from driftline import monitor_file
-    from driftline.config import Profiler
     from driftline.domain import HOUR, ColumnKind
     from driftline.profile import Layout
+    from driftline.sections import Profiler
     from driftline.warehouse import open_logs
     from driftline.warehouse.bins import bins_of
 

@@ -15,6 +15,7 @@ LEVELS = [
     {"metrics", "domain"},
     {"stats", "fields", "child", "profile", "outcome_profile", "classes"},
     {"reference"},
+    {"sections"},
     {"config"},
     {"connections"},
     {"judge", "rules", "monitor_file", "home", "draft"},

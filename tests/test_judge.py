@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from driftline.config import Rule
 from driftline.domain import DAY, Engine, Measurement, Outcome, Scope, Suite, Window
 from driftline.judge import Broken, Evidence, broken, judge
+from driftline.sections import Rule
 
 END = datetime(2013, 4, 8, tzinfo=UTC)
 OK, WARN, CRITICAL, OPEN = Outcome.OK, Outcome.WARN, Outcome.CRITICAL, Outcome.NOT_EVALUATED

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from driftline import monitor_file
-from driftline.config import DriftMethod, Monitor, Worsening
+from driftline.config import Monitor
 from driftline.errors import ConfigError, Fault, UnknownMonitor
+from driftline.sections import DriftMethod, Worsening
 
 SHORT = """\
 monitor: flight_delay

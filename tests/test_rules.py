@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
-from driftline.config import Expectation, Monitor
+from driftline.config import Monitor
 from driftline.domain import Series, cadence_length
 from driftline.judge import selects
 from driftline.rules import MIN_QUALITY_ROWS, default_rules, rules_of
+from driftline.sections import Expectation
 
 FILE: dict[str, Any] = {
     "monitor": "m",

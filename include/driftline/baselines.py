@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from driftline.config import Baseline
 from driftline.domain import DAY, Window
 from driftline.judge import MIN_SHARE_OF_LOG
+from driftline.sections import Baseline
 
 WEEK = timedelta(days=7)
 WEEKS = 4

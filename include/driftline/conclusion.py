@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from driftline.alerts import delivery
 from driftline.alerts.incidents import incidents
 from driftline.alerts.notice import notice
-from driftline.config import Monitor, Rule
+from driftline.config import Monitor
 from driftline.domain import (
     Incident,
     Outcome,
@@ -25,6 +25,7 @@ from driftline.pipeline import Compared, kept, planned
 from driftline.reference import Reference
 from driftline.reports import places
 from driftline.rules import rules_of
+from driftline.sections import Rule
 from driftline.store import explanations, ledger, measurements, outbox, verdicts
 from driftline.store import incidents as incident_table
 from driftline.watch import Watch

@@ -6,12 +6,18 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from driftline.domain import cadence_length
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def fault(key: str, problem: str) -> PydanticCustomError:
+    """Return an error about this key, for faults that only the whole file shows."""
+    return PydanticCustomError("inconsistent", "{problem}", {"key": key, "problem": problem})
 
 
 def slug(text: str) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from driftline import pipeline
 from driftline.conclusion import Conclusion, Unexplained, conclude
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.domain import (
     DAY,
     ColumnKind,
@@ -27,6 +27,7 @@ from driftline.outcome_profile import ClassProfile, OutcomeParts, coverage
 from driftline.pipeline import Compared
 from driftline.profile import CategoryBins
 from driftline.reference import Reference
+from driftline.sections import Task
 from driftline.stats import paired
 from driftline.store import Store, explanations, ledger, measurements, outcomes, profiles
 from driftline.store.ledger import State

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from driftline.config import Baseline, Rule
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
 from driftline.metrics import THROUGHPUT, worsening
+from driftline.sections import Baseline, Rule
 
 MIN_SHARE_OF_LOG = 0.8
 """A window is judged when at least this share of it lies after the log's first row."""

@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from driftline import hours, metrics, outcome_hours
-from driftline.config import Labels, Monitor
+from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
 from driftline.errors import LogError, WarehouseError
 from driftline.hours import hours_of
 from driftline.reference import Reference
+from driftline.sections import Labels
 from driftline.store import Store, ledger, measurements, monitors, outcomes, references
 from driftline.store.ledger import Entry, State
 from driftline.watch import Known, Result, Step, Watch

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from glob import escape
 from typing import Any
 
-from driftline.config import Expectation, Monitor, Rule, Task
+from driftline.config import Monitor
 from driftline.domain import cadence_length
+from driftline.sections import Expectation, Rule, Task
 
 MIN_ROWS = 200
 """A default drift or performance rule looks at no window with fewer rows: noise alone breaks it."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from driftline import metrics
-from driftline.config import Baseline, Expectation, Monitor, Task
+from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import (
     DAY,
@@ -34,6 +34,7 @@ from driftline.outcome_profile import ClassProfile, OutcomeParts, OutcomeProfile
 from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
 from driftline.retraining.reference import outcomes_of, rows_of
+from driftline.sections import Baseline, Expectation, Task
 from driftline.stats.confidence_based import thresholds
 from driftline.store.ledger import State
 from driftline.suites import (

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.alerts.incidents import incidents
-from driftline.config import Rule
 from driftline.domain import DAY, Outcome, Series
+from driftline.sections import Rule
 
 OK, BAD, OPEN = Outcome.OK, Outcome.WARN, Outcome.NOT_EVALUATED
 SERIES = Series("", "", "1d", "drift", "psi", "temp", "", "reference", "evidently")

@@ -12,9 +12,9 @@ from scipy.spatial import distance
 from statsmodels.stats.proportion import proportions_ztest
 
 from driftline import metrics
-from driftline.config import DriftMethod
 from driftline.domain import ColumnKind, Engine
 from driftline.profile import Layout
+from driftline.sections import DriftMethod
 from driftline.stats import divergences
 from driftline.stats.tables import shares_z
 from driftline.suites import drift, evidently

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from driftline.config import DriftMethod
 from driftline.domain import ColumnKind, Engine
 from driftline.errors import SuiteError
+from driftline.sections import DriftMethod
 from driftline.suites import evidently
 from driftline.suites.frame import Frame
 from driftline.warehouse.rows import Rows

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from driftline.config import Expectation
 from driftline.domain import (
     ColumnKind,
     ColumnStatistics,
@@ -16,6 +15,7 @@ from driftline.domain import (
     WindowStatistics,
 )
 from driftline.errors import SuiteError
+from driftline.sections import Expectation
 from driftline.suites import quality
 from driftline.warehouse import open_logs
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from driftline.config import Business
 from driftline.errors import LogError, WarehouseError
+from driftline.sections import Business
 from driftline.warehouse import open_logs
 from driftline.warehouse.cut import Cut
 from tests.conftest import run

@@ -19,7 +19,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftline.config import Profiler
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.profile import (
     LARGEST,
@@ -33,6 +32,7 @@ from driftline.profile import (
     NumericProfile,
     Profile,
 )
+from driftline.sections import Profiler
 from driftline.warehouse import VERSION, Logs, dialect, open_logs
 from driftline.warehouse.bins import bins_of
 from driftline.warehouse.slots import Slot

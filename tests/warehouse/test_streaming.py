@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from driftline.config import Profiler
 from driftline.errors import WarehouseError
 from driftline.profile import LARGEST, CategoryBins, Layout, NumericBins, Profile
+from driftline.sections import Profiler
 from driftline.warehouse import open_logs
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.dialect import BATCH

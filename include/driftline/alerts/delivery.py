@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from driftline.alerts import slack
 from driftline.alerts.notice import Notice
-from driftline.config import Routes
 from driftline.domain import Incident, Verdict
 from driftline.errors import DeliveryError, DriftlineError
+from driftline.sections import Routes
 from driftline.store import Store, outbox
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from driftline.config import Rule
 from driftline.domain import Incident, Outcome, Series
+from driftline.sections import Rule
 
 
 def incidents(

@@ -10,10 +10,11 @@ from rich.markup import escape
 
 from driftline import draft
 from driftline.cli.console import err
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.domain import DAY
 from driftline.errors import InputError
 from driftline.fields import slug
+from driftline.sections import Task
 
 _VARIABLE = "WAREHOUSE_PASSWORD"
 _PASSWORD = re.compile(

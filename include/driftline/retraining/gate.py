@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.errors import InputError
 from driftline.metrics import worsening
+from driftline.sections import Task
 from driftline.stats import paired
 from driftline.suites.outcomes import Outcomes, outcomes
 from driftline.warehouse import Rows

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from driftline.alerts import delivery
 from driftline.alerts.notice import Finding, Notice
 from driftline.config import Monitor
-from driftline.config import Retraining as How
 from driftline.connections import Connections, from_environment
 from driftline.domain import Outcome, Retraining, RetrainingState, digest
 from driftline.errors import InputError
@@ -26,6 +25,7 @@ from driftline.retraining.gate import compare
 from driftline.retraining.registry import Version, registry_of
 from driftline.retraining.request import Request
 from driftline.retraining.training import TrainingContext, fit, scored, training_set
+from driftline.sections import Retraining as How
 from driftline.store import Store, incidents, open_store, outbox, references, retrainings
 from driftline.warehouse import Logs, Rows, open_logs
 

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from driftline.classes import canonical
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.errors import InputError, TrainingError
+from driftline.sections import Task
 from driftline.warehouse import Logs, Rows
 from driftline.warehouse.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, score_of
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from driftline import metrics
-from driftline.config import Baseline, DriftMethod
 from driftline.domain import Engine, Measurement, Scope, Suite
 from driftline.profile import Profile
+from driftline.sections import Baseline, DriftMethod
 from driftline.suites.pair import METHODS, Pair, Value
 
 

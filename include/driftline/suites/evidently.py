@@ -10,9 +10,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from driftline.config import DriftMethod, Task
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, steady
 from driftline.errors import MissingExtra, SuiteError
+from driftline.sections import DriftMethod, Task
 from driftline.suites import page
 from driftline.suites.frame import Frame, obstacle, remark
 from driftline.suites.outcomes import Outcomes

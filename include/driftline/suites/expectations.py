@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
-from driftline.config import Expectation, Monitor, Task
+from driftline.config import Monitor
 from driftline.domain import DAY, ColumnStatistics, cadence_length
 from driftline.reference import Reference
+from driftline.sections import Expectation, Task
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 BETWEEN = "expect_column_values_to_be_between"

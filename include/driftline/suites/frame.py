@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.config import DriftMethod
 from driftline.domain import ColumnKind
+from driftline.sections import DriftMethod
 from driftline.warehouse.rows import Rows, sample_of
 
 _FEWEST = 2

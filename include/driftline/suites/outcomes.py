@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.classes import canonical, check_binary, classes_of, positive_class
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.errors import LogError
+from driftline.sections import Task
 from driftline.warehouse.outcome_counting import SLACK
 from driftline.warehouse.outcome_rows import probabilities
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from driftline.config import DriftMethod
 from driftline.profile import CategoryProfile, Counts, NumericBins, NumericProfile
+from driftline.sections import DriftMethod
 from driftline.stats import divergences, ordered, tables
 
 CLASSES = 10

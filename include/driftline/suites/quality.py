@@ -14,10 +14,10 @@ from sqlalchemy import Engine as Connectable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from driftline.config import Expectation
 from driftline.connections import shown
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
 from driftline.errors import MissingExtra, SuiteError, WarehouseError
+from driftline.sections import Expectation
 from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
 from driftline.suites.page import plain
 from driftline.warehouse import Logs, postgresql

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from driftline.config import DriftMethod, Monitor, Task
+from driftline.config import Monitor
 from driftline.domain import ColumnKind, Outcome, Verdict, Window
 from driftline.errors import SuiteError
+from driftline.sections import DriftMethod, Task
 from driftline.suites import evidently, page
 from driftline.suites.drift import BOUNDS
 from driftline.suites.frame import Frame, obstacle

@@ -33,8 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 
-from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable, WarehouseError
+from driftline.sections import Profiler
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost

@@ -12,8 +12,8 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 from sqlalchemy.ext.compiler import compiles
 
-from driftline.config import Profiler
 from driftline.errors import InputError, LogError
+from driftline.sections import Profiler
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
 

@@ -33,8 +33,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.elements import TryCast
 
-from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.sections import Profiler
 from driftline.warehouse import duckdb_cost
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller

@@ -20,9 +20,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from driftline.config import Labels
 from driftline.errors import LogError
 from driftline.fields import Scalar
+from driftline.sections import Labels
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.dialect import Dialect
 from driftline.warehouse.draw import Join

@@ -22,11 +22,12 @@ from sqlalchemy import (
     select,
 )
 
-from driftline.config import Monitor, Profiler
+from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
 from driftline.profile import MOST_KNOWN, Layout, Profile
+from driftline.sections import Profiler
 from driftline.warehouse import features
 from driftline.warehouse.age import TIMES, hour
 from driftline.warehouse.business import Aggregates, aggregate, faulty

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.classes import canonical, check_binary, classes_of, positive_class
-from driftline.config import Task
 from driftline.outcome_profile import (
     MOMENTS,
     NO_CLASS,
@@ -24,6 +23,7 @@ from driftline.outcome_profile import (
     ScoreCounts,
     ValueProfile,
 )
+from driftline.sections import Task
 from driftline.warehouse.outcome_counting import NO_LABEL_VALUE, NO_PREDICTION_VALUE, UNLABELLED
 from driftline.warehouse.tally import Places, coded, encoded, named, numbered
 

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.classes import classes_of
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
+from driftline.sections import Task
 from driftline.warehouse import outcome_fold as fold
 from driftline.warehouse.outcome_counting import (
     EPSILON,

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftline.classes import canonical
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
+from driftline.sections import Task
 from driftline.warehouse import outcome_fold as fold
 from driftline.warehouse.outcome_counting import Grouped, Grouping, Stretch
 from driftline.warehouse.reader import Reader

@@ -33,8 +33,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import array as pg_array
 from sqlalchemy.pool import QueuePool
 
-from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
+from driftline.sections import Profiler
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, func, null
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 
-from driftline.config import Monitor, Task
+from driftline.config import Monitor
 from driftline.domain import ColumnKind
 from driftline.errors import LogError
+from driftline.sections import Task
 from driftline.warehouse.age import TIMES, age
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.dialect import Dialect, Family

@@ -18,8 +18,8 @@ from sqlalchemy import (
     text,
 )
 
-from driftline.config import Table
 from driftline.errors import LogError, MissingColumn
+from driftline.sections import Table
 from driftline.warehouse import s3
 from driftline.warehouse.dialect import Column, Dialect, Family, backend
 from driftline.warehouse.reader import Reader

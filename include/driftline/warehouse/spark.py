@@ -34,9 +34,9 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
-from driftline.config import Profiler
 from driftline.connections import shown
 from driftline.errors import InputError, LogError, MissingColumn, MissingExtra, MissingTable
+from driftline.sections import Profiler
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import (

@@ -35,8 +35,8 @@ from sqlalchemy import (
 from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
-from driftline.config import Profiler
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.sections import Profiler
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.chunks import chunks, table_of
 from driftline.warehouse.cost import Cost

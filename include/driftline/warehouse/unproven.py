@@ -35,8 +35,8 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import TryCast
 
-from driftline.config import Profiler
 from driftline.errors import MissingExtra
+from driftline.sections import Profiler
 from driftline.warehouse.chunks import table_of
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import BATCH, Family, column_by_column, double

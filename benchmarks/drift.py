@@ -213,9 +213,11 @@ def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
     from driftline import hours, monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
+    from driftline.measuring import compare
+    from driftline.steps import Step
     from driftline.store import store_url, upgrade
     from driftline.store.engine import Store
-    from driftline.watch import Step, Watch
+    from driftline.watch import Watch
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     url = store_url(monitor.store, folder=monitor.folder, connections=from_environment)
@@ -232,7 +234,7 @@ def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
         counted, failed = hours.count(store, watch, [step], compared, run_id="bench", again=again)
         assert not failed, failed
         counting = time.monotonic() - began
-        measured = watch.compare(step, compared[window], counted[window])
+        measured = compare(watch, step, compared[window], counted[window])
     assert len(measured) >= len(NUMBERS) + len(CATEGORIES)
     return _spent(counting=counting)
 
@@ -242,9 +244,11 @@ def _hour(folder: Path, kind: str) -> dict[str, float]:
     from driftline import hours, monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
+    from driftline.measuring import compare
+    from driftline.steps import Result, Step
     from driftline.store import store_url
     from driftline.store.engine import Store
-    from driftline.watch import Result, Step, Watch
+    from driftline.watch import Watch
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     spent = []
@@ -260,7 +264,7 @@ def _hour(folder: Path, kind: str) -> dict[str, float]:
                 counted, _ = hours.count(
                     store, watch, [step], compared, run_id="bench", again=[step]
                 )
-                measured = watch.compare(step, compared[window], counted[window])
+                measured = compare(watch, step, compared[window], counted[window])
                 result = Result(step=step, reference_id="", measurements=tuple(measured))
                 with store.begin("bench") as connection:
                     pipeline.record(connection, monitor, [result], "bench")
@@ -273,9 +277,10 @@ def _merge(folder: Path, kind: str, days: int = 30) -> dict[str, float]:
     from driftline import monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
+    from driftline.steps import Step
     from driftline.store import profiles, store_url
     from driftline.store.engine import Store
-    from driftline.watch import Step, Watch
+    from driftline.watch import Watch
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     window = Window.ending("1d", START + 2 * DAY)

@@ -18,8 +18,9 @@ from driftline.hours import count as count_hours
 from driftline.profile import Parts
 from driftline.reference import Reference
 from driftline.run import planned, run
+from driftline.steps import Counted
 from driftline.store import Store, ledger, measurements, profiles, upgrade
-from driftline.watch import Counted, Watch
+from driftline.watch import Watch
 from tests.models import START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
 

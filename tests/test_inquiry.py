@@ -10,8 +10,9 @@ from driftline import inquiry, pipeline
 from driftline.domain import Explanation, Suite, Window
 from driftline.errors import WarehouseError
 from driftline.run import planned, run
+from driftline.steps import Step
 from driftline.store import Store, explanations, tables, upgrade
-from driftline.watch import Step, Watch
+from driftline.watch import Watch
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import make_warehouse
 
@@ -68,7 +69,7 @@ def test_an_inquiry_that_fails_holds_no_message_back(
     def gone(*_: object) -> None:
         raise WarehouseError("the warehouse does not answer")
 
-    monkeypatch.setattr(Watch, "labelled_rows", gone)
+    monkeypatch.setattr(Watch, "labelled_reference", gone)
     conclusions = list(run(monitor, planned(monitor, START + 8 * DAY, START + 10 * DAY), store))
     assert [conclusion.told for conclusion in conclusions] == [False, True]
     with store.read() as connection:

@@ -14,11 +14,12 @@ import pytest
 from sklearn import metrics as sk
 from sqlalchemy import make_url, select
 
-from driftline import pipeline
+from driftline import measuring, pipeline
 from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
+from driftline.steps import Step
 from driftline.store import Store, ledger, measurements, tables, upgrade
-from driftline.watch import Step, Watch
+from driftline.watch import Watch
 from tests.models import START
 from tests.warehouses import Warehouse, make_warehouse
 
@@ -125,7 +126,7 @@ def run(monitor: Monitor, store: Store, *days: int) -> list[list[Step]]:
                 store, watch, planned, run_id="r", again=again
             )
             assert not missed
-            results = [watch.measure(s, compared[s.window], counted.get(s)) for s in ready]
+            results = measuring.measure_all(watch, ready, compared, counted)
             assert not [result.error for result in results if result.error]
             with store.begin(monitor.monitor) as connection:
                 pipeline.record(connection, monitor, results, "r")

@@ -28,6 +28,7 @@ from driftline.rules import rules_of
 from driftline.sections import Rule
 from driftline.store import explanations, ledger, measurements, outbox, verdicts
 from driftline.store import incidents as incident_table
+from driftline.suites.expectations import default_expectations
 from driftline.watch import Watch
 
 
@@ -117,7 +118,7 @@ def _conclude(
         expectation
         for step in taken
         if step.suite is Suite.QUALITY
-        for expectation in watch.default_expectations(compared[step.window], step.window)
+        for expectation in default_expectations(monitor, compared[step.window], step.window.cadence)
     ]
     rules = rules_of(monitor, expected)
     before = _broken_before(connection, monitor, interval)

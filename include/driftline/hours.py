@@ -9,8 +9,9 @@ from driftline.domain import DAY, HOUR, Suite, Window, floor
 from driftline.errors import WarehouseError
 from driftline.profile import Parts
 from driftline.reference import Reference
+from driftline.steps import Counted, Result, Step
 from driftline.store import Store, profiles
-from driftline.watch import Counted, Result, Step, Watch
+from driftline.watch import Watch
 
 Span = tuple[datetime, datetime]
 

@@ -29,6 +29,7 @@ from driftline.profile import CategoryBins
 from driftline.reference import Reference
 from driftline.sections import Task
 from driftline.stats import paired
+from driftline.steps import Result, Step
 from driftline.store import Store, explanations, ledger, measurements, outcomes, profiles
 from driftline.store.ledger import State
 from driftline.suites.frame import Frame
@@ -36,7 +37,7 @@ from driftline.suites.outcomes import outcomes as scored
 from driftline.warehouse import Rows
 from driftline.warehouse.outcomes import scores_of
 from driftline.warehouse.rows import PREDICTION, SCORE, TIMESTAMP, VERSION
-from driftline.watch import Result, Step, Watch
+from driftline.watch import Watch
 from driftline.why import Context, Hours, Run, Side, explain
 
 _LOOKED_BACK = 7 * DAY
@@ -109,7 +110,7 @@ def inquire(
     columns = watch.features_of(reference)
     try:
         theirs = watch.labelled_reference(reference, columns)
-        ours = watch.labelled_rows(step, columns)
+        ours = watch.rows(step, columns, labels=True)
         if scope:
             column, _, value = scope.partition("=")
             theirs, ours = theirs.where(column, value), ours.where(column, value)

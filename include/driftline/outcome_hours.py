@@ -15,8 +15,9 @@ from driftline.errors import LogError, WarehouseError
 from driftline.hours import hours_of
 from driftline.outcome_profile import OutcomeParts, alike
 from driftline.reference import Reference
+from driftline.steps import Came, Result, Step
 from driftline.store import Store, ledger, outcomes, references
-from driftline.watch import Came, Result, Step, Watch
+from driftline.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,10 @@ from driftline.errors import LogError, WarehouseError
 from driftline.hours import hours_of
 from driftline.reference import Reference
 from driftline.sections import Labels
+from driftline.steps import Known, Result, Step
 from driftline.store import Store, ledger, measurements, monitors, outcomes, references
 from driftline.store.ledger import Entry, State
-from driftline.watch import Known, Result, Step, Watch
+from driftline.watch import Watch
 
 log = logging.getLogger(__name__)
 

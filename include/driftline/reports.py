@@ -11,8 +11,11 @@ from driftline.domain import Explanation, Suite, Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
 from driftline.reference import Reference
+from driftline.steps import Step
 from driftline.store import Store, explanations, incidents, ledger, measurements, verdicts
-from driftline.watch import Step, Watch
+from driftline.suites import report
+from driftline.suites.outcomes import outcomes
+from driftline.watch import Watch
 
 REPORT = "report.html"
 
@@ -113,7 +116,20 @@ def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -
         found = explanations.newest(connection, monitor.monitor, step.window, monitor.config_hash)
     early = early_labels(rows)
     whole = [verdict for verdict in said if not verdict.measurement.segment]
-    html = watch.report(step, reference, whole, remarks=[early] if early else [], why=_told(found))
+    columns = watch.columns(reference)
+    labelled = monitor.labels is not None
+    sample = watch.rows(step, columns, labels=labelled)
+    html = report.html(
+        monitor,
+        step.window,
+        sample,
+        watch.compared(reference),
+        columns,
+        outcomes(monitor, sample) if labelled else None,
+        whole,
+        remarks=[early] if early else [],
+        why=_told(found),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_text(html, encoding="utf-8")

@@ -14,7 +14,7 @@ from datetime import datetime
 from multiprocessing import get_context, parent_process, util
 from multiprocessing.connection import wait
 
-from driftline import pipeline, reports
+from driftline import measuring, pipeline, reports
 from driftline.alerts.delivery import deliver
 from driftline.conclusion import Conclusion
 from driftline.config import Monitor
@@ -23,8 +23,9 @@ from driftline.domain import Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError
 from driftline.inquiry import conclude_explained
 from driftline.pipeline import Compared
+from driftline.steps import Known, Result, Step
 from driftline.store import Store, ledger
-from driftline.watch import Known, Result, Step, Watch
+from driftline.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def _measured(
             until=todo[-1].end,
         )
         if alone:
-            future = _done([watch.measure(s, compared[s.window], counted.get(s)) for s in ready])
+            future = _done(measuring.measure_all(watch, ready, compared, counted))
         else:
             future = workers.submit(_measure, ready, compared, counted)
         missed = [*unknown, *missed]
@@ -189,7 +190,7 @@ def _end_with_parent() -> None:
 def _measure(
     steps: Sequence[Step], compared: Compared, counted: Mapping[Step, Known]
 ) -> list[Result]:
-    return [_worker.measure(s, compared[s.window], counted.get(s)) for s in steps]
+    return measuring.measure_all(_worker, steps, compared, counted)
 
 
 def _reports(

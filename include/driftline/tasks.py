@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from driftline import monitor_file, pipeline, reports
+from driftline import measuring, monitor_file, pipeline, reports
 from driftline.alerts import delivery
 from driftline.child import obey
 from driftline.conclusion import Conclusion
@@ -33,8 +33,9 @@ from driftline.errors import (
 from driftline.inquiry import conclude_explained
 from driftline.retraining import admission
 from driftline.retraining.request import Request
+from driftline.steps import Result, Step
 from driftline.store import Store, ledger, open_store, outbox
-from driftline.watch import Result, Step, Watch
+from driftline.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +250,7 @@ def _measured(
     compared, counted, ready, missed = pipeline.prepare(
         store, watch, planned, run_id=run_id, again=again
     )
-    measured = [watch.measure(s, compared[s.window], counted.get(s)) for s in ready]
+    measured = measuring.measure_all(watch, ready, compared, counted)
     return [*missed, *measured]
 
 

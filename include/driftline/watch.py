@@ -1,16 +1,12 @@
-"""A monitor with its logs open: freezes its reference and measures its windows."""
+"""A monitor with its logs open: it freezes the reference, counts hours and draws rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from typing import Self
-
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from driftline import metrics
 from driftline.config import Monitor
@@ -19,39 +15,28 @@ from driftline.domain import (
     DAY,
     HOUR,
     ColumnKind,
-    Measurement,
     Scope,
-    Suite,
-    Verdict,
     Window,
     cadence_length,
     digest,
     floor,
 )
-from driftline.errors import DriftlineError, LogError
+from driftline.errors import LogError
 from driftline.judge import is_about
-from driftline.outcome_profile import ClassProfile, OutcomeParts, OutcomeProfile, coverage
+from driftline.outcome_profile import OutcomeParts, OutcomeProfile
 from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
 from driftline.retraining.reference import outcomes_of, rows_of
-from driftline.sections import Baseline, Expectation, Task
+from driftline.sections import Task
 from driftline.stats.confidence_based import thresholds
-from driftline.store.ledger import State
+from driftline.steps import MOST_SEGMENTS, Step
 from driftline.suites import (
     business,
     direct_loss,
-    domain_classifier,
-    drift,
-    estimate,
-    evidently,
     operations,
     performance,
-    quality,
-    report,
 )
-from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
-from driftline.suites.outcomes import outcomes
 from driftline.warehouse import Logs, Rows, open_logs, open_reference
 from driftline.warehouse.bins import bins_of
 from driftline.warehouse.outcome_fold import empty
@@ -62,90 +47,7 @@ from driftline.warehouse.streaming import Segments, stream_parts
 FEWEST_WINDOWS = 4
 """With fewer windows of a length a reference cannot tell how a number varies among them."""
 
-MOST_SEGMENTS = 20
-"""So many values of a segment column, or model versions, are measured: those with most rows."""
-
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One suite on one window, with what was known of labels by then."""
-
-    suite: Suite
-    window: Window
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a step measured, or what kept it from it: an error, or nothing to compare with yet."""
-
-    step: Step
-    reference_id: str
-    measurements: tuple[Measurement, ...] = ()
-    rows: int | None = None
-    coverage: float | None = None
-    error: str = ""
-    not_evaluated: str = ""
-
-    @property
-    def state(self) -> State:
-        """How the ledger calls it."""
-        if self.error:
-            return State.FAILED
-        return State.NOT_EVALUATED if self.not_evaluated else State.DONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """What was counted of a window, and of the reference on whose bins it was."""
-
-    layout: Layout
-    current: Parts
-    reference: Parts
-    earlier: Mapping[Baseline, Parts] = field(default_factory=dict)
-    """The sum of the windows that a baseline stands for."""
-
-    def whole(self) -> Profile:
-        """Return the window's profile."""
-        return self._total(self.current, "")
-
-    def base(self, baseline: Baseline = Baseline.REFERENCE) -> Profile:
-        """Return the profile that the window is compared with."""
-        return self._total(self.earlier.get(baseline, self.reference), "")
-
-    @property
-    def segments(self) -> list[str]:
-        """The segments of the reference, such as `origin=JFK`."""
-        return list(dict.fromkeys(part.segment for part in self.reference if part.segment))
-
-    def of_segment(self, segment: str) -> tuple[Profile, Profile]:
-        """Return the profiles of one segment, the window's first."""
-        return self._total(self.current, segment), self._total(self.reference, segment)
-
-    def versions(self) -> list[tuple[str, Profile]]:
-        """Return the model versions of the window with the most rows, each with its profile."""
-        own = [(p.version, each) for p, each in self.current.items() if p.version and not p.segment]
-        return sorted(own, key=lambda pair: (-pair[1].rows, pair[0]))[:MOST_SEGMENTS]
-
-    def _total(self, parts: Parts, segment: str) -> Profile:
-        return self.layout.total(each for part, each in parts.items() if part.segment == segment)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Came:
-    """What came of a window's predictions; for an estimate also what came of the reference's, and
-    of which metrics estimates are not believed any more, with the reason.
-    """
-
-    current: OutcomeParts
-    reference: OutcomeProfile | None = None
-    distrusted: Mapping[str, str] = field(default_factory=dict)
-
-
-Known = Counted | Came
-"""What a step measures from: counts of columns, or of outcomes."""
 
 
 class Watch:
@@ -204,7 +106,7 @@ class Watch:
         """
         start, end = self.reference_span(window)
         logs = self.reference_logs
-        columns = logs.features(start, end) | self._said()
+        columns = logs.features(start, end) | self.said()
         counted = logs.categories(start, end, columns)
         statistics = logs.statistics(start, end, columns, counted)
         if not statistics.rows:
@@ -236,8 +138,7 @@ class Watch:
         whole = self.none(reference).total(
             [part for parts in days.values() for part in parts.values()]
         )
-        scope = self._scope(Step(suite=Suite.PERFORMANCE, window=window, as_of=window.end), "")
-        measured = performance.measure(scope, whole)
+        measured = performance.measure(self._unnamed(reference), whole)
         numbers = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
         return replace(reference, performance=numbers, spreads=self._spreads(reference, days))
 
@@ -246,12 +147,7 @@ class Watch:
     ) -> dict[tuple[str, str, str], tuple[float, float]]:
         """Return how each metric varies over the reference's own windows, one after the other."""
         none, found = self.none(reference), {}
-        scope = Scope(
-            monitor=self.monitor.monitor,
-            window=Window.ending("1d", floor(reference.valid_from, DAY)),
-            as_of=reference.valid_from,
-            config_hash="",
-        )
+        scope = self._unnamed(reference)
         for cadence in (each for each in self.monitor.windows if each != "1h"):
             values: dict[tuple[str, str], list[float]] = {}
             for chunk in _chunks(days, cadence_length(cadence)):
@@ -265,6 +161,15 @@ class Watch:
                     found[cadence, metric, detail] = (low + high) / 2, (high - low) / 6
         return found
 
+    def _unnamed(self, reference: Reference) -> Scope:
+        """Return a scope for numbers that are kept in the reference, and in no table."""
+        return Scope(
+            monitor=self.monitor.monitor,
+            window=Window.ending("1d", floor(reference.valid_from, DAY)),
+            as_of=reference.valid_from,
+            config_hash="",
+        )
+
     def _served(self, logs: Logs, start: datetime | None, end: datetime | None) -> dict[str, float]:
         """Return the reference's own numbers of operations and business."""
         served = operations.of_reference(logs, start, end) if self.monitor.operations else {}
@@ -277,7 +182,7 @@ class Watch:
         spans = f"the log spans {first:%Y-%m-%d} to {last:%Y-%m-%d}" if first and last else "empty"
         return f"no rows from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {spans}"
 
-    def _said(self) -> dict[str, ColumnKind]:
+    def said(self) -> dict[str, ColumnKind]:
         """Return the columns that hold what the model said, and how they are compared."""
         classes = self.monitor.task is not Task.REGRESSION and not self.monitor.predictions.score
         kind = ColumnKind.CATEGORICAL if classes else ColumnKind.NUMERIC
@@ -315,7 +220,7 @@ class Watch:
 
     def idle_rules(self) -> list[str]:
         """Return, in words, each rule of the file that is about columns that are not watched."""
-        watched = [*self.inferred, *self._said()]
+        watched = [*self.inferred, *self.said()]
         of_columns = {"null_share", *chain.from_iterable(metrics.DRIFT.values())}
         return [
             f"rules.{number}.columns: no column that is watched is like {', '.join(rule.columns)}; "
@@ -323,51 +228,6 @@ class Watch:
             for number, rule in enumerate(self.monitor.rules or ())
             if rule.metric in of_columns and not any(is_about(rule, name) for name in watched)
         ]
-
-    # The measuring
-
-    def measure(self, step: Step, reference: Reference, counted: Known | None = None) -> Result:
-        """Run one step; what goes wrong on purpose stands in the result, not in an exception.
-
-        `counted` is what drift and performance are measured from.
-        """
-        try:
-            if isinstance(counted, Counted):
-                return self._drift(step, reference, counted)
-            if counted is None:
-                return _WITHOUT_COUNTS[step.suite](self, step, reference)
-            if step.suite is Suite.ESTIMATE:
-                return self._estimate(step, reference, counted)
-            return self._performance(step, reference, counted.current)
-        except DriftlineError as error:
-            return Result(step=step, reference_id=reference.id, error=str(error))
-
-    def _scope(self, step: Step, reference_id: str) -> Scope:
-        return Scope(
-            monitor=self.monitor.monitor,
-            window=step.window,
-            as_of=step.as_of,
-            config_hash=self.monitor.config_hash,
-            reference_id=reference_id,
-        )
-
-    def _quality(self, step: Step, reference: Reference) -> Result:
-        window, columns = step.window, self.columns(reference)
-        scope = self._scope(step, reference.id)
-        statistics = self.logs.statistics(window.start, window.end, columns)
-        measured = quality.measure(scope, statistics)
-        expectations = (*self.monitor.quality, *self.default_expectations(reference, window))
-        measured += quality.validate(scope, expectations, self.logs, columns, statistics.rows)
-        return Result(
-            step=step,
-            reference_id=reference.id,
-            measurements=tuple(measured),
-            rows=statistics.rows,
-        )
-
-    def default_expectations(self, reference: Reference, window: Window) -> tuple[Expectation, ...]:
-        """Return the expectations that the reference leads to, for windows of this cadence."""
-        return default_expectations(self.monitor, reference, window.cadence)
 
     # The counting
 
@@ -437,87 +297,13 @@ class Watch:
             self._layouts = {reference.id: Layout(reference.bins)}
         return self._layouts[reference.id]
 
-    def compare(self, step: Step, reference: Reference, counted: Counted) -> list[Measurement]:
-        """Measure drift from what was counted: of all rows, of each segment, of each version."""
-        columns, said = self.columns(reference), self._said()
-        whole, base = counted.whole(), counted.base()
-        measured: list[Measurement] = []
-        for segment in ("", *counted.segments):
-            scope = replace(self._scope(step, reference.id), segment=segment)
-            pair = counted.of_segment(segment) if segment else (whole, base)
-            found = self._compare(scope, *pair, columns)
-            measured += [*found, drift.drift_share(scope, found, self.features(reference))]
-        spoken = [m for m in measured if not m.segment and m.column_name in said]
-        for version, part in counted.versions():
-            scope = replace(self._scope(step, reference.id), model_version=version)
-            alone = part.rows == whole.rows
-            measured += (
-                _as_version(scope, spoken) if alone else self._compare(scope, part, base, said)
-            )
-        for baseline in counted.earlier:
-            scope = self._scope(step, reference.id)
-            found = self._compare(scope, whole, counted.base(baseline), columns, baseline)
-            share = drift.drift_share(scope, found, self.features(reference), baseline)
-            measured += [*found, share]
-        return measured
-
-    def _drift(self, step: Step, reference: Reference, counted: Counted) -> Result:
-        measured = self.compare(step, reference, counted)
-        restated = step.as_of > step.window.end
-        if step.window.cadence == self._report_cadence and not restated:
-            measured += self._by_evidently(step, reference)
-        return Result(
-            step=step,
-            reference_id=reference.id,
-            measurements=tuple(measured),
-            rows=counted.whole().rows,
-        )
-
-    def _compare(
-        self,
-        scope: Scope,
-        current: Profile,
-        base: Profile,
-        columns: Mapping[str, ColumnKind],
-        baseline: Baseline = Baseline.REFERENCE,
-    ) -> list[Measurement]:
-        return drift.measure(
-            scope,
-            current,
-            base,
-            columns,
-            lambda name: self.monitor.drift_methods(name, columns[name]),
-            baseline=baseline,
-            sensitive=self.monitor.features.sensitive,
-        )
-
     @property
-    def _report_cadence(self) -> str:
+    def report_cadence(self) -> str:
         """The windows that Evidently looks at: days, else the shortest that are watched."""
         days = [cadence for cadence in self.monitor.windows if cadence != "1h"]
         return days[0] if days else ""
 
-    def _by_evidently(self, step: Step, reference: Reference) -> list[Measurement]:
-        """Return what Evidently says of a sample of the window; the rules do not look at it."""
-        columns = self.columns(reference)
-        sample = Frame.of(self._rows(step, columns, labels=False), columns)
-        found = evidently.drift(
-            self._scope(step, reference.id),
-            sample,
-            self._compared(reference),
-            columns,
-            lambda name: self.monitor.drift_methods(name, columns[name]),
-        )
-        return found + self._by_classifier(step, reference, sample)
-
-    def _by_classifier(self, step: Step, reference: Reference, sample: Frame) -> list[Measurement]:
-        """Return how well a classifier tells this sample's features from the reference's."""
-        if not self.monitor.drift.domain_classifier:
-            return []
-        scope, features = self._scope(step, reference.id), self.features(reference)
-        return [domain_classifier.measure(scope, sample, self._compared(reference), features)]
-
-    def _compared(self, reference: Reference) -> Frame:
+    def compared(self, reference: Reference) -> Frame:
         """Return the reference's rows, ready to be compared with."""
         if reference.id not in self._frames:
             rows = self._rows_of(reference, labels=False)
@@ -573,66 +359,20 @@ class Watch:
             found.setdefault(day, {})[Part(slot.version, "")] = profile
         return dict(found) or {reference.valid_from: {}}
 
-    def _performance(self, step: Step, reference: Reference, counted: OutcomeParts) -> Result:
-        scope, none = self._scope(step, reference.id), self.none(reference)
-        whole = none.total([profile for part, profile in counted.items() if not part.segment])
-        measured = performance.measure(scope, whole)
-        spoken = list(measured)
-        for segment in self._segments(step, reference):
-            own = [profile for part, profile in counted.items() if part.segment == segment]
-            measured += performance.measure(replace(scope, segment=segment), none.total(own))
-        versions = [(p.version, o) for p, o in counted.items() if p.version and not p.segment]
-        for version, one in sorted(versions, key=lambda v: (-v[1].rows, v[0]))[:MOST_SEGMENTS]:
-            mine = replace(scope, model_version=version)
-            alone = one.rows == whole.rows
-            measured += _as_version(mine, spoken) if alone else performance.measure(mine, one)
-        if step.window.cadence == self._report_cadence and step.as_of == step.window.end:
-            measured += self._scored_by_evidently(step, reference)
-        return Result(
-            step=step,
-            reference_id=reference.id,
-            measurements=tuple(measured),
-            rows=whole.rows,
-            coverage=coverage(whole),
-        )
-
-    def _estimate(self, step: Step, reference: Reference, came: Came) -> Result:
-        scope, none = self._scope(step, reference.id), self.none(reference)
-        whole = none.total([o for part, o in came.current.items() if not part.segment])
-        if isinstance(whole, ClassProfile):
-            assert isinstance(came.reference, ClassProfile)
-            measured = estimate.of_scores(scope, whole, came.reference, came.distrusted)
-        else:
-            measured = self._expected_losses(scope, step, reference, came)
-        return Result(
-            step=step,
-            reference_id=reference.id,
-            measurements=tuple(measured),
-            rows=whole.rows,
-        )
-
-    def _expected_losses(
-        self, scope: Scope, step: Step, reference: Reference, came: Came
-    ) -> list[Measurement]:
-        columns = self.features_of(reference)
+    def direct_loss(self, reference: Reference) -> direct_loss.DirectLoss:
+        """Return what the reference's rows teach of the loss to be expected of a row."""
         if reference.id not in self._losses:
+            columns = self.features_of(reference)
             rows = self.labelled_reference(reference, columns)
-            frame = Frame.of(rows, columns)
-            said, actual = (_floats(rows, role) for role in (PREDICTION, LABEL))
-            self._losses = {reference.id: direct_loss.fit(frame, said, actual, list(columns))}
-        rows = self._rows(step, columns, labels=False)
-        window = Frame.of(rows, columns)
-        learnt = self._losses[reference.id]
-        return estimate.of_losses(scope, learnt, window, _floats(rows, PREDICTION), came.distrusted)
+            said, actual = rows.floats(PREDICTION), rows.floats(LABEL)
+            learnt = direct_loss.fit(Frame.of(rows, columns), said, actual, list(columns))
+            self._losses = {reference.id: learnt}
+        return self._losses[reference.id]
 
     def features_of(self, reference: Reference) -> dict[str, ColumnKind]:
         """Return the feature columns, and how they are compared."""
         kinds = self.columns(reference)
         return {name: kinds[name] for name in self.features(reference)}
-
-    def labelled_rows(self, step: Step, columns: Mapping[str, ColumnKind]) -> Rows:
-        """Return the window's rows, or a sample of them, with these features and the label."""
-        return self._rows(step, columns, labels=True)
 
     def labelled_reference(self, reference: Reference, columns: Mapping[str, ColumnKind]) -> Rows:
         """Return the reference's rows, or a sample of them, with these features and the label."""
@@ -646,29 +386,8 @@ class Watch:
             limit=self.monitor.drift.rows,
         )
 
-    def _segments(self, step: Step, reference: Reference) -> list[str]:
-        """Return the segments whose performance is measured: an hour is not parted further."""
-        if step.window.cadence == "1h":
-            return []
-        return [f"{name}={value}" for name, all_ in reference.segments.items() for value in all_]
-
-    def _scored_by_evidently(self, step: Step, reference: Reference) -> list[Measurement]:
-        """Return what Evidently says of a sample of the window; the rules do not look at it."""
-        rows = self._rows(step, {}, labels=True)
-        return evidently.performance(self._scope(step, reference.id), outcomes(self.monitor, rows))
-
-    def _in_sql(self, step: Step, reference: Reference) -> Result:
-        suite = operations if step.suite is Suite.OPERATIONS else business
-        scope = self._scope(step, reference.id)
-        measured = suite.measure(scope, self.logs, reference.segments, MOST_SEGMENTS)
-        return Result(
-            step=step,
-            reference_id=reference.id,
-            measurements=tuple(measured),
-            rows=measured[0].row_count,  # of all rows, for the whole window comes first
-        )
-
-    def _rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
+    def rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
+        """Return the window's rows, or a sample of them, with these columns."""
         return self.logs.rows(
             step.window.start,
             step.window.end,
@@ -677,38 +396,6 @@ class Watch:
             labels=labels,
             limit=self.monitor.drift.rows,
         )
-
-    # The report
-
-    def report(
-        self,
-        step: Step,
-        reference: Reference,
-        said: Sequence[Verdict] = (),
-        remarks: Sequence[str] = (),
-        why: Sequence[str] = (),
-    ) -> str:
-        """Return the HTML report of a window: what the rules said, drift, and performance."""
-        columns = self.columns(reference)
-        labelled = self.monitor.labels is not None
-        rows = self._rows(step, columns, labels=labelled)
-        known = outcomes(self.monitor, rows) if labelled else None
-        return report.html(
-            self.monitor,
-            step.window,
-            rows,
-            self._compared(reference),
-            columns,
-            known,
-            said,
-            remarks=remarks,
-            why=why,
-        )
-
-
-def _as_version(scope: Scope, whole: Iterable[Measurement]) -> list[Measurement]:
-    """Return the window's measurements as those of the one version that made all of its rows."""
-    return [replace(m, model_version=scope.model_version) for m in whole]
 
 
 def _chunks(
@@ -721,13 +408,6 @@ def _chunks(
         ordered = ordered[:-size]
 
 
-def _floats(rows: Rows, role: str) -> NDArray[np.float64]:
-    """Return a column of numbers; what is missing is NaN."""
-    if role not in rows.table.column_names:
-        return np.full(len(rows.table), np.nan)
-    return np.asarray(rows.table[role].cast(pa.float64()).to_numpy(), np.float64)
-
-
 def _days(start: datetime | None, end: datetime | None) -> Iterator[datetime]:
     """Yield the beginnings of the days of a stretch, the first of them its own."""
     if start is not None and end is not None:
@@ -736,10 +416,3 @@ def _days(start: datetime | None, end: datetime | None) -> Iterator[datetime]:
         while day < end:
             yield day
             day += DAY
-
-
-_WITHOUT_COUNTS: Mapping[Suite, Callable[[Watch, Step, Reference], Result]] = {
-    Suite.QUALITY: Watch._quality,
-    Suite.OPERATIONS: Watch._in_sql,
-    Suite.BUSINESS: Watch._in_sql,
-}

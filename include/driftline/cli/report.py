@@ -21,8 +21,9 @@ def report(monitor: str, window: str, end: datetime | None, as_of: datetime | No
     It shows drift and performance by Evidently, on the rows that the window's numbers came from.
     """
     from driftline import pipeline, reports
+    from driftline.steps import Step
     from driftline.store import ledger
-    from driftline.watch import Step, Watch
+    from driftline.watch import Watch
 
     loaded = monitor_file.find(monitor)
     with open_store(loaded) as store, Watch(loaded) as watch:

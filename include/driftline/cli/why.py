@@ -29,8 +29,9 @@ def why(
     alert has already waited for is shown as it stands in the store.
     """
     from driftline import inquiry, pipeline
+    from driftline.steps import Step
     from driftline.store import explanations, ledger
-    from driftline.watch import Step, Watch
+    from driftline.watch import Watch
 
     loaded = monitor_file.find(monitor)
     if loaded.labels is None:

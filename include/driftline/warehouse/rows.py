@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 RESERVED = "@"
 """No feature's name may begin so."""
@@ -51,6 +53,12 @@ class Rows:
     def share(self) -> float:
         """Which share of the stretch the table holds, 0 to 1."""
         return len(self.table) / self.total if self.total else 1.0
+
+    def floats(self, column: str) -> NDArray[np.float64]:
+        """Return a column of numbers; what is missing is NaN, also all of it."""
+        if column not in self.table.column_names:
+            return np.full(len(self.table), np.nan)
+        return np.asarray(self.table[column].cast(pa.float64()).to_numpy(), np.float64)
 
     def where(self, column: str, value: str | None) -> Self:
         """Return the rows in which a column has this value; the total is scaled alike.

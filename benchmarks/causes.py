@@ -29,6 +29,8 @@ import pyarrow as pa
 from driftline import why
 from driftline.domain import CauseKind as Kind
 from driftline.domain import ColumnKind, Explanation
+from driftline.metrics import HIGHER_IS_BETTER
+from driftline.stats import influence
 from driftline.suites.frame import Frame
 from driftline.warehouse.rows import Rows
 
@@ -710,7 +712,7 @@ BINARY_ONLY = {"threshold moved"}
 # The trial
 
 
-def side(log: Log, world: World, *, errors: bool) -> why.Side:
+def side(log: Log, world: World, metric: str) -> why.Side:
     kinds = {
         name: ColumnKind.CATEGORICAL if name in world.categorical else ColumnKind.NUMERIC
         for name in world.x
@@ -720,13 +722,17 @@ def side(log: Log, world: World, *, errors: bool) -> why.Side:
     if world.binary:
         cut = np.full(len(score), 0.5) if log.threshold is None else log.threshold
         prediction = (score >= cut).astype(float)
-    loss = world.loss(log.y, score)
-    if errors and prediction is not None:
-        loss = (prediction != log.y).astype(float)
+    said, truth = (
+        (score, log.y) if prediction is None else (prediction.astype(int), log.y.astype(int))
+    )
+    held, loss = np.asarray(log.labelled, dtype=bool), np.full(len(score), np.nan)
+    added = influence.of_rows(metric, truth[held], said[held], score[held])
+    assert added is not None
+    loss[held] = -added if metric in HIGHER_IS_BETTER else added
     table = pa.Table.from_pandas(log.x, preserve_index=False)
     return why.Side(
         frame=Frame.of(Rows(table=table, total=len(table)), kinds),
-        loss=np.where(log.labelled, loss, np.nan),
+        loss=loss,
         score=score,
         prediction=prediction,
         truth=np.where(log.labelled, log.y, np.nan),
@@ -782,18 +788,22 @@ class Trial:
         return (self.found.causes[0].began.timestamp() - int(began)) / 3600
 
 
-def trial(plant: str, size: str, world: World, seed: int) -> Trial:
+def trial(
+    plant: str, size: str, world: World, seed: int, metrics: dict[bool, str] | None = None
+) -> Trial:
     rng = np.random.default_rng([seed, *plant.encode(), len(size)])
     reference, window = world.draw(rng, 15_000 if plant.startswith("shift") else 6_000)
     case = Case(log=window, reference=reference, world=world, rng=rng, size=SIZES.get(size, 0))
     truth = PLANTS[plant](case) if plant != "control" else control(case)
-    errors = plant == "threshold moved"
-    sides = side(reference, world, errors=errors), side(window, world, errors=errors)
+    metric = (metrics or {}).get(world.binary, "log_loss_ratio" if world.binary else "rmse")
+    if plant == "threshold moved":
+        metric = "accuracy"
+    sides = side(reference, world, metric), side(window, world, metric)
     context = why.Context(
         coverage=float(window.labelled.mean()), usual_coverage=1.0, predictions=len(window.y)
     )
     began = time.perf_counter()
-    found = why.explain(*sides, context)
+    found = why.explain(*sides, context, metric=metric)
     seconds = time.perf_counter() - began
     return Trial(
         plant=plant, size=size, world=world.name, seed=seed, truth=truth, found=found,
@@ -809,12 +819,16 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=None, choices=list(SIZES))
     parser.add_argument("--seeds", nargs="*", type=int, default=None)
     parser.add_argument("--controls", type=int, default=None)
+    parser.add_argument("--metric", help="what is explained of classes instead of log_loss_ratio")
+    parser.add_argument("--error", help="what is explained of numbers instead of rmse")
     parser.add_argument("--verbose", action="store_true", help="show every miss")
     args = parser.parse_args()
     sizes = args.sizes or (["large"] if args.quick else list(SIZES))
     worlds = args.worlds or (["made", "flights"] if args.quick else list(WORLDS))
     seeds = args.seeds or [0]
     controls = args.controls if args.controls is not None else (5 if args.quick else 10)
+    asked = {True: args.metric, False: args.error}
+    metrics = {binary: metric for binary, metric in asked.items() if metric}
     trials: list[Trial] = []
     for name in worlds:
         world = WORLDS[name]()
@@ -823,11 +837,11 @@ def main() -> None:
                 continue
             for size in sizes:
                 for seed in seeds:
-                    trials.append(trial(plant, size, world, seed))
+                    trials.append(trial(plant, size, world, seed, metrics))
                     if args.verbose and trials[-1].place != 1:
                         _show(trials[-1])
         for seed in range(controls):
-            trials.append(trial("control", "none", world, 1000 + seed))
+            trials.append(trial("control", "none", world, 1000 + seed, metrics))
             if args.verbose and trials[-1].found.causes:
                 _show(trials[-1])
     for held_out, title in ((False, "tuned on"), (True, "held out")):

@@ -60,7 +60,7 @@ def test_the_message_waits_for_the_explanation(monitor, store: Store) -> None:
     assert found.causes[0].column == "x" or found.causes[0].kind == "concept"
     why = json.loads(body)["why"]
     assert why == list(found.lines)
-    assert why[0].startswith("the mean loss is")
+    assert why[0].startswith("log_loss is")
 
 
 def test_an_inquiry_that_fails_holds_no_message_back(
@@ -77,15 +77,24 @@ def test_an_inquiry_that_fails_holds_no_message_back(
     assert json.loads(body)["why"] == ["not explained: the warehouse does not answer"]
 
 
-def test_a_window_in_which_nothing_fell_is_said_to_be_so(monitor, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("metric", "by"),
+    [("log_loss_ratio", "log_loss_ratio"), ("roc_auc", "roc_auc"), ("ece", "log_loss")],
+)
+def test_a_window_in_which_nothing_fell_is_said_to_be_so(
+    monitor, store: Store, metric: str, by: str
+) -> None:
     step = Step(
         suite=Suite.PERFORMANCE, window=Window.ending("1d", START + 8 * DAY), as_of=START + 9 * DAY
     )
     with Watch(monitor) as watch:
         compared, _ = pipeline.references_of(store, watch, [step])
-        found = inquiry.inquire(store, watch, compared[step.window], step)
+        found = inquiry.inquire(store, watch, compared[step.window], step, metric)
     assert isinstance(found, Explanation)
+    assert found.words.startswith(f"{by} is ")
     assert not found.fell
+    known = compared[step.window].performance[by, ""]
+    assert found.reference_value == pytest.approx(known, rel=0.01)
     assert not [cause for cause in found.causes if cause.share]
 
 

@@ -35,10 +35,10 @@ from driftline.watch import Watch
 class Unexplained(Exception):
     """Incidents of performance are to be told, and nobody has explained them yet.
 
-    `asked` holds the window of each, what was known of it, and the segment that it is about.
+    `asked` holds of each the window, what was known of it, the segment and the metric.
     """
 
-    def __init__(self, asked: Sequence[tuple[Window, datetime, str]]) -> None:
+    def __init__(self, asked: Sequence[tuple[Window, datetime, str, str]]) -> None:
         self.asked = tuple(asked)
         super().__init__(f"{len(self.asked)} falls of performance are not explained")
 
@@ -361,10 +361,11 @@ def _explained(
             measured.window,
             monitor.config_hash,
             scope=measured.segment,
+            metric=measured.metric,
             as_of=measured.as_of,
         )
         if explanation is None:
-            missing.append((measured.window, measured.as_of, measured.segment))
+            missing.append((measured.window, measured.as_of, measured.segment, measured.metric))
         else:
             found[incident.id] = explanation.lines
     if missing:

@@ -508,15 +508,16 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why the mean loss of a window lies above the reference's: how much is whose, and the causes.
+    """Why a metric is worse in a window than in the reference: how much is whose, and the causes.
 
-    `fall` is window minus reference, in units of the loss, with its 95% interval. `inputs` is the
-    part that other inputs explain, `relation` what the same inputs now cost more, with its 95%
-    interval; they add up to the fall, and are None where too few rows are labelled to tell.
+    `fall` is by how much, in the metric's units and its bad direction, with its 95% interval.
+    `inputs` is the part that other inputs explain, `relation` what the same inputs now cost more,
+    with its 95% interval; they add up to the fall, and are None where too few rows are labelled to
+    tell.
     """
 
-    reference_loss: float | None
-    window_loss: float | None
+    reference_value: float | None
+    window_value: float | None
     rows: int
     """Labelled rows of the window that were looked at."""
     words: str
@@ -532,7 +533,7 @@ class Explanation:
     @classmethod
     def unknown(cls, why: str) -> "Explanation":
         """Return that there is no explanation, and why."""
-        return cls(reference_loss=None, window_loss=None, rows=0, words=f"not explained: {why}")
+        return cls(reference_value=None, window_value=None, rows=0, words=f"not explained: {why}")
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 A message about performance waits for it: what fires is explained before anybody is told.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,16 +23,18 @@ from driftline.domain import (
     Window,
 )
 from driftline.errors import DriftlineError
-from driftline.outcome_profile import ClassProfile, OutcomeParts, coverage
+from driftline.metrics import HIGHER_IS_BETTER
+from driftline.outcome_profile import ClassProfile, OutcomeParts, OutcomeProfile, coverage
 from driftline.pipeline import Compared
 from driftline.profile import CategoryBins
 from driftline.reference import Reference
 from driftline.sections import Task
-from driftline.stats import paired
+from driftline.stats import influence
 from driftline.steps import Result, Step
 from driftline.store import Store, explanations, ledger, measurements, outcomes, profiles
 from driftline.store.ledger import State
 from driftline.suites.frame import Frame
+from driftline.suites.outcomes import Outcomes
 from driftline.suites.outcomes import outcomes as scored
 from driftline.warehouse import Rows
 from driftline.warehouse.outcomes import scores_of
@@ -62,18 +64,19 @@ def conclude_explained(
     taken back, the inquiry is made, and all of it is written at once.
     """
     monitor, held = watch.monitor, list(results)
-    found: dict[tuple[Step, str], Explanation] = {}
+    found: dict[tuple[Step, str, str], Explanation] = {}
     while True:
         try:
             with store.begin(monitor.monitor) as connection:
                 pipeline.record(connection, monitor, held, run_id)
-                for (step, scope), explanation in found.items():
+                for (step, scope, metric), explanation in found.items():
                     explanations.save(
                         connection,
                         explanation,
                         monitor=monitor.monitor,
                         window=step.window,
                         scope=scope,
+                        metric=metric,
                         as_of=step.as_of,
                         config_hash=monitor.config_hash,
                         run_id=run_id,
@@ -90,20 +93,22 @@ def conclude_explained(
                     coming=coming,
                 )
         except Unexplained as missing:
-            for window, known, scope in missing.asked:
+            for window, known, scope, metric in missing.asked:
                 step = Step(suite=Suite.PERFORMANCE, window=window, as_of=known)
                 reference = compared.get(window)
-                found[step, scope] = (
+                found[step, scope, metric] = (
                     Explanation.unknown("what the window was compared with is gone")
                     if reference is None
-                    else inquire(store, watch, reference, step, scope)
+                    else inquire(store, watch, reference, step, metric, scope)
                 )
 
 
 def inquire(
-    store: Store, watch: Watch, reference: Reference, step: Step, scope: str = ""
+    store: Store, watch: Watch, reference: Reference, step: Step, metric: str, scope: str = ""
 ) -> Explanation:
-    """Return why the performance of a window, or of a segment (`scope`), fell.
+    """Return why a metric fell in a window, or in a segment of it (`scope`).
+
+    A metric that is not made of what rows add is explained by one that is.
 
     What goes wrong on purpose is what the explanation says: a message is not kept back by it.
     """
@@ -114,33 +119,62 @@ def inquire(
         if scope:
             column, _, value = scope.partition("=")
             theirs, ours = theirs.where(column, value), ours.where(column, value)
-        before, now = (_side(watch.monitor, rows, columns) for rows in (theirs, ours))
-        return explain(before, now, _context(store, watch, reference, step))
+        both = [scored(watch.monitor, rows) for rows in (theirs, ours)]
+        metric, losses = _losses(watch.monitor, metric, both)
+        before, now = (
+            _side(watch.monitor, rows, columns, known, loss)
+            for rows, known, loss in zip((theirs, ours), both, losses, strict=True)
+        )
+        context = _context(store, watch, reference, step, metric)
+        return explain(before, now, context, metric=metric)
     except DriftlineError as error:
         return Explanation.unknown(str(error))
 
 
-def _side(monitor: Monitor, rows: Rows, columns: Mapping[str, ColumnKind]) -> Side:
-    table, known = rows.table, scored(monitor, rows)
+def _losses(
+    monitor: Monitor, metric: str, sides: Sequence[Outcomes]
+) -> tuple[str, list[NDArray[np.float64]]]:
+    """Return what each row adds to a metric, larger is worse; of another where it adds nothing."""
+    scored_rows = all(known.scores is not None and not known.unscored for known in sides)
+    usual = "log_loss" if scored_rows else "accuracy"
+    usual = "mae" if monitor.task is Task.REGRESSION else usual
+    made = monitor.task is not Task.MULTICLASS or metric not in influence.ONE_CLASS
+    for name in (metric, usual) if made else (usual,):
+        found = [
+            influence.of_rows(
+                name, known.y_true, known.y_pred, None if known.unscored else known.scores
+            )
+            for known in sides
+        ]
+        if all(each is not None for each in found):
+            sign = -1 if name in HIGHER_IS_BETTER else 1
+            return name, [sign * each for each in found if each is not None]
+    return usual, [np.zeros(0) for _ in sides]
+
+
+def _side(
+    monitor: Monitor,
+    rows: Rows,
+    columns: Mapping[str, ColumnKind],
+    known: Outcomes,
+    added: NDArray[np.float64],
+) -> Side:
+    table = rows.table
     size = len(table)
     loss, truth = np.full(size, np.nan), np.full(size, np.nan)
+    if len(added):
+        loss[known.kept] = added
     score: NDArray[np.float64] | None = None
     prediction: NDArray[Any] | None = None
     if monitor.task is Task.REGRESSION:
-        loss[known.kept] = np.abs(known.y_pred - known.y_true)
         truth[known.kept] = known.y_true
         score = _numbers(table, PREDICTION)
     else:
-        right = known.y_true == known.y_pred
-        if known.scores is None or known.unscored:
-            loss[known.kept] = ~right
-        else:
-            loss[known.kept] = paired.log_losses(known.y_true, known.scores)
         if monitor.task is Task.BINARY:
             truth[known.kept] = known.y_true
             score = _numbers(table, SCORE) if SCORE in table.column_names else None
         else:
-            truth[known.kept] = right
+            truth[known.kept] = known.y_true == known.y_pred
             own = [name for name in scores_of(monitor).values() if name in table.column_names]
             if own:
                 score = np.max([_numbers(table, name) for name in own], axis=0)
@@ -170,7 +204,7 @@ def _times(table: Any) -> NDArray[np.datetime64]:
     return np.asarray(table[TIMESTAMP].to_numpy()).astype("datetime64[us]")
 
 
-def _context(store: Store, watch: Watch, reference: Reference, step: Step) -> Context:
+def _context(store: Store, watch: Watch, reference: Reference, step: Step, metric: str) -> Context:
     """Return what the store knows beside the rows of a window."""
     monitor, window = watch.monitor, step.window
     layout, start = watch.layout(reference), window.start - _LOOKED_BACK
@@ -225,7 +259,7 @@ def _context(store: Store, watch: Watch, reference: Reference, step: Step) -> Co
                 first.setdefault(part.version, hour)
     begins = min(counted, default=None)
     return Context(
-        hours=_hours(watch, reference, counted, came),
+        hours=_hours(watch, reference, counted, came, metric),
         runs=tuple(
             Run(start=entry.window.start, end=entry.window.end, problem=entry.error)
             for entry in failed
@@ -256,6 +290,7 @@ def _hours(
     reference: Reference,
     counted: Mapping[datetime, Any],
     came: Mapping[datetime, OutcomeParts],
+    metric: str,
 ) -> Hours | None:
     """Return the store's counts, an hour each."""
     if not counted:
@@ -275,15 +310,9 @@ def _hours(
     losses, labelled = [], []
     for profiles_of_hour in known:
         whole = watch.none(reference).total(profiles_of_hour)
-        used = whole.used
-        if isinstance(whole, ClassProfile):
-            scored_rows = bool(whole.scores)
-            wrong = used - int(np.trace(whole.confusion))
-            total = float(whole.moments[:, 2].sum()) if scored_rows else float(wrong)
-        else:
-            total = whole.moment("absolute") * whole.bins.scale
-        losses.append(total / used if used else np.nan)
-        labelled.append(used)
+        losses.append(_added(whole, metric, reference) if whole.used else None)
+        labelled.append(whole.used)
+    counted_too = any(loss is not None for loss in losses)
     return Hours(
         start=np.array([hour.replace(tzinfo=None) for hour in order], "datetime64[us]"),
         rows=np.array([total.rows for total in totals], np.float64),
@@ -294,6 +323,34 @@ def _hours(
             for name, span in categories.items()
             if isinstance(span.bins, CategoryBins)
         },
-        loss=np.array(losses),
+        loss=np.array(losses, np.float64) if counted_too else None,
         labelled=np.array(labelled, np.float64),
     )
+
+
+def _added(profile: OutcomeProfile, metric: str, reference: Reference) -> float | None:
+    """Return what an hour's rows add to a metric on average, larger is worse; None if uncounted.
+
+    A ratio is taken as the reference has it: to its value, and to its mean below the line.
+    """
+    used = profile.used
+    if not isinstance(profile, ClassProfile):
+        if metric == "rmse":
+            usual = reference.performance.get(("rmse", ""))
+            square = profile.moment("squared") * profile.bins.scale**2 / used
+            return (square + usual**2) / (2 * usual) if usual else None
+        return profile.moment("absolute") * profile.bins.scale / used if metric == "mae" else None
+    if metric == "accuracy":
+        return -float(np.trace(profile.confusion)) / used
+    if not profile.scores:
+        return None
+    loss = float(profile.moments[:, 2].sum()) / used
+    if metric == "log_loss":
+        return loss
+    names = ("log_loss", "log_loss_ratio", "label_mean")
+    mean, ratio, rate = (reference.performance.get((name, "")) for name in names)
+    if metric != "log_loss_ratio" or not (mean and ratio and rate) or not profile.binary:
+        return None
+    positives = float(profile.confusion[1].sum()) / used
+    constant = -positives * np.log(rate) - (1 - positives) * np.log(1 - rate)
+    return float(ratio + (loss - ratio * constant) * ratio / mean)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from glob import escape
 from typing import Any
 
+from driftline import metrics
 from driftline.config import Monitor
 from driftline.domain import cadence_length
 from driftline.sections import Expectation, Rule, Task
@@ -57,6 +58,13 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
         rules.append({"name": "performance"} | rare | _performance(monitor))
     shared = {"window": weekly[-1], "for": 3, "min_rows": MIN_ROWS}
     return tuple(Rule.model_validate(shared | rule) for rule in rules)
+
+
+def performance_metric(monitor: Monitor) -> str:
+    """Return the metric of performance that the first rule on it, or a default one, looks at."""
+    known = metrics.PERFORMANCE[monitor.task]
+    asked = (r.metric for r in monitor.rules or () if r.metric in known and not r.suite)
+    return next(asked, str(_performance(monitor)["metric"]))
 
 
 def _performance(monitor: Monitor) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def side(rows):
 def test_temperature_explains_the_months_after_march(side):
     found = why.explain(side("2013-03-01", "2013-04-01"), side("2013-04-01", "2013-07-01"))
     assert found.fell
-    assert (round(found.reference_loss, 3), round(found.window_loss, 2)) == (0.484, 0.61)
+    assert (round(found.reference_value, 3), round(found.window_value, 2)) == (0.484, 0.61)
     named = {cause.column: cause for cause in found.causes[:2]}
     assert named["temp"].kind is CauseKind.SHIFT
     assert named["temp"].share > 0.5

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from driftline import why
+from driftline import metrics, why
 from driftline.domain import CauseKind, ColumnKind
+from driftline.stats import influence
 from driftline.stats.paired import log_losses
 from driftline.suites.frame import Frame
 from driftline.warehouse.rows import Rows
@@ -275,19 +276,23 @@ def test_one_class_only_is_borne(reference, window):
     assert found.fall is not None
 
 
-def test_errors_and_squares_are_losses_too(reference, window):
-    own = window.group == "b"
+OF_TWO_CLASSES = sorted(influence.METRICS.keys() & set(metrics.PERFORMANCE["binary"]))
+
+
+@pytest.mark.parametrize("metric", OF_TWO_CLASSES)
+def test_any_metric_that_rows_add_up_to_is_explained(reference, window, metric):
+    own = window.group == "c"
     window.y[own] = 1 - window.y[own]
+    sign = -1 if metric in metrics.HIGHER_IS_BETTER else 1
 
-    def errors(y, score):
-        return ((score >= 0.5) != y).astype(float)
+    def added(y, score):
+        return sign * influence.of_rows(metric, y.astype(int), (score >= 0.5).astype(int), score)
 
-    def squares(y, score):
-        return (y - score) ** 2
-
-    for loss in (errors, squares):
-        found = why.explain(reference.side(loss), window.side(loss))
-        assert found.causes[0].segment == "group=b"
+    found = why.explain(reference.side(added), window.side(added), metric=metric)
+    assert found.causes[0].segment == "group=c"
+    assert found.words.startswith(f"{metric} is ")
+    assert found.window_value == pytest.approx(sign * window.side(added).loss.mean())
+    assert found.fall == pytest.approx(sign * (found.window_value - found.reference_value))
 
 
 def test_without_labels_there_is_no_fall_to_speak_of(reference, window):

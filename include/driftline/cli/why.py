@@ -6,7 +6,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from driftline import monitor_file
+from driftline import metrics, monitor_file
 from driftline.cli.console import Time, as_of_option, open_store, out
 from driftline.domain import Explanation, Suite, Window
 from driftline.errors import InputError, WarehouseError
@@ -16,10 +16,16 @@ from driftline.errors import InputError, WarehouseError
 @click.argument("monitor")
 @click.option("--window", default="7d", show_default=True, help="The cadence of the window.")
 @click.option("--end", type=Time(), help="Its end.  [default: the last that was measured]")
+@click.option("--metric", help="The metric.  [default: the first that a rule is about]")
 @click.option("--segment", default="", help="One segment, such as origin=JFK.")
 @as_of_option
 def why(
-    monitor: str, window: str, end: datetime | None, segment: str, as_of: datetime | None
+    monitor: str,
+    window: str,
+    end: datetime | None,
+    metric: str | None,
+    segment: str,
+    as_of: datetime | None,
 ) -> None:
     """Say why the performance of MONITOR's model fell in a window.
 
@@ -29,6 +35,7 @@ def why(
     alert has already waited for is shown as it stands in the store.
     """
     from driftline import inquiry, pipeline
+    from driftline.rules import performance_metric
     from driftline.steps import Step
     from driftline.store import explanations, ledger
     from driftline.watch import Watch
@@ -36,6 +43,9 @@ def why(
     loaded = monitor_file.find(monitor)
     if loaded.labels is None:
         raise InputError(f"{loaded.path}: labels: without them nothing tells performance")
+    allowed = metrics.PERFORMANCE[loaded.task]
+    if metric is not None and metric not in allowed:
+        raise InputError(f"--metric: found {metric!r}; allowed: {', '.join(allowed)}")
     with open_store(loaded) as store:
         with store.read() as connection:
             entries = ledger.of(connection, loaded.monitor, config_hash=loaded.config_hash)
@@ -63,15 +73,17 @@ def why(
                 chosen,
                 loaded.config_hash,
                 scope=segment,
+                metric=metric,
                 as_of=moment,
             )
         if found is None:
+            metric = metric or performance_metric(loaded)
             with Watch(loaded) as watch:
                 step = Step(suite=Suite.PERFORMANCE, window=chosen, as_of=moment)
                 compared, missed = pipeline.references_of(store, watch, [step])
                 for result in missed:
                     raise WarehouseError(result.error or result.not_evaluated)
-                found = inquiry.inquire(store, watch, compared[chosen], step, segment)
+                found = inquiry.inquire(store, watch, compared[chosen], step, metric, segment)
     about = f"{loaded.monitor}, {chosen}{f', {segment}' if segment else ''}"
     out.print(f"[bold]{escape(about)}[/], as known at {moment:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
     out.print(escape(found.words), soft_wrap=True)

@@ -11,8 +11,8 @@ from driftline.store.rows import window_row
 from driftline.store.tables import causes, explanations
 
 _NUMBERS = (
-    "reference_loss",
-    "window_loss",
+    "reference_value",
+    "window_value",
     "words",
     "fall",
     "lower",
@@ -31,17 +31,19 @@ def save(
     monitor: str,
     window: Window,
     scope: str,
+    metric: str,
     as_of: datetime,
     config_hash: str,
     run_id: str,
     recorded_at: datetime,
 ) -> None:
-    """Make this why the performance of a window, or of a segment of it (`scope`), fell."""
+    """Make this why a metric fell in a window, or in a segment of it (`scope`)."""
     lock(connection, monitor)
     key: dict[str, Any] = {
         "monitor": monitor,
         **window_row(window),
         "scope": scope,
+        "metric": metric,
         "as_of": as_of,
         "config_hash": config_hash,
     }
@@ -77,9 +79,10 @@ def newest(
     config_hash: str,
     *,
     scope: str = "",
+    metric: str | None = None,
     as_of: datetime | None = None,
 ) -> Explanation | None:
-    """Return the newest explanation of a window, or that of a moment; None without one."""
+    """Return the newest explanation of a window; of a metric, or a moment, where they are given."""
     own = explanations.c
     asked = select(explanations).where(
         own.monitor == monitor,
@@ -90,7 +93,11 @@ def newest(
     )
     if as_of is not None:
         asked = asked.where(own.as_of == as_of)
-    row = connection.execute(asked.order_by(own.as_of.desc()).limit(1)).mappings().first()
+    if metric is not None:
+        asked = asked.where(own.metric == metric)
+    row = (
+        connection.execute(asked.order_by(own.as_of.desc(), own.metric).limit(1)).mappings().first()
+    )
     if row is None:
         return None
     told = causes.c
@@ -99,6 +106,7 @@ def newest(
         told.cadence == window.cadence,
         told.window_start == window.start,
         told.scope == scope,
+        told.metric == row["metric"],
         told.config_hash == config_hash,
         told.as_of == row["as_of"],
     )

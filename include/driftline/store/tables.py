@@ -260,6 +260,7 @@ _EXPLAINED = (
     "cadence",
     "window_start",
     "scope",
+    "metric",
     "as_of",
     "config_hash",
 )
@@ -272,9 +273,10 @@ explanations = Table(
     _time("window_start"),
     _time("window_end"),
     _label("scope"),
+    _label("metric"),
     Column("words", Words, nullable=False),
-    Column("reference_loss", Double),
-    Column("window_loss", Double),
+    Column("reference_value", Double),
+    Column("window_value", Double),
     Column("row_count", BigInteger, nullable=False),
     Column("fall", Double),
     Column("lower", Double),
@@ -289,7 +291,7 @@ explanations = Table(
     _time("recorded_at"),
     PrimaryKeyConstraint(*_EXPLAINED, name="explanations_pkey"),
 )
-"""Why the performance of a window, or of a segment of it (`scope`), fell."""
+"""Why a metric of performance fell in a window, or in a segment of it (`scope`)."""
 
 causes = Table(
     "causes",
@@ -299,6 +301,7 @@ causes = Table(
     _time("window_start"),
     _time("window_end"),
     _label("scope"),
+    _label("metric"),
     Column("rank", Integer, nullable=False),
     _label("kind"),
     _label("column_name"),

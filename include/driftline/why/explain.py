@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.domain import Cause, CauseKind, Explanation
+from driftline.metrics import HIGHER_IS_BETTER
 from driftline.suites.domain_classifier import one_thread
 from driftline.why import facts, fall, findings, scan
 from driftline.why.case import Case, coded_hours
@@ -27,8 +28,12 @@ _SEGMENTS = 2
 """Segments that are looked for, one after the other."""
 
 
-def explain(reference: Side, window: Side, context: Context | None = None) -> Explanation:
-    """Return why the window's mean loss lies above the reference's: what carries it, ranked.
+def explain(
+    reference: Side, window: Side, context: Context | None = None, *, metric: str = "loss"
+) -> Explanation:
+    """Return why a metric is worse in the window than in the reference: what carries it, ranked.
+
+    Where more of the metric is better the losses of the rows have the other sign.
 
     What surely happened (a column broke, a version came, labels are missing) is weighed before
     what only the fall speaks for; each by the share of the fall that it carries. Where the fall is
@@ -39,15 +44,16 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
     if min(map(len, case.rows)) < findings.FEWEST:
         return _without_labels(case)
     total = case.total
-    before, now = (float(side.loss[side.labelled].mean()) for side in (reference, window))
+    sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
+    before, now = (sign * float(side.loss[side.labelled].mean()) for side in (reference, window))
     with one_thread():
         relation = _relation(case) if case.enough else None
         apart = case.enough and relation is None
         suspects = list(_suspects(case, total, relation))
         causes = _ranked(case, suspects, total)
     return Explanation(
-        reference_loss=before,
-        window_loss=now,
+        reference_value=before,
+        window_value=now,
         rows=int(window.labelled.sum()),
         fall=total.value,
         lower=total.lower,
@@ -57,7 +63,7 @@ def explain(reference: Side, window: Side, context: Context | None = None) -> Ex
         relation_lower=None if relation is None else relation.lower,
         relation_upper=None if relation is None else relation.upper,
         causes=causes,
-        words=_summary(before, now, total, relation, apart=apart),
+        words=_summary(metric, before, now, total, relation, apart=apart),
     )
 
 
@@ -69,8 +75,8 @@ def _without_labels(case: Case) -> Explanation:
     suspects = [replace(one, carried=None) for one in suspects]
     labelled = int(case.window.labelled.sum())
     return Explanation(
-        reference_loss=None,
-        window_loss=None,
+        reference_value=None,
+        window_value=None,
         rows=labelled,
         words=f"{labelled:,} rows of the window and {int(case.reference.labelled.sum()):,} of the "
         f"reference have a label: {findings.FEWEST} of each are needed to say how far it fell",
@@ -239,6 +245,7 @@ def _ranked(case: Case, suspects: list[Suspect], total: Difference | None) -> tu
 
 
 def _summary(
+    metric: str,
     before: float,
     now: float,
     total: Difference,
@@ -246,8 +253,8 @@ def _summary(
     *,
     apart: bool,
 ) -> str:
-    interval = f"{total.value:+.3g}, 95% interval {total.lower:+.3g} to {total.upper:+.3g}"
-    words = f"the mean loss is {now:.3g}; {before:.3g} before ({interval})"
+    interval = f"{total.value:.3g}, 95% interval {total.lower:.3g} to {total.upper:.3g}"
+    words = f"{metric} is {now:.3g}; {before:.3g} before (worse by {interval})"
     if total.lower <= 0:
         return words + ": within noise, there is no fall to explain"
     if relation is not None:

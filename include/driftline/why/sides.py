@@ -26,7 +26,7 @@ class Side:
     frame: Frame
     """The features."""
     loss: Floats
-    """What each row costs, larger is worse; NaN where it has no label."""
+    """What each row adds to the metric, larger is worse; NaN where it has no label."""
     score: Floats | None = None
     prediction: NDArray[Any] | None = None
     """The class that was logged beside the score, 0 or 1."""
@@ -76,7 +76,7 @@ class Hours:
     new: Mapping[str, Floats] = field(default_factory=dict)
     """Rows with a category that the reference lacks."""
     loss: Floats | None = None
-    """The mean loss; NaN where nothing was labelled."""
+    """What rows added to the metric on average; NaN where nothing was labelled."""
     labelled: Floats | None = None
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
-EXPLAINED = ("monitor", "cadence", "window_start", "scope", "as_of", "config_hash")
+EXPLAINED = ("monitor", "cadence", "window_start", "scope", "metric", "as_of", "config_hash")
 INSTANT = sa.Text().with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
 
 # The newest as_of of each number of the current configuration, with the worst verdict on it.
@@ -258,9 +258,10 @@ def upgrade() -> None:
         _time("window_start"),
         _time("window_end"),
         _label("scope"),
+        _label("metric"),
         sa.Column("words", sa.Text, nullable=False),
-        sa.Column("reference_loss", sa.Double),
-        sa.Column("window_loss", sa.Double),
+        sa.Column("reference_value", sa.Double),
+        sa.Column("window_value", sa.Double),
         sa.Column("row_count", sa.BigInteger, nullable=False),
         sa.Column("fall", sa.Double),
         sa.Column("lower", sa.Double),
@@ -283,6 +284,7 @@ def upgrade() -> None:
         _time("window_start"),
         _time("window_end"),
         _label("scope"),
+        _label("metric"),
         sa.Column("rank", sa.Integer, nullable=False),
         _label("kind"),
         _label("column_name"),

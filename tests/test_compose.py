@@ -289,7 +289,7 @@ def test_its_commands_run_a_monitor_through_celery(postgres_url: str, tmp_path: 
         store = processes.services["airflow-worker"]["environment"]["AIRFLOW_CONN_DRIFTLINE_STORE"]
         measured = "SELECT DISTINCT suite FROM measurements WHERE monitor = 'churn'"
         store = store.replace("postgresql:", "postgresql+psycopg:")
-        assert set(scalars(store, measured)) == {"quality", "drift", "performance"}
+        assert set(scalars(store, measured)) == {"quality", "drift", "performance", "estimate"}
         states = scalars(metadata, "SELECT status FROM celery_taskmeta")
         assert states == ["SUCCESS"] * len(ran)
     assert list((processes.home / "driftline" / "artifacts" / "churn").rglob("*.html"))

@@ -303,7 +303,7 @@ class TestLateRows:
     ) -> None:
         day = Window.ending("1d", LAST)
         with Watch(monitor) as watch:
-            first = pipeline.plan(store, watch, day, "dead")
+            first, _ = pipeline.plan(store, watch, day, "dead")
         assert self.restated(store) == {}
         monkeypatch.setattr(ledger, "STALE", timedelta(0))
         for _ in run(monitor, [day], store, page=False):

@@ -82,7 +82,12 @@ def test_the_days_and_hours_are_whole(demo: tuple[Path, str], monitor: Monitor) 
         assert outbox.pending(connection) == []
     assert {entry.state for entry in entries} == {ledger.State.DONE}
     hours = [(entry.suite, entry.window) for entry in entries if entry.window.cadence == "1h"]
-    assert {suite for suite, _ in hours} == {Suite.QUALITY, Suite.DRIFT}
+    assert {suite for suite, _ in hours} == {
+        Suite.QUALITY,
+        Suite.OPERATIONS,
+        Suite.DRIFT,
+        Suite.PERFORMANCE,
+    }
     assert len({window for _, window in hours}) == 24
 
 

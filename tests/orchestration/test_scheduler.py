@@ -343,7 +343,8 @@ def test_a_warehouse_that_is_down_fails_the_run_clearly_and_is_in_the_ledger(
         client.wait("down__daily", run_id)
     assert client.tasks("down__daily", run_id)["reference"]["try_number"] == 2
     ledger = live.rows("down", "windows", "measurements")
-    assert len(ledger["windows"]) == 4  # one a suite, and the day whose labels are of age by now
+    # Quality, drift, performance, its estimate, and the day whose labels are of age by now.
+    assert len(ledger["windows"]) == 5
     assert all("failed" in row for row in ledger["windows"])
     assert ledger["measurements"] == []
 

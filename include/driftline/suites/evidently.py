@@ -308,10 +308,24 @@ def _values(metrics: Mapping[Any, Any], current: Any, reference: Any = None) -> 
 
 
 def _run(metrics: Mapping[Any, Any], current: Any, reference: Any) -> dict[Any, Any]:
-    with quiet():
-        snapshot = load().Report(list(metrics.values())).run(current, reference)
+    evidently = load()
+    with quiet(), _without_pictures():
+        snapshot = evidently.Report(list(metrics.values())).run(current, reference)
     results = snapshot.metric_results
     return {key: _value(results[metric.metric_id]) for key, metric in metrics.items()}
+
+
+@contextmanager
+def _without_pictures() -> Iterator[None]:
+    """Keep Evidently from drawing what nobody looks at: five sixths of the time of a column."""
+    from evidently.metrics.column_statistics import ValueDriftCalculation
+
+    drawn = ValueDriftCalculation._render
+    ValueDriftCalculation._render = lambda *_: []
+    try:
+        yield
+    finally:
+        ValueDriftCalculation._render = drawn
 
 
 def rendered(widgets: Sequence[Any]) -> str:

@@ -1,13 +1,15 @@
 """Why performance fell: found before anybody is told, kept, and told in the message."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from sqlalchemy import make_url, select
 
 from driftline import inquiry, pipeline
-from driftline.domain import Explanation, Suite, Window
+from driftline.domain import CauseKind, Explanation, Suite, Window
 from driftline.errors import WarehouseError
 from driftline.run import planned, run
 from driftline.steps import Step
@@ -105,3 +107,32 @@ def test_the_report_that_the_message_names_is_there(monitor, store: Store) -> No
     page = Path(json.loads(body)["look"][0])
     assert page.is_file()
     assert "Why it fell" in page.read_text()
+
+
+def test_a_day_of_which_rows_came_late_is_told_of(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store
+) -> None:
+    warehouse = make_warehouse(request, "duckdb", tmp_path)
+    for table, rows in zip(("predictions", "labels"), logs(rows=800, days=12), strict=True):
+        warehouse.load(table, rows)
+    monitor = warehouse.monitor(**parts("binary") | {"windows": ["1d"], "rules": [RULE]})
+    late, day = START + 9 * DAY, Window.ending("1d", START + 9 * DAY)
+    held = f"FROM predictions WHERE ts::date = '{day.start:%F}' AND hour(ts) >= 8"
+    with duckdb.connect(str(warehouse.file)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE TABLE late AS SELECT * {held}")
+        connection.execute(f"DELETE {held}")
+    for end in (late, late + DAY):
+        if end > late:
+            with duckdb.connect(str(warehouse.file)) as connection:
+                connection.execute("INSERT INTO predictions FROM late")
+        list(run(monitor, [Window.ending("1d", end)], store))
+    step = Step(suite=Suite.PERFORMANCE, window=day, as_of=late + DAY)
+    with Watch(monitor) as watch:
+        compared, _ = pipeline.references_of(store, watch, [step])
+        found = inquiry.inquire(store, watch, compared[day], step, "log_loss")
+        before = inquiry.inquire(store, watch, compared[day], replace(step, as_of=late), "log_loss")
+    words = [cause.words for cause in found.causes if cause.kind is CauseKind.FAILED_RUN]
+    assert len(words) == 1
+    assert "of its rows came late, by" in words[0]
+    assert not [cause for cause in before.causes if cause.kind is CauseKind.FAILED_RUN]

@@ -3,7 +3,7 @@
 A message about performance waits for it: what fires is explained before anybody is told.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ from driftline.sections import Task
 from driftline.stats import influence
 from driftline.steps import Result, Step
 from driftline.store import Store, explanations, ledger, measurements, outcomes, profiles
-from driftline.store.ledger import State
+from driftline.store.ledger import Entry, State
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import Outcomes
 from driftline.suites.outcomes import outcomes as scored
@@ -44,6 +44,8 @@ from driftline.why import Context, Hours, Run, Side, explain
 
 _LOOKED_BACK = 7 * DAY
 """So long before the window hours are looked at: a change may be older than it."""
+_LATE = 0.1
+"""A day of which a larger share of the rows came late is told of."""
 
 
 def conclude_explained(
@@ -221,13 +223,12 @@ def _context(store: Store, watch: Watch, reference: Reference, step: Step, metri
             window.end,
             step.as_of,
         )
-        failed = ledger.of(
+        entries = ledger.of(
             connection,
             monitor.monitor,
             config_hash=monitor.config_hash,
             start=window.start,
             end=window.end,
-            states=[State.FAILED],
         )
         usual = _usual_coverage(
             measurements.history(
@@ -260,16 +261,36 @@ def _context(store: Store, watch: Watch, reference: Reference, step: Step, metri
     begins = min(counted, default=None)
     return Context(
         hours=_hours(watch, reference, counted, came, metric),
-        runs=tuple(
-            Run(start=entry.window.start, end=entry.window.end, problem=entry.error)
-            for entry in failed
-            if entry.window.cadence in ("1h", "1d")
-        ),
+        runs=(*_failed(entries, step.as_of), *_late(entries, step.as_of)),
         versions={version: hour for version, hour in first.items() if hour != begins},
         coverage=coverage(whole) if whole else None,
         usual_coverage=usual,
         predictions=whole.rows if whole else None,
     )
+
+
+def _failed(entries: Iterable[Entry], as_of: datetime) -> Iterator[Run]:
+    """Yield the runs of hours and days that failed, and have not been made good."""
+    for entry in entries:
+        short = entry.window.cadence in ("1h", "1d")
+        if short and entry.state is State.FAILED and entry.as_of <= as_of:
+            yield Run(start=entry.window.start, end=entry.window.end, problem=entry.error)
+
+
+def _late(entries: Iterable[Entry], as_of: datetime) -> Iterator[Run]:
+    """Yield the days of whose rows a good part came after they had been counted first."""
+    counts: dict[Window, dict[datetime, int]] = {}
+    for entry in entries:
+        counted = entry.suite is Suite.DRIFT and entry.window.cadence == "1d"
+        if counted and entry.rows is not None and entry.as_of <= as_of:
+            counts.setdefault(entry.window, {})[entry.as_of] = entry.rows
+    for window, known in counts.items():
+        first, last = known[min(known)], known[max(known)]
+        if first < (1 - _LATE) * last:
+            problem = (
+                f"{1 - first / last:.0%} of its rows came late, by {max(known):%Y-%m-%d %H:%M}"
+            )
+            yield Run(start=window.start, end=window.end, problem=problem)
 
 
 def _usual_coverage(rows: Iterable[Mapping[str, Any]], step: Step) -> float | None:

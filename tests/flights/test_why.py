@@ -9,7 +9,8 @@ import pytest
 
 from driftline import why
 from driftline.domain import CauseKind, ColumnKind
-from driftline.stats.paired import log_losses
+from driftline.metrics import HIGHER_IS_BETTER
+from driftline.stats.influence import of_rows
 from driftline.suites.frame import Frame
 from driftline.warehouse.rows import Rows
 from flights import data
@@ -28,17 +29,20 @@ def side(rows):
     asked = data.between(rows, "predicted_at", january, march)
     champion = train(data.between(asked, "labelled_at", january, march))
 
-    def make(start, end):
+    def make(start, end, metric="log_loss"):
         stretch = pd.Timestamp(start, tz="UTC"), pd.Timestamp(end, tz="UTC")
         own = data.between(rows, "predicted_at", *stretch).reset_index(drop=True)
         features = own[list(data.FEATURES)]
         score = champion.predict_proba(features)[:, 1]
         truth = own[data.LABEL].to_numpy(dtype=float, na_value=np.nan)
-        loss = log_losses(np.nan_to_num(truth).astype(int), score)
+        known, loss = np.isfinite(truth), np.full(len(truth), np.nan)
+        labels = truth[known].astype(int)
+        added = of_rows(metric, labels, (score[known] >= 0.5).astype(int), score[known])
+        loss[known] = -added if metric in HIGHER_IS_BETTER else added
         table = pa.Table.from_pandas(features, preserve_index=False)
         return why.Side(
             frame=Frame.of(Rows(table=table, total=len(table)), KINDS),
-            loss=np.where(np.isnan(truth), np.nan, loss),
+            loss=loss,
             score=score,
             truth=truth,
             time=own["predicted_at"].dt.tz_localize(None).to_numpy(),
@@ -64,3 +68,16 @@ def test_in_june_no_row_is_like_march_and_temperature_comes_first(side):
     assert found.causes[0].share > 0.8
     assert found.inputs == found.fall
     assert "hardly a row is like one of the reference" in found.words
+
+
+@pytest.mark.parametrize("end", ["2013-04-10", "2013-04-12", "2013-04-21", "2013-04-29"])
+def test_temperature_is_named_in_the_weeks_that_the_demos_rule_is_about(side, end):
+    start = pd.Timestamp(end) - pd.Timedelta(days=7)
+    metric = "log_loss_ratio"
+    sides = side("2013-03-01", "2013-04-01", metric), side(start, end, metric)
+    found = why.explain(*sides, metric=metric)
+    assert found.fell
+    assert found.reference_value == pytest.approx(0.886, abs=5e-4)
+    assert found.window_value > 1
+    (temp,) = (cause for cause in found.causes[:3] if cause.column == "temp")
+    assert temp.kind is CauseKind.SHIFT

@@ -81,4 +81,5 @@ def parts(task: str) -> dict:
         "labels": {"of": "labels", "id": "id", "timestamp": "labelled_at", "label": "y"},
         "reference": {"window": ["2024-01-01", "2024-01-05"]},
         "windows": ["1d", "3d"],
+        "drift": {"domain_classifier": False},  # half of a small day's time
     }

@@ -65,6 +65,14 @@ def test_the_message_waits_for_the_explanation(monitor, store: Store) -> None:
     assert why[0].startswith("log_loss is")
 
 
+def test_what_fired_in_a_backfill_is_explained_when_it_is_told(monitor, store: Store) -> None:
+    list(run(monitor, planned(monitor, START + 8 * DAY, START + 9 * DAY), store, page=False))
+    list(run(monitor, planned(monitor, START + 9 * DAY, START + 10 * DAY), store))
+    with store.read() as connection:
+        (body,) = connection.scalars(select(tables.outbox.c.body)).all()
+    assert json.loads(body)["why"][0].startswith("log_loss is ")
+
+
 def test_an_inquiry_that_fails_holds_no_message_back(
     monitor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

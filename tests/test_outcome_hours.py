@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture(autouse=True)
 def no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Evidently says of a sample is not what is tested here, and takes a second a day."""
-    monkeypatch.setattr(Watch, "_scored_by_evidently", lambda *_: list[Measurement]())
+    monkeypatch.setattr(measuring, "_scored_by_evidently", lambda *_: list[Measurement]())
 
 
 @pytest.fixture

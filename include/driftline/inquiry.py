@@ -97,11 +97,12 @@ def conclude_explained(
         except Unexplained as missing:
             for window, known, scope, metric in missing.asked:
                 step = Step(suite=Suite.PERFORMANCE, window=window, as_of=known)
-                reference = compared.get(window)
+                # What fired in a backfill is explained by the live run that tells of it.
+                own, missed = pipeline.references_of(store, watch, [step])
                 found[step, scope, metric] = (
-                    Explanation.unknown("what the window was compared with is gone")
-                    if reference is None
-                    else inquire(store, watch, reference, step, metric, scope)
+                    inquire(store, watch, own[window], step, metric, scope)
+                    if not missed
+                    else Explanation.unknown(missed[0].error or missed[0].not_evaluated)
                 )
 
 

@@ -215,7 +215,7 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         "api.workers": "1",
         "api.secret_key": secrets.token_hex(),
         "api_auth.jwt_secret": secrets.token_hex(),
-        "scheduler.scheduler_idle_sleep_time": "0.1",
+        "scheduler.scheduler_idle_sleep_time": "0.25",
         "dag_processor.refresh_interval": "5",
         "dag_processor.parsing_processes": "1",
         "usage_data_collection.enabled": "False",

@@ -240,5 +240,5 @@ def becomes(condition: Callable[[], bool], patience: float) -> bool:
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.3)
+        time.sleep(0.5)
     return True

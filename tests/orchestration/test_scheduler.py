@@ -225,13 +225,13 @@ def test_a_person_may_decline(live: World, client: Client) -> None:
 
 def test_a_backfill_leaves_what_a_run_leaves_and_pages_nobody(live: World, client: Client) -> None:
     client.unpause("past__daily", "past__retrain")
-    live.backfill("past__daily", END - 3 * DAY, END - DAY)
-    runs = ended(client, "past__daily", 3)
+    live.backfill("past__daily", END - 2 * DAY, END - DAY)
+    runs = ended(client, "past__daily", 2)
     assert {(run["run_type"], run["state"]) for run in runs} == {("backfill", "success")}
-    left, expected = live.rows("past"), live.in_process("past", END - 3 * DAY, END)
+    left, expected = live.rows("past"), live.in_process("past", END - 2 * DAY, END)
     for rows in (left, expected):  # when labels were followed depends on the order of the runs
         rows["windows"] = [row for row in rows["windows"] if "'performance'" not in row]
-    hour = repr(END - 3 * DAY - HOUR)  # no daily run before the first could have filled it
+    hour = repr(END - 2 * DAY - HOUR)  # no daily run before the first could have filled it
     more = {name: [row for row in left[name] if row not in expected[name]] for name in left}
     assert all(row.startswith(f"('past', '1h', {hour}") for row in more["windows"])
     assert {name: sorted({*left[name]} - {*more[name]}) for name in left} == expected

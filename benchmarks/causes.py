@@ -712,29 +712,43 @@ BINARY_ONLY = {"threshold moved"}
 # The trial
 
 
-def side(log: Log, world: World, metric: str) -> why.Side:
+def sides(logs: tuple[Log, Log], world: World, metric: str) -> tuple[why.Side, why.Side]:
+    scores = [world.answer(log.x) if log.score is None else log.score for log in logs]
+    classes = [
+        (score >= (0.5 if log.threshold is None else log.threshold)).astype(int)
+        for log, score in zip(logs, scores, strict=True)
+    ]
+    first, second = (
+        influence.Rows(log.y[log.labelled].astype(int), said[log.labelled], score[log.labelled])
+        if world.binary
+        else influence.Rows(log.y[log.labelled], score[log.labelled])
+        for log, said, score in zip(logs, classes, scores, strict=True)
+    )
+    added = influence.of_sides(metric, (first, second))
+    assert added is not None
+    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    before, now = (
+        side(log, world, score, said.astype(float) if world.binary else None, sign * own)
+        for log, score, said, own in zip(logs, scores, classes, added, strict=True)
+    )
+    return before, now
+
+
+def side(
+    log: Log, world: World, score: np.ndarray, said: np.ndarray | None, added: np.ndarray
+) -> why.Side:
     kinds = {
         name: ColumnKind.CATEGORICAL if name in world.categorical else ColumnKind.NUMERIC
         for name in world.x
     }
-    score = world.answer(log.x) if log.score is None else log.score
-    prediction = None
-    if world.binary:
-        cut = np.full(len(score), 0.5) if log.threshold is None else log.threshold
-        prediction = (score >= cut).astype(float)
-    said, truth = (
-        (score, log.y) if prediction is None else (prediction.astype(int), log.y.astype(int))
-    )
-    held, loss = np.asarray(log.labelled, dtype=bool), np.full(len(score), np.nan)
-    added = influence.of_rows(metric, truth[held], said[held], score[held])
-    assert added is not None
-    loss[held] = -added if metric in HIGHER_IS_BETTER else added
+    loss = np.full(len(score), np.nan)
+    loss[log.labelled] = added
     table = pa.Table.from_pandas(log.x, preserve_index=False)
     return why.Side(
         frame=Frame.of(Rows(table=table, total=len(table)), kinds),
         loss=loss,
         score=score,
-        prediction=prediction,
+        prediction=said,
         truth=np.where(log.labelled, log.y, np.nan),
         version=log.version,
         time=log.time,
@@ -798,12 +812,12 @@ def trial(
     metric = (metrics or {}).get(world.binary, "log_loss_ratio" if world.binary else "rmse")
     if plant == "threshold moved":
         metric = "accuracy"
-    sides = side(reference, world, metric), side(window, world, metric)
+    both = sides((reference, window), world, metric)
     context = why.Context(
         coverage=float(window.labelled.mean()), usual_coverage=1.0, predictions=len(window.y)
     )
     began = time.perf_counter()
-    found = why.explain(*sides, context, metric=metric)
+    found = why.explain(*both, context, metric=metric)
     seconds = time.perf_counter() - began
     return Trial(
         plant=plant, size=size, world=world.name, seed=seed, truth=truth, found=found,

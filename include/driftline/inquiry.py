@@ -141,17 +141,16 @@ def _losses(
     scored_rows = all(known.scores is not None and not known.unscored for known in sides)
     usual = "log_loss" if scored_rows else "accuracy"
     usual = "mae" if monitor.task is Task.REGRESSION else usual
-    made = monitor.task is not Task.MULTICLASS or metric not in influence.ONE_CLASS
+    made = monitor.task is not Task.MULTICLASS or metric not in influence.OF_TWO_CLASSES
+    theirs, ours = (
+        influence.Rows(known.y_true, known.y_pred, None if known.unscored else known.scores)
+        for known in sides
+    )
     for name in (metric, usual) if made else (usual,):
-        found = [
-            influence.of_rows(
-                name, known.y_true, known.y_pred, None if known.unscored else known.scores
-            )
-            for known in sides
-        ]
-        if all(each is not None for each in found):
+        found = influence.of_sides(name, (theirs, ours))
+        if found is not None:
             sign = -1 if name in HIGHER_IS_BETTER else 1
-            return name, [sign * each for each in found if each is not None]
+            return name, [sign * added for added in found]
     return usual, [np.zeros(0) for _ in sides]
 
 

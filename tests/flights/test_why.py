@@ -9,8 +9,9 @@ import pytest
 
 from driftline import why
 from driftline.domain import CauseKind, ColumnKind
-from driftline.metrics import HIGHER_IS_BETTER
-from driftline.stats.influence import of_rows
+from driftline.stats.influence import Rows as Scored
+from driftline.stats.influence import of_sides
+from driftline.stats.paired import log_losses
 from driftline.suites.frame import Frame
 from driftline.warehouse.rows import Rows
 from flights import data
@@ -29,20 +30,17 @@ def side(rows):
     asked = data.between(rows, "predicted_at", january, march)
     champion = train(data.between(asked, "labelled_at", january, march))
 
-    def make(start, end, metric="log_loss"):
+    def make(start, end):
         stretch = pd.Timestamp(start, tz="UTC"), pd.Timestamp(end, tz="UTC")
         own = data.between(rows, "predicted_at", *stretch).reset_index(drop=True)
         features = own[list(data.FEATURES)]
         score = champion.predict_proba(features)[:, 1]
         truth = own[data.LABEL].to_numpy(dtype=float, na_value=np.nan)
-        known, loss = np.isfinite(truth), np.full(len(truth), np.nan)
-        labels = truth[known].astype(int)
-        added = of_rows(metric, labels, (score[known] >= 0.5).astype(int), score[known])
-        loss[known] = -added if metric in HIGHER_IS_BETTER else added
+        loss = log_losses(np.nan_to_num(truth).astype(int), score)
         table = pa.Table.from_pandas(features, preserve_index=False)
         return why.Side(
             frame=Frame.of(Rows(table=table, total=len(table)), KINDS),
-            loss=loss,
+            loss=np.where(np.isnan(truth), np.nan, loss),
             score=score,
             truth=truth,
             time=own["predicted_at"].dt.tz_localize(None).to_numpy(),
@@ -73,8 +71,15 @@ def test_in_june_no_row_is_like_march_and_temperature_comes_first(side):
 @pytest.mark.parametrize("end", ["2013-04-10", "2013-04-12", "2013-04-21", "2013-04-29"])
 def test_temperature_is_named_in_the_weeks_that_the_demos_rule_is_about(side, end):
     start = pd.Timestamp(end) - pd.Timedelta(days=7)
+    sides = side("2013-03-01", "2013-04-01"), side(start, end)
+    labelled = [each.labelled for each in sides]
+    rows = [
+        Scored(each.truth[known].astype(int), each.score[known] >= 0.5, each.score[known])
+        for each, known in zip(sides, labelled, strict=True)
+    ]
     metric = "log_loss_ratio"
-    sides = side("2013-03-01", "2013-04-01", metric), side(start, end, metric)
+    for each, known, added in zip(sides, labelled, of_sides(metric, tuple(rows)), strict=True):
+        each.loss[known] = added
     found = why.explain(*sides, metric=metric)
     assert found.fell
     assert found.reference_value == pytest.approx(0.886, abs=5e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn
 
-from driftline.stats.influence import METRICS, ONE_CLASS, of_rows
+from driftline.stats.influence import METRICS, OF_TWO_CLASSES, Rows, of_sides
 
 
 def _ratio(y, _, p):
@@ -48,7 +48,7 @@ def rows(kind):
 def defined(metric, kind):
     if kind == "regression" or metric in OF_VALUES:
         return (kind == "regression") == (metric in OF_VALUES)
-    return kind == "binary" or metric not in ONE_CLASS
+    return kind == "binary" or metric not in OF_TWO_CLASSES
 
 
 CASES = [case for case in CASES if defined(*case)]
@@ -58,29 +58,60 @@ def test_every_metric_is_asked_for():
     assert set(EXPECTED) == set(METRICS)
 
 
+def other(kind):
+    """Rows of a worse model, of other classes' shares."""
+    rng, (truth, said, scores) = np.random.default_rng(8), rows(kind)
+    if kind == "regression":
+        return Rows(truth[:2_000] * 1.5, said[:2_000] - rng.gamma(2.0, 2.0, 2_000))
+    chosen = rng.permutation(len(truth))[:2_000]
+    chosen = chosen[(truth[chosen] != 1) | (rng.random(2_000) < 0.6)]
+    mixed = rng.permutation(chosen)
+    half = len(chosen) // 2
+    truth, said, scores = truth[chosen], said[chosen], scores[chosen]
+    said[:half], scores[:half] = rows(kind)[1][mixed[:half]], rows(kind)[2][mixed[:half]]
+    return Rows(truth, said, scores)
+
+
 @pytest.mark.parametrize(("metric", "kind"), CASES)
-def test_the_mean_is_the_metric(metric, kind):
-    truth, said, scores = rows(kind)
-    found = of_rows(metric, truth, said, scores)
-    assert found.mean() == pytest.approx(EXPECTED[metric](truth, said, scores), rel=1e-12)
+def test_the_means_are_the_metrics_of_both_sides(metric, kind):
+    sides = Rows(*rows(kind)), other(kind)
+    for side, added in zip(sides, of_sides(metric, sides), strict=True):
+        assert added.mean() == pytest.approx(EXPECTED[metric](*side), rel=1e-11)
 
 
 @pytest.mark.parametrize(("metric", "kind"), CASES)
 def test_a_row_more_moves_the_metric_as_the_row_says(metric, kind):
-    truth, said, scores = rows(kind)
-    found, value = of_rows(metric, truth, said, scores), EXPECTED[metric](truth, said, scores)
+    """Of a ROC area by half: the other half is that of the rows that it is ranked with."""
+    side = Rows(*rows(kind))
+    found, value = of_sides(metric, (side, side))[0], EXPECTED[metric](*side)
+    part = 0.5 if metric == "roc_auc" else 1.0
     for place in range(40):
-        more = [None if each is None else np.append(each, each[[place]], axis=0)
-                for each in (truth, said, scores)]  # fmt: skip
-        moved = (EXPECTED[metric](*more) - value) * (len(truth) + 1)
-        assert moved == pytest.approx(found[place] - value, rel=0.01, abs=0.01)
+        more = [None if each is None else np.append(each, each[[place]], axis=0) for each in side]
+        moved = (EXPECTED[metric](*more) - value) * (len(side.truth) + 1)
+        assert part * moved == pytest.approx(found[place] - value, rel=0.01, abs=0.01)
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse", "accuracy", "log_loss", "brier"])
+def test_the_same_error_weighs_the_same_on_both_sides(metric):
+    kind = "regression" if metric in OF_VALUES else "binary"
+    good, bad = Rows(*rows(kind)), other(kind)
+    both = Rows(*(None if a is None else np.append(a, b) for a, b in zip(good, bad, strict=True)))
+    first, second = of_sides(metric, (both, bad))
+    assert first[len(good.truth) :] == pytest.approx(second)
 
 
 def test_what_is_not_defined_is_none():
     truth, said = np.array([0, 0, 1]), np.array([0, 0, 0])
-    assert of_rows("precision", truth, said) is None
-    assert of_rows("log_loss", truth, said) is None
-    assert of_rows("roc_auc", np.zeros(3, int), said, np.array([0.1, 0.2, 0.3])) is None
-    assert of_rows("r2", np.ones(3), np.zeros(3)) is None
-    assert of_rows("ece", truth, said, np.array([0.1, 0.2, 0.3])) is None
-    assert of_rows("accuracy", truth[:0], said[:0]) is None
+    fine = Rows(truth, truth, np.array([0.1, 0.2, 0.3]))
+    one_class = Rows(np.zeros(3, int), said, np.array([0.1, 0.2, 0.3]))
+
+    def undefined(metric, side):
+        return of_sides(metric, (fine, side)) is None and of_sides(metric, (side, fine)) is None
+
+    assert undefined("precision", Rows(truth, said))
+    assert undefined("log_loss", Rows(truth, said))
+    assert undefined("roc_auc", one_class)
+    assert undefined("balanced_accuracy", one_class)
+    assert undefined("r2", Rows(np.ones(3), np.zeros(3)))
+    assert undefined("ece", fine)
+    assert undefined("accuracy", Rows(truth[:0], said[:0]))

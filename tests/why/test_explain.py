@@ -285,13 +285,16 @@ def test_any_metric_that_rows_add_up_to_is_explained(reference, window, metric):
     window.y[own] = 1 - window.y[own]
     sign = -1 if metric in metrics.HIGHER_IS_BETTER else 1
 
-    def added(y, score):
-        return sign * influence.of_rows(metric, y.astype(int), (score >= 0.5).astype(int), score)
-
-    found = why.explain(reference.side(added), window.side(added), metric=metric)
+    rows = [
+        influence.Rows(each.y.astype(int), (each.answer() >= 0.5).astype(int), each.answer())
+        for each in (reference, window)
+    ]
+    before, now = (sign * added for added in influence.of_sides(metric, tuple(rows)))
+    sides = reference.side(lambda *_: before), window.side(lambda *_: now)
+    found = why.explain(*sides, metric=metric)
     assert found.causes[0].segment == "group=c"
     assert found.words.startswith(f"{metric} is ")
-    assert found.window_value == pytest.approx(sign * window.side(added).loss.mean())
+    assert found.window_value == pytest.approx(sign * now.mean())
     assert found.fall == pytest.approx(sign * (found.window_value - found.reference_value))
 
 

@@ -1,13 +1,14 @@
 """What each row adds to a metric: numbers whose mean is the metric, whatever the metric is.
 
-A mean is made of its rows as it stands. A ratio of means is not, but to first order it moves with
-each row by (a - R b) / mean(b): that, on top of the value, is what the row adds. Sources: Särndal,
-Swensson and Wretman, Model Assisted Survey Sampling, 1992, section 5.5 (linearization); Hampel,
-JASA 69, 1974 (the influence curve).
+A mean is made of its rows as it stands. A ratio A/B is not, but to first order a row with parts a
+and b moves it by (a - R b) / B. With the means of both sides for R and B that is exact for two
+sides at once: the means of what rows add are the ratios, and a row weighs the same on either side.
+Sources: Särndal, Swensson and Wretman, Model Assisted Survey Sampling, 1992, section 5.5
+(linearization); Kitagawa, JASA 50, 1955 (the means of both sides).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,85 +19,126 @@ Floats = NDArray[np.float64]
 Labels = NDArray[Any]
 
 
-def of_rows(metric: str, truth: Labels, said: Labels, scores: Any = None) -> Floats | None:
-    """Return what each row adds to a metric; None where that is not defined for these rows.
+class Rows(NamedTuple):
+    """Labels and what the model said: classes by place (of two, 1 is positive), or values.
 
-    `truth` and `said` hold classes by their place (of two, 1 is the positive one), or values;
-    `scores` P(positive), or a column a class.
+    `scores` holds P(positive), or a column a class.
+    """
 
-    >>> truth, said = np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0])
-    >>> of_rows("recall", truth, said).tolist()
-    [1.5, -0.5, 0.5, 0.5]
+    truth: Labels
+    said: Labels
+    scores: Any = None
+
+
+def of_sides(metric: str, sides: tuple[Rows, Rows]) -> tuple[Floats, Floats] | None:
+    """Return what each row of both sides adds to a metric; None where that is not defined.
+
+    >>> one = Rows(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0]))
+    >>> other = Rows(np.array([1, 1, 0, 0]), np.array([1, 1, 0, 0]))
+    >>> [float(added.mean()) for added in of_sides("recall", (one, other))]
+    [0.5, 1.0]
     """
     known = METRICS.get(metric)
-    if known is None or not len(truth) or (scores is None and metric in _OF_SCORES):
+    without = metric in _OF_SCORES and any(side.scores is None for side in sides)
+    if known is None or without or not all(len(side.truth) for side in sides):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = known(truth, said, scores)
-    return found if np.isfinite(found).all() else None
+        first, second = (known(side) for side in sides)
+        if len(first) != len(second):  # a class that one side lacks
+            return None
+        pairs = [_linear(*pair) for pair in zip(first, second, strict=True)]
+        found = [np.mean(added, axis=0) for added in zip(*pairs, strict=True)]
+        if metric == "rmse":
+            roots = [np.sqrt(added.mean()) for added in found]
+            # R1 - R0 = (S1 - S0) / (R1 + R0), of mean squares S and their roots R.
+            found = [(added + roots[0] * roots[1]) / sum(roots) for added in found]
+        if metric == "r2":
+            found = [1 - added for added in found]
+    return (found[0], found[1]) if all(np.isfinite(added).all() for added in found) else None
 
 
-def ratio(above: Any, below: Any) -> Floats:
-    """Return what each row adds to sum(above) / sum(below)."""
-    above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
-    value, mean = above.sum() / below.sum(), below.mean()
-    return np.asarray(value + (above - value * below) / mean)
+class Ratio(NamedTuple):
+    """A number and what it is divided by, of each row."""
+
+    above: Floats
+    below: Floats
 
 
-def _balanced(truth: Labels, said: Labels, _: Any) -> Floats:
-    classes = np.unique(truth)
-    recalls = [ratio((truth == k) & (said == k), truth == k) for k in classes]
-    return np.asarray(np.mean(recalls, axis=0))
+def _linear(first: Ratio, second: Ratio) -> tuple[Floats, Floats]:
+    """Return what each row adds to the ratio of its side."""
+    below = [side.below.mean() for side in (first, second)]
+    values = [side.above.mean() / mean for side, mean in zip((first, second), below, strict=True)]
+    middle, size = sum(values) / 2, sum(below) / 2
+    rest = values[0] + below[0] * (values[1] - values[0]) / 2 / size
+    one, other = (rest + (side.above - middle * side.below) / size for side in (first, second))
+    return one, other
 
 
-def _log_loss_ratio(truth: Labels, _: Labels, scores: Any) -> Floats:
-    shares = np.bincount(truth) / len(truth)
-    # The second factor is what a constant costs: its mean is the entropy of the classes.
-    return ratio(log_losses(truth, scores), -np.log(shares[truth]))
+def _ratio(above: Any, below: Any) -> list[Ratio]:
+    return [Ratio(np.asarray(above, np.float64), np.asarray(below, np.float64))]
 
 
-def _roc_auc(truth: Labels, _: Labels, scores: Any) -> Floats:
+def _mean(values: Any) -> list[Ratio]:
+    return _ratio(values, np.ones(len(values)))
+
+
+def _recalls(rows: Rows) -> list[Ratio]:
+    hit = rows.truth == rows.said
+    return [
+        ratio
+        for k in np.unique(rows.truth)
+        for ratio in _ratio(hit & (rows.truth == k), rows.truth == k)
+    ]
+
+
+def _log_loss_ratio(rows: Rows) -> list[Ratio]:
+    """The log loss, and what a constant costs: its mean is the entropy of the classes."""
+    shares = np.bincount(rows.truth) / len(rows.truth)
+    return _ratio(log_losses(rows.truth, rows.scores), -np.log(shares[rows.truth]))
+
+
+def _roc_auc(rows: Rows) -> list[Ratio]:
     """Placements: of a positive the share of the negatives that it outranks, and the converse.
 
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988.
     """
-    positive, placed = truth == 1, np.full(len(truth), np.nan)
+    positive, placed = rows.truth == 1, np.full(len(rows.truth), np.nan)
     if positive.all() or not positive.any():
-        return placed
-    sides = scores[positive], scores[~positive]
-    for mine, other, above in ((positive, sides[1], True), (~positive, sides[0], False)):
-        ordered = np.sort(other)
-        below = [np.searchsorted(ordered, scores[mine], side) for side in ("left", "right")]
-        share = (below[0] + below[1]) / 2 / len(ordered)
+        return _mean(placed)
+    for mine, above in ((positive, True), (~positive, False)):
+        ordered = np.sort(rows.scores[~mine])
+        ends = [np.searchsorted(ordered, rows.scores[mine], side) for side in ("left", "right")]
+        share = (ends[0] + ends[1]) / 2 / len(ordered)
         placed[mine] = share if above else 1 - share
-    area, rate = placed[positive].mean(), positive.mean()
-    return np.asarray(area + (placed - area) / np.where(positive, rate, 1 - rate))
+    return [*_ratio(placed * positive, positive), *_ratio(placed * ~positive, ~positive)]
 
 
-def _rmse(truth: Labels, said: Labels, _: Any) -> Floats:
-    squared = (truth - said) ** 2
-    value = np.sqrt(squared.mean())
-    return np.asarray(value + (squared - value**2) / (2 * value))
+def _hits(rows: Rows) -> Labels:
+    return np.asarray((rows.truth == 1) & (rows.said == 1))
 
 
-METRICS: Mapping[str, Callable[[Labels, Labels, Any], Floats]] = {
-    "accuracy": lambda truth, said, _: (truth == said).astype(np.float64),
-    "balanced_accuracy": _balanced,
-    "precision": lambda truth, said, _: ratio((truth == 1) & (said == 1), said == 1),
-    "recall": lambda truth, said, _: ratio((truth == 1) & (said == 1), truth == 1),
-    "f1": lambda truth, said, _: ratio(2.0 * ((truth == 1) & (said == 1)), 1.0 * truth + said),
-    "log_loss": lambda truth, _, scores: log_losses(truth, scores),
+def _squared(rows: Rows) -> Floats:
+    return np.asarray((rows.truth - rows.said) ** 2, np.float64)
+
+
+METRICS: Mapping[str, Callable[[Rows], Sequence[Ratio]]] = {
+    "accuracy": lambda rows: _mean(rows.truth == rows.said),
+    "balanced_accuracy": _recalls,
+    "precision": lambda rows: _ratio(_hits(rows), rows.said == 1),
+    "recall": lambda rows: _ratio(_hits(rows), rows.truth == 1),
+    "f1": lambda rows: _ratio(2 * _hits(rows), 1 * (rows.truth == 1) + (rows.said == 1)),
+    "log_loss": lambda rows: _mean(log_losses(rows.truth, rows.scores)),
     "log_loss_ratio": _log_loss_ratio,
-    "brier": lambda truth, _, scores: squared_errors(truth, scores),
+    "brier": lambda rows: _mean(squared_errors(rows.truth, rows.scores)),
     "roc_auc": _roc_auc,
-    "mae": lambda truth, said, _: np.abs(truth - said),
-    "rmse": _rmse,
-    "mape": lambda truth, said, _: np.abs(truth - said) / np.abs(truth),
-    "r2": lambda truth, said, _: 1 - ratio((truth - said) ** 2, (truth - truth.mean()) ** 2),
+    "mae": lambda rows: _mean(np.abs(rows.truth - rows.said)),
+    "rmse": lambda rows: _mean(_squared(rows)),
+    "mape": lambda rows: _mean(np.abs(rows.truth - rows.said) / np.abs(rows.truth)),
+    "r2": lambda rows: _ratio(_squared(rows), (rows.truth - rows.truth.mean()) ** 2),
 }
-"""The metrics that are made of what rows add, by task as `metrics.PERFORMANCE` has them."""
+"""Of each metric the ratios that it is the mean of, before the root of `rmse` and `r2`'s 1 less."""
 
 _OF_SCORES = frozenset({"log_loss", "log_loss_ratio", "brier", "roc_auc"})
 
-ONE_CLASS = frozenset({"precision", "recall", "f1", "roc_auc"})
-"""Those that are made of rows where there are two classes only."""
+OF_TWO_CLASSES = frozenset({"precision", "recall", "f1", "roc_auc"})
+"""Those that are made of rows only where there are two classes."""

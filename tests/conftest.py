@@ -44,6 +44,19 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_DRIFTLINE_STORE", raising=False)
 
 
+@pytest.fixture
+def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the HTML reports empty: drawing one takes longer than all that is tested here."""
+    monkeypatch.setattr("driftline.suites.report.html", lambda *_, **__: "")
+
+
+@pytest.fixture
+def no_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what Evidently says of a day's sample, where only what is counted is tested."""
+    for name in ("_by_evidently", "_scored_by_evidently"):
+        monkeypatch.setattr(f"driftline.measuring.{name}", lambda *_: [])
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server, at a role that may create databases and roles."""

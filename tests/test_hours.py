@@ -24,6 +24,8 @@ from driftline.watch import Watch
 from tests.models import START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
 
+pytestmark = pytest.mark.usefixtures("no_pages", "no_samples")
+
 LAST = START + 12 * DAY
 
 

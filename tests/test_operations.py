@@ -20,6 +20,8 @@ from driftline.store import Store, ledger, measurements, upgrade
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
 
+pytestmark = pytest.mark.usefixtures("no_pages", "no_samples")
+
 CONVERSION = "avg(case when purchased = 1 then 1.0 else 0.0 end)"
 RULES = [
     {"metric": "latency_p95", "window": "1d", "worse_by": "50%"},

@@ -16,12 +16,14 @@ from sqlalchemy import make_url, select
 
 from driftline import measuring, pipeline
 from driftline.config import Monitor
-from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
+from driftline.domain import DAY, HOUR, Suite, Window, floor
 from driftline.steps import Step
 from driftline.store import Store, ledger, measurements, tables, upgrade
 from driftline.watch import Watch
 from tests.models import START
 from tests.warehouses import Warehouse, make_warehouse
+
+pytestmark = pytest.mark.usefixtures("no_pages", "no_samples")
 
 DAYS = 5
 PER_DAY = 400
@@ -35,12 +37,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     upgrade(url)
     with Store.open(url) as opened:
         yield opened
-
-
-@pytest.fixture(autouse=True)
-def no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Evidently says of a sample is not what is tested here, and takes a second a day."""
-    monkeypatch.setattr(measuring, "_scored_by_evidently", lambda *_: list[Measurement]())
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from driftline.store import Store, incidents, ledger, measurements, outbox, tabl
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import Warehouse
 
+pytestmark = pytest.mark.usefixtures("no_pages")
+
 EXACT = {"rel": 1e-9}
 NEAR = {metric: {"abs": 5e-3} for metric in ("roc_auc", "average_precision")}
 """What is counted by ranges of the score; all else is a sum."""

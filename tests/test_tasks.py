@@ -17,6 +17,8 @@ from driftline.store.ledger import State
 from tests.models import DAY, START, logs, parts
 from tests.test_run import contents, watch
 
+pytestmark = pytest.mark.usefixtures("no_pages")
+
 HOUR = timedelta(hours=1)
 DRIFT = {"metric": "psi", "columns": "x", "window": "1d", "max": 0.5, "for": 2}
 

@@ -57,6 +57,12 @@ def no_samples(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"driftline.measuring.{name}", lambda *_: [])
 
 
+@pytest.fixture
+def no_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out Great Expectations, which takes half a second an hour, where it is not tested."""
+    monkeypatch.setattr("driftline.suites.quality.validate", lambda *_: [])
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server, at a role that may create databases and roles."""

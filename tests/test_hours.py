@@ -24,7 +24,7 @@ from driftline.watch import Watch
 from tests.models import START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
 
-pytestmark = pytest.mark.usefixtures("no_pages", "no_samples")
+pytestmark = pytest.mark.usefixtures("no_pages", "no_samples", "no_expectations")
 
 LAST = START + 12 * DAY
 

@@ -223,8 +223,9 @@ def labels(case: Case) -> Suspect | None:
     held = case.window.labelled
     carried = None
     if held.any():
-        carried = gone * float(case.window.loss[held].mean())
-        words += f"; those without may lower the mean loss by up to {carried:.3g}"
+        loss = case.window.loss[held]  # of any sign: how far it lies above that of good answers
+        carried = gone * float(loss.mean() - np.quantile(loss, 0.05))
+        words += f"; those without may hide up to {carried:.3g}"
     early = _early(case)
     if early is not None and (carried is None or early > 0):
         carried = early

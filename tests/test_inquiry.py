@@ -18,6 +18,8 @@ from driftline.watch import Watch
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import make_warehouse
 
+pytestmark = pytest.mark.usefixtures("no_samples", "no_expectations")
+
 RULE = {
     "name": "worse",
     "metric": "log_loss",

@@ -20,7 +20,7 @@ from driftline.store import Store, ledger, measurements, upgrade
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
 
-pytestmark = pytest.mark.usefixtures("no_pages", "no_samples")
+pytestmark = pytest.mark.usefixtures("no_pages", "no_samples", "no_expectations")
 
 CONVERSION = "avg(case when purchased = 1 then 1.0 else 0.0 end)"
 RULES = [

@@ -74,7 +74,7 @@ class Story:
     rows: "pd.DataFrame" = field(init=False)
     first: Version = field(init=False)
     served: datetime = START
-    watched: datetime = FIRST
+    watched: datetime = field(default_factory=lambda: FIRST)
     promoted: tuple[datetime, Version] | None = None
     heard: int = 0
 

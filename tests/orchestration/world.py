@@ -110,6 +110,7 @@ class World:
         """Start `airflow backfill create` for the intervals that begin between two moments."""
         command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id]
         command += ["--from-date", first.isoformat(), "--to-date", last.isoformat()]
+        command += ["--max-active-runs", "1"]  # as docs/airflow.md advises
         done = subprocess.run(
             command, env=self.airflow.environment, check=False, capture_output=True, text=True
         )

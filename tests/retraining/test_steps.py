@@ -23,6 +23,8 @@ from driftline.run import planned, run
 from driftline.store import outbox, references, retrainings
 from tests.models import DAY, START, logs, parts
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 NOW = START + 20 * DAY
 TRAINER = '''
 """Recipes of a user."""

@@ -24,7 +24,7 @@ class Settings:
     retry_delay: timedelta = timedelta(minutes=1)
     execution_timeout: timedelta = timedelta(hours=2)
     max_active_hours: int = 4
-    max_active_days: int = 2
+    max_active_days: int = 1
     approval_timeout: timedelta = timedelta(days=7)
 
     def default_args(self, monitor: Monitor | None = None) -> dict[str, Any]:

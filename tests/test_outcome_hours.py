@@ -27,6 +27,8 @@ pytestmark = pytest.mark.usefixtures("no_pages", "no_samples")
 
 DAYS = 5
 PER_DAY = 400
+TWO = ["duckdb", "postgresql"]
+"""Where the flow is tried; that they all count alike is shown in tests/warehouse."""
 KINDS = {"id": "id", "timestamp": "at", "loaded_at": "loaded", "label": "y", "of": "labels"}
 TIME = pa.timestamp("us", "UTC")
 
@@ -226,6 +228,7 @@ def test_hours_that_no_label_touches_are_not_read(
     assert reads[late] == 1
 
 
+@pytest.mark.parametrize("warehouse", TWO, indirect=True)
 def test_a_rerun_changes_nothing(warehouse: Warehouse, store: Store) -> None:
     log = predictions()
     load(warehouse, log, events(log, 5))
@@ -267,6 +270,7 @@ def test_in_whatever_order_days_are_run_the_end_is_the_same(
     assert states[0] == states[1]
 
 
+@pytest.mark.parametrize("warehouse", TWO, indirect=True)
 def test_what_was_known_when_is_kept(warehouse: Warehouse, store: Store) -> None:
     log = predictions()
     told = events(log, 11)
@@ -291,6 +295,7 @@ def test_what_was_known_when_is_kept(warehouse: Warehouse, store: Store) -> None
         assert row["coverage"] == pytest.approx(len(known) / len(own))
 
 
+@pytest.mark.parametrize("warehouse", TWO, indirect=True)
 def test_a_long_window_is_measured_when_it_ends_and_once_more_when_labels_are_of_age(
     warehouse: Warehouse, store: Store
 ) -> None:

@@ -34,7 +34,7 @@ SHORTER = {
     "LAST": datetime(2013, 4, 25, tzinfo=UTC),
 }
 """Days that are watched less, at the beginning and at the end: three seconds each."""
-HOURS = 6
+HOURS = 3
 """Of the demo's 24 live hours; each is a DAG run of ten tasks."""
 
 
@@ -86,7 +86,7 @@ def test_the_days_and_hours_are_whole(demo: tuple[Path, str], monitor: Monitor) 
             connection,
             "flight_delay",
             config_hash=monitor.config_hash,
-            start=datetime(2013, 4, 12, 17, tzinfo=UTC),
+            start=datetime(2013, 4, 12, 20, tzinfo=UTC),
             end=datetime(2013, 4, 12, 23, tzinfo=UTC),
         )
         assert outbox.pending(connection) == []
@@ -193,7 +193,7 @@ def _lay_out(folder: Path) -> None:
     for name in ("dags", "include/monitors"):
         copytree(ROOT / name, folder / name)
     file = folder / "include" / "monitors" / "flight_delay.yaml"
-    whole, part = "start: 2013-04-11T23:00", "start: 2013-04-12T17:00"
+    whole, part = "start: 2013-04-11T23:00", "start: 2013-04-12T20:00"
     assert whole in file.read_text()
     text = file.read_text().replace(whole, part)
     file.write_text(text + "drift: {domain_classifier: false}  # a second a day\n")

@@ -47,7 +47,7 @@ $(VENV)-dialects/made: pyproject.toml constraints.txt
 	grep -Ev '^(protobuf|python-dateutil)==' constraints.txt > $(VENV)-dialects/constraints.txt
 	printf '%s\n' $(OLDER) >> $(VENV)-dialects/constraints.txt
 	PIP_CONSTRAINT=$(VENV)-dialects/constraints.txt $(VENV)-dialects/bin/python -m pip install \
-		--quiet --no-compile --disable-pip-version-check --editable '.[dialects]'
+		--quiet --disable-pip-version-check --editable '.[dialects]'
 	@touch $@
 
 # An S3 server that the tests start where they find it: boto3 wants an older dateutil, too.
@@ -64,5 +64,5 @@ $(NANNYML): $(BIN)/python
 # One stamp an extra: what is installed is installed again only when the pins change.
 $(VENV)/demo $(VENV)/test $(VENV)/warehouses $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet \
-		--no-compile --disable-pip-version-check --editable '.[$*]'
+		--disable-pip-version-check --editable '.[$*]'
 	@touch $@

@@ -30,6 +30,7 @@ from driftline.profile import CategoryBins
 from driftline.reference import Reference
 from driftline.sections import Task
 from driftline.stats import influence
+from driftline.stats.paired import SUMS
 from driftline.steps import Result, Step
 from driftline.store import Store, explanations, ledger, measurements, outcomes, profiles
 from driftline.store.ledger import Entry, State
@@ -146,12 +147,12 @@ def _losses(
         influence.Rows(known.y_true, known.y_pred, None if known.unscored else known.scores)
         for known in sides
     )
-    for name in (metric, usual) if made else (usual,):
-        found = influence.of_sides(name, (theirs, ours))
-        if found is not None:
-            sign = -1 if name in HIGHER_IS_BETTER else 1
-            return name, [sign * added for added in found]
-    return usual, [np.zeros(0) for _ in sides]
+    found = influence.of_sides(metric, (theirs, ours)) if made else None
+    if found is None:
+        metric, add = usual, SUMS[usual]
+        found = add(*theirs), add(*ours)
+    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    return metric, [sign * added for added in found]
 
 
 def _side(
@@ -164,8 +165,7 @@ def _side(
     table = rows.table
     size = len(table)
     loss, truth = np.full(size, np.nan), np.full(size, np.nan)
-    if len(added):
-        loss[known.kept] = added
+    loss[known.kept] = added
     score: NDArray[np.float64] | None = None
     prediction: NDArray[Any] | None = None
     if monitor.task is Task.REGRESSION:

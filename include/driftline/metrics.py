@@ -29,14 +29,15 @@ DOMAIN_CLASSIFIER_AUC = "domain_classifier_auc"
 """How well a classifier tells the window from the reference: less is better, 0.5 is no drift."""
 
 _CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
-_RANKS = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
+OF_SCORES = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
+"""What is measured of scores, whatever the number of classes."""
 _ERRORS = ("mae", "rmse", "mape", "r2")
 PERFORMANCE: Mapping[str, tuple[str, ...]] = {
     "binary": (
-        *(*_CLASSES, *_RANKS),
+        *(*_CLASSES, *OF_SCORES),
         *("average_precision", "ece", "observed_predicted_ratio", "label_mean"),
     ),
-    "multiclass": (*_CLASSES, *_RANKS, "f1_weighted"),
+    "multiclass": (*_CLASSES, *OF_SCORES, "f1_weighted"),
     "regression": (
         *_ERRORS,
         *("bias", "median_absolute_error", "absolute_error_p90", "absolute_error_p95"),
@@ -47,10 +48,10 @@ PERFORMANCE: Mapping[str, tuple[str, ...]] = {
 
 ESTIMATED: Mapping[str, tuple[str, ...]] = {
     "binary": (
-        *(*_CLASSES, *_RANKS),
+        *(*_CLASSES, *OF_SCORES),
         *("average_precision", "observed_predicted_ratio", "observed_rate"),
     ),
-    "multiclass": (*_CLASSES, *_RANKS),
+    "multiclass": (*_CLASSES, *OF_SCORES),
     "regression": ("mae", "rmse", "mape"),
 }
 """What is estimated before labels come, under suite `estimate`."""

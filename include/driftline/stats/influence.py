@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.stats.paired import log_losses, squared_errors
+from driftline.metrics import OF_SCORES
+from driftline.stats.paired import SUMS, log_losses
 
 Floats = NDArray[np.float64]
 Labels = NDArray[Any]
@@ -39,7 +40,7 @@ def of_sides(metric: str, sides: tuple[Rows, Rows]) -> tuple[Floats, Floats] | N
     [0.5, 1.0]
     """
     known = METRICS.get(metric)
-    without = metric in _OF_SCORES and any(side.scores is None for side in sides)
+    without = metric in OF_SCORES and any(side.scores is None for side in sides)
     if known is None or without or not all(len(side.truth) for side in sides):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -117,28 +118,21 @@ def _hits(rows: Rows) -> Labels:
     return np.asarray((rows.truth == 1) & (rows.said == 1))
 
 
-def _squared(rows: Rows) -> Floats:
-    return np.asarray((rows.truth - rows.said) ** 2, np.float64)
+def _sum(metric: str) -> Callable[[Rows], Sequence[Ratio]]:
+    return lambda rows: _mean(SUMS[metric](*rows))
 
 
 METRICS: Mapping[str, Callable[[Rows], Sequence[Ratio]]] = {
-    "accuracy": lambda rows: _mean(rows.truth == rows.said),
+    **{metric: _sum(metric) for metric in SUMS},
     "balanced_accuracy": _recalls,
     "precision": lambda rows: _ratio(_hits(rows), rows.said == 1),
     "recall": lambda rows: _ratio(_hits(rows), rows.truth == 1),
     "f1": lambda rows: _ratio(2 * _hits(rows), 1 * (rows.truth == 1) + (rows.said == 1)),
-    "log_loss": lambda rows: _mean(log_losses(rows.truth, rows.scores)),
     "log_loss_ratio": _log_loss_ratio,
-    "brier": lambda rows: _mean(squared_errors(rows.truth, rows.scores)),
     "roc_auc": _roc_auc,
-    "mae": lambda rows: _mean(np.abs(rows.truth - rows.said)),
-    "rmse": lambda rows: _mean(_squared(rows)),
-    "mape": lambda rows: _mean(np.abs(rows.truth - rows.said) / np.abs(rows.truth)),
-    "r2": lambda rows: _ratio(_squared(rows), (rows.truth - rows.truth.mean()) ** 2),
+    "r2": lambda rows: _ratio(SUMS["rmse"](*rows), (rows.truth - rows.truth.mean()) ** 2),
 }
 """Of each metric the ratios that it is the mean of, before the root of `rmse` and `r2`'s 1 less."""
-
-_OF_SCORES = frozenset({"log_loss", "log_loss_ratio", "brier", "roc_auc"})
 
 OF_TWO_CLASSES = frozenset({"precision", "recall", "f1", "roc_auc"})
 """Those that are made of rows only where there are two classes."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from driftline.classes import canonical, check_binary, classes_of, positive_class
 from driftline.config import Monitor
 from driftline.errors import LogError
+from driftline.metrics import OF_SCORES
 from driftline.sections import Task
 from driftline.warehouse.outcome_counting import SLACK
 from driftline.warehouse.outcome_rows import probabilities
@@ -83,7 +84,7 @@ class Outcomes:
             return f"{zeros:,} labels are 0: no error is relative to them"
         if metric == "r2" and len(self.present) == 1:
             return "every label is the same: there is no variance to explain"
-        if metric in _OF_SCORES and self.unscored:
+        if metric in OF_SCORES and self.unscored:
             return f"no score is logged for {_some(self.unscored)}"
         if metric in _OF_PROBABILITIES and (stray := self._stray):
             return f"the class probabilities of {stray:,} rows do not add up to 1"
@@ -123,7 +124,6 @@ class Outcomes:
         return int((np.abs(self.scores.sum(axis=1) - 1) > SLACK).sum())
 
 
-_OF_SCORES = {"roc_auc", "log_loss", "log_loss_ratio", "brier"}
 _OF_PROBABILITIES = {"log_loss", "log_loss_ratio", "brier"}
 _OF_SEVERAL_CLASSES = {"roc_auc", "balanced_accuracy", "log_loss_ratio", "average_precision"}
 

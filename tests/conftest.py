@@ -26,6 +26,8 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from driftline.store import Store, upgrade
+
 pytest_plugins = ["tests.spark", "tests.warehouses"]
 
 os.environ["DO_NOT_TRACK"] = "1"
@@ -42,6 +44,15 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the default store and artifacts of each test in its own folder."""
     monkeypatch.setenv("DRIFTLINE_HOME", str(tmp_path / "driftline-home"))
     monkeypatch.delenv("AIRFLOW_CONN_DRIFTLINE_STORE", raising=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store of the test's own, in SQLite; rooms that try every dialect have one of theirs."""
+    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
+    upgrade(url)
+    with Store.open(url) as opened:
+        yield opened
 
 
 @pytest.fixture

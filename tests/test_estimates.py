@@ -1,28 +1,18 @@
 """Estimates: held against what came true, and no longer believed where they failed."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 
 from driftline.config import Monitor
 from driftline.domain import DAY, Engine, Outcome, Scope, Suite, Window
 from driftline.estimates import distrusted
 from driftline.judge import Evidence, judge
-from driftline.store import Store, measurements, upgrade
+from driftline.store import Store, measurements
 from tests.store.conftest import RUN
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RULE = {"metric": "roc_auc", "suite": "estimate", "window": "1d", "worse_by": "3sd"}
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
 
 
 def monitor(**changes) -> Monitor:

@@ -1,7 +1,6 @@
 """How often the warehouse is counted: each hour once, and again only where there is a reason."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from sqlalchemy import make_url
 
 from driftline import pipeline
 from driftline.config import Monitor
@@ -19,7 +17,7 @@ from driftline.profile import Parts
 from driftline.reference import Reference
 from driftline.run import planned, run
 from driftline.steps import Counted
-from driftline.store import Store, ledger, measurements, profiles, upgrade
+from driftline.store import Store, ledger, measurements, profiles
 from driftline.watch import Watch
 from tests.models import START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
@@ -27,14 +25,6 @@ from tests.warehouses import Warehouse, make_warehouse
 pytestmark = pytest.mark.usefixtures("no_pages", "no_samples", "no_expectations")
 
 LAST = START + 12 * DAY
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 
 from driftline import inquiry, pipeline
 from driftline.domain import CauseKind, Explanation, Suite, Window
 from driftline.errors import WarehouseError
 from driftline.run import planned, run
 from driftline.steps import Step
-from driftline.store import Store, explanations, tables, upgrade
+from driftline.store import Store, explanations, tables
 from driftline.watch import Watch
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import make_warehouse
@@ -27,14 +27,6 @@ RULE = {
     "worse_by": "30%",
     "severity": "critical",
 }
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -9,14 +9,13 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from sqlalchemy import make_url
 
 from driftline.cli import main
 from driftline.config import Monitor
 from driftline.domain import HOUR, Outcome, Suite, Window
 from driftline.pipeline import steps
 from driftline.run import planned, run
-from driftline.store import Store, ledger, measurements, upgrade
+from driftline.store import Store, ledger, measurements
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import Warehouse, make_warehouse
 
@@ -63,14 +62,6 @@ def written(**changes: Any) -> dict[str, Any]:
         },
         **changes,
     }
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
 
 
 def days(monitor: Monitor, store: Store, first: int, last: int) -> list[Any]:

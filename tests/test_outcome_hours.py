@@ -1,7 +1,6 @@
 """Labels that come late, twice, corrected and in any order: one end state, nothing read in vain."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,6 @@ TWO = ["duckdb", "postgresql"]
 """Where the flow is tried; that they all count alike is shown in tests/warehouse."""
 KINDS = {"id": "id", "timestamp": "at", "loaded_at": "loaded", "label": "y", "of": "labels"}
 TIME = pa.timestamp("us", "UTC")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
 
 
 @pytest.fixture

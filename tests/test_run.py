@@ -36,14 +36,6 @@ NEAR = {metric: {"abs": 5e-3} for metric in ("roc_auc", "average_precision")}
 VOLATILE = {"run_id", "recorded_at", "created", "due", "delivered", "paged_at"}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
-
-
 def watch(
     monitor: Monitor, store: Store, first: int, last: int, **options: Any
 ) -> list[Conclusion]:

@@ -46,14 +46,6 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     return load
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
-
-
 def day(monitor: Monitor, number: int, **rest: Any) -> tasks.Run:
     """The run of the day that ends so many days after START."""
     interval = Window.ending("1d", START + number * DAY)

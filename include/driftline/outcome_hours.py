@@ -110,35 +110,34 @@ def recount(
     *,
     sure: bool = True,
 ) -> set[datetime]:
-    """Count these hours as known at a moment, and keep them; return those that were kept.
+    """Count these hours as known at a moment; return those that changed, all where that is `sure`.
 
-    Unless it is `sure` that they changed, those that hold what they held are left as they are.
+    Those that hold what they held, but for rounding, are left as they are.
     """
     name = watch.monitor.monitor
     changed: set[datetime] = set()
     for start, end in _stretches(hours):
         counted = watch.count_outcomes(reference, start, end, as_of)
-        if not sure:
-            with store.read() as connection:
-                before = outcomes.hourly(
-                    connection, watch.none(reference), name, reference.id, start, end, as_of
-                )
-            counted = {
-                hour: parts
-                for hour, parts in counted.items()
-                if hour not in before or not _equal(before[hour], parts)
-            }
+        with store.read() as connection:
+            before = outcomes.hourly(
+                connection, watch.none(reference), name, reference.id, start, end, as_of
+            )
+        anew = {
+            hour: parts
+            for hour, parts in counted.items()
+            if hour not in before or not _equal(before[hour], parts)
+        }
         with store.begin(name) as connection:
             outcomes.save(
                 connection,
                 name,
                 reference.id,
-                counted,
+                anew,
                 as_of=as_of,
                 run_id=run_id,
                 recorded_at=datetime.now(UTC),
             )
-        changed |= counted.keys()
+        changed |= counted.keys() if sure else anew.keys()
     return changed
 
 

@@ -1,6 +1,6 @@
 """The logs of one monitor: predictions and their labels, only ever read."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -14,10 +14,8 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Select,
-    case,
     func,
     literal,
-    literal_column,
     quoted_name,
     select,
 )
@@ -37,18 +35,16 @@ from driftline.warehouse.clock import EPOCH, INSTANT, Clock
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
 from driftline.warehouse.cut import WHOLE, Cut
-from driftline.warehouse.dialect import backend, varchar
-from driftline.warehouse.draw import Lot, draw, enough, placed
-from driftline.warehouse.labelling import Labelling
+from driftline.warehouse.dialect import backend
+from driftline.warehouse.draw import enough, placed
 from driftline.warehouse.operations import Served, count_served, latency_of, success_of
 from driftline.warehouse.outcome_counting import Stretch
 from driftline.warehouse.outcomes import count_outcomes
-from driftline.warehouse.partition import partition_bounds
-from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader, asks
-from driftline.warehouse.rows import LABEL, RESERVED, TIMESTAMP, VERSION, Counts, Rows
+from driftline.warehouse.rows import LABEL, TIMESTAMP, VERSION, Counts, Rows
+from driftline.warehouse.selection import Selection
 from driftline.warehouse.slots import Slot, key_of, slotted
-from driftline.warehouse.source import Field, Source, open_source
+from driftline.warehouse.source import Source
 from driftline.warehouse.statistics import count_categories, count_statistics
 from driftline.warehouse.streaming import Segments, stream_parts
 
@@ -62,8 +58,8 @@ class Logs:
 
     def __init__(self, monitor: Monitor, reader: Reader, *, partial: bool = False) -> None:
         self.monitor = monitor
-        self.partial = partial
         self._reader = reader
+        self._selection = Selection(monitor, reader, partial)
 
     @property
     def url(self) -> URL:
@@ -90,27 +86,20 @@ class Logs:
         """Close the connection; leaving `open_logs` does so by itself."""
         self._reader.close()
 
-    @cached_property
+    @property
     def predictions(self) -> Source:
         """The prediction log; MissingTable when it is not there."""
-        monitor = self.monitor
-        return open_source(self._reader, monitor.predictions, monitor.folder, "predictions")
+        return self._selection.predictions
 
-    @cached_property
+    @property
     def labels(self) -> Source | None:
         """The labels' own table; None where the label stands in the prediction's row."""
-        labels = self.monitor.labels
-        if labels is None or not labels.named:
-            return None
-        return open_source(self._reader, labels, self.monitor.folder, "labels")
+        return self._selection.labels
 
-    @cached_property
+    @property
     def reference(self) -> Source | None:
         """The reference's own table; None where the reference is a stretch of the log."""
-        own = self.monitor.reference
-        if not own.named:
-            return None
-        return open_source(self._reader, own, self.monitor.folder, "reference")
+        return self._selection.reference
 
     def column_types(self) -> Mapping[str, str]:
         """Return the predictions' columns, and the paths into structs, with their SQL types."""
@@ -127,8 +116,9 @@ class Logs:
         found = list(faults(self))
         if not found:
             try:
-                self._reader.all(self._select([literal(1)], None, None).limit(0))
-                self._drawn([], None, None, labels=True)  # what is written of labels can be asked
+                self._reader.all(self._selection.select([literal(1)], None, None).limit(0))
+                # What is written of labels can be asked.
+                self._selection.drawn([], None, None, labels=True)
             except LogError as error:
                 found.append(error)
         return found or self._faulty_business
@@ -150,11 +140,11 @@ class Logs:
         if listed is not None:
             return listed
         families = features.candidates(self.monitor, self.predictions)
-        if self._clock is None:  # without a time of the prediction nothing has an age
+        if self._selection.clock is None:  # without a time of the prediction nothing has an age
             families = {n: family for n, family in families.items() if family not in TIMES}
         if not families:
             return features.read_by_number(self.monitor)
-        undecided = [self._projection.undecided(*pair) for pair in families.items()]
+        undecided = [self._selection.projection.undecided(*pair) for pair in families.items()]
         sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)
 
@@ -171,10 +161,10 @@ class Logs:
         A column that the log lacks is null in every row; a sensitive one shows its nulls only.
         `categories` are the rows of those that were counted before.
         """
-        project = self._projection
+        project = self._selection.projection
         outputs = project.features(columns)
         kinds = {name: project.kind(name, kind) for name, kind in columns.items()}
-        rows = self._select([literal(1).label("one"), *placed(outputs)], start, end)
+        rows = self._selection.select([literal(1).label("one"), *placed(outputs)], start, end)
         return count_statistics(self._reader, rows, outputs, kinds, project.sensitive, categories)
 
     @asks
@@ -182,11 +172,13 @@ class Logs:
         self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
     ) -> dict[str, dict[str, int]]:
         """Return by column of categories the rows of each, of one more than are remembered."""
-        project = self._projection
+        project = self._selection.projection
         found = {}
         for output in project.features(columns):
             if project.kind(output.name, columns[output.name]) is ColumnKind.CATEGORICAL:
-                stretch = self._select([output.value.label("c0")], start, end).subquery("stretch")
+                stretch = self._selection.select([output.value.label("c0")], start, end).subquery(
+                    "stretch"
+                )
                 found[output.name] = count_categories(self._reader, stretch.c.c0, MOST_KNOWN + 1)
         return found
 
@@ -226,7 +218,7 @@ class Logs:
             return self._streamed(layout, start, end, hours, segments)
         found = {}
         for name, values in segments.items():
-            rows, keys = self._parted(layout, start, end, hours, name, values)
+            rows, keys = self._selection.parted(layout, start, end, hours, name, values)
             found[name] = slotted(keys, hours, count_profiles(self._reader, rows, layout, keys))
         return found
 
@@ -239,7 +231,7 @@ class Logs:
         segments: Mapping[str, Collection[str]],
     ) -> dict[str, dict[Slot, Profile]]:
         """Count in one pass what numpy is handed batch by batch."""
-        statement, outputs, keys = self._stream(layout, start, end, hours, segments)
+        statement, outputs, keys = self._selection.stream(layout, start, end, hours, segments)
         columns = {name: key_of(name, layout) for name in segments if name}
         with closing(self._reader.batches(statement, outputs)) as batches:
             found = stream_parts(
@@ -257,24 +249,6 @@ class Logs:
             for name, profiles in zip(segments, found, strict=True)
         }
 
-    def _stream(
-        self,
-        layout: Layout,
-        start: datetime | None,
-        end: datetime | None,
-        hours: Sequence[datetime],
-        segments: Iterable[str],
-    ) -> tuple[Select[Any], list[Output], list[Output]]:
-        """Return the SELECT of what numpy counts, its outputs, and the keys among them."""
-        project = self._projection
-        keys = [key._replace(name=f"{RESERVED}{key.name}") for key in self._keys(hours)]
-        kinds = {name: bins.kind for name, bins in layout.bins.items()}
-        names = [name for name in segments if name and key_of(name, layout) != name]
-        own = [project.category(name)._replace(name=key_of(name, layout)) for name in names]
-        outputs = [*project.features(kinds), *keys, *own]
-        outputs = outputs or [Output(f"{RESERVED}one", literal(1), pa.int64())]
-        return self._select(placed(outputs), start, end), outputs, keys
-
     def profile_sql(
         self,
         layout: Layout,
@@ -287,11 +261,11 @@ class Logs:
         """Return the statements with which `parts` counts a stretch."""
         segments = {"": ()} if segments is None else segments
         if self.profiler is Profiler.STREAM:
-            statement, _, _ = self._stream(layout, start, end, hours, segments)
+            statement, _, _ = self._selection.stream(layout, start, end, hours, segments)
             return [self._reader.literal(statement)]
         asked: list[Asked] = []
         for name, values in segments.items():
-            rows, keys = self._parted(layout, start, end, hours, name, values)
+            rows, keys = self._selection.parted(layout, start, end, hours, name, values)
             asked += statements(self._reader, rows, layout, keys)
         return [self._reader.literal(each.statement) for each in asked]
 
@@ -299,37 +273,6 @@ class Logs:
     def cost(self, statement: str) -> Cost | None:
         """Return what one of our statements would read, without running it."""
         return self._reader.cost(statement)
-
-    def _parted(
-        self,
-        layout: Layout,
-        start: datetime | None,
-        end: datetime | None,
-        hours: Sequence[datetime],
-        segment: str,
-        values: Collection[str],
-    ) -> tuple[Select[Any], list[Output]]:
-        """Return the rows of a stretch with the keys that part them, and these keys."""
-        project, keys = self._projection, self._keys(hours)
-        if segment:
-            text = project.category(segment).value
-            named = case((text.in_(sorted(values)), text))
-            keys.append(Output("segment", named, pa.string()))
-        kinds = {name: bins.kind for name, bins in layout.bins.items()}
-        columns = [
-            *placed(project.features(kinds)),
-            *(key.value.label(key.name) for key in keys),
-        ]
-        return self._select(columns or [literal(1).label("one")], start, end), keys
-
-    def _keys(self, hours: Sequence[datetime]) -> list[Output]:
-        """Return what parts rows by hour and model version."""
-        clock, keys = self._clock, []
-        if hours and clock is not None:
-            keys.append(Output("hour", clock.place(hours), pa.int64()))
-        versions = [each for each in self._projection.roles() if each.name == VERSION]
-        keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
-        return keys
 
     @asks
     def outcomes(
@@ -348,13 +291,10 @@ class Logs:
         It is parted by model version, by the `values` of a segment's column, and by the hour or
         day in which a prediction lies: `starts` are their beginnings, in order.
         """
-        project, keys = self._projection, self._keys(starts)
-        if segment:
-            text = project.category(segment).value
-            keys.append(Output("segment", case((text.in_(sorted(values)), text)), pa.string()))
-        said = [role for role in project.roles() if role.name != VERSION]
+        keys = self._selection.keys(starts, segment, values)
+        said = [role for role in self._selection.projection.roles() if role.name != VERSION]
         outputs = [*keys, *said]
-        statement, shown = self._drawn(outputs, start, end, as_of=as_of, labels=True)
+        statement, shown = self._selection.drawn(outputs, start, end, as_of=as_of, labels=True)
         stretch = Stretch(statement, shown, len(keys), len(shown) > len(outputs))
         return slotted(keys, starts, count_outcomes(self._reader, self.monitor, bins, stretch))
 
@@ -362,7 +302,7 @@ class Logs:
     def daily_rows(self, start: datetime | None, end: datetime | None) -> tuple[int, ...]:
         """Return the rows of each UTC day of a stretch, oldest first; an empty day is 0."""
         first, last = start or self.first_timestamp(), end or self.last_timestamp()
-        clock = self._clock
+        clock = self._selection.clock
         if first is None or last is None or clock is None:
             return ()
         days = [floor(first, DAY)]
@@ -374,7 +314,10 @@ class Logs:
     @asks
     def hourly_rows(self, start: datetime, end: datetime) -> dict[datetime, int]:
         """Return the rows of the full hours of a stretch; an hour without rows is left out."""
-        clock, hours = self._clock, [start + HOUR * n for n in range((end - start) // HOUR)]
+        clock, hours = (
+            self._selection.clock,
+            [start + HOUR * n for n in range((end - start) // HOUR)],
+        )
         return self._rows_of(clock, hours, start, end) if clock and hours else {}
 
     def _rows_of(
@@ -386,7 +329,7 @@ class Logs:
     ) -> dict[datetime, int]:
         """Return the rows from each start to the next."""
         place = clock.place(starts).label("place")
-        each = self._select([place], start, end).subquery("each").c.place
+        each = self._selection.select([place], start, end).subquery("each").c.place
         grouped = self._reader.all(select(each, func.count()).group_by(each))
         return {starts[row[0]]: row[1] for row in grouped}
 
@@ -400,10 +343,10 @@ class Logs:
         Predictions of `[since, until)` are looked at. With `labels.absent` those count too that
         came to the age at which none means a label, whether they had one or not.
         """
-        clock, labelling = self._clock, self._labelling
+        clock, labelling = self._selection.clock, self._selection.labelling
         if clock is None or labelling is None or not after < until > since:
             return {}
-        found = labelling.landed(self._select, clock, after, until, since)
+        found = labelling.landed(self._selection.select, clock, after, until, since)
         if found is None:
             return None
         times = found.subquery("landed")
@@ -417,17 +360,19 @@ class Logs:
         self, start: datetime | None, end: datetime | None, cut: Cut = WHOLE
     ) -> dict[str, Served]:
         """Return how the requests of each part of a stretch were served, in one scan."""
-        log, project = self.monitor.predictions, self._projection
+        log, project = self.monitor.predictions, self._selection.projection
         logged: dict[str, ColumnElement[Any]] = {}
         if field := project.role(log.latency_ms, "predictions.latency_ms"):
             logged["latency"] = latency_of(field, self.predictions.dialect)
         if log.status and (field := project.role(log.status.column, "predictions.status.column")):
             logged["succeeded"] = success_of(field, log.status.ok, self.predictions.dialect)
-        key, conditions = self._cut(cut)
+        key, conditions = self._selection.cut(cut)
         if key is not None:
             logged["key"] = key
         columns = [value.label(name) for name, value in logged.items()]
-        rows = self._select([literal(1).label("one"), *columns], start, end).where(*conditions)
+        rows = self._selection.select([literal(1).label("one"), *columns], start, end).where(
+            *conditions
+        )
         found = count_served(self._reader, rows, logged, cut.most)
         none = Served.nothing(logged)
         return found if cut.keys is None else {k: found.get(k, none) for k in cut.keys}
@@ -442,11 +387,11 @@ class Logs:
         """
         if self._faulty_business:
             raise self._faulty_business[0]
-        key, conditions = self._cut(cut)
+        key, conditions = self._selection.cut(cut)
         sql = {name: metric.sql for name, metric in self.monitor.business.items()}
         found = aggregate(
             self._reader,
-            lambda columns: self._select(columns, start, end).where(*conditions),
+            lambda columns: self._selection.select(columns, start, end).where(*conditions),
             sql,
             key,
             cut.most,
@@ -457,25 +402,16 @@ class Logs:
     @cached_property
     def _faulty_business(self) -> list[LogError]:
         sql = {name: metric.sql for name, metric in self.monitor.business.items()}
-        return faulty(self._reader, lambda columns: self._select(columns, None, None), sql)
-
-    def _cut(self, cut: Cut) -> tuple[ColumnElement[Any] | None, list[ColumnElement[bool]]]:
-        """Return the key of the parts, and which rows are in one."""
-        if cut.segment:
-            text = self._projection.category(cut.segment).value
-            return text, [text.in_(sorted(cut.values))]
-        version = self._projection.role(self.monitor.predictions.version, "predictions.version")
-        if cut.version and version:
-            text = self._projection.string(version)
-            return text, [text != ""]
-        return None, []
+        return faulty(
+            self._reader, lambda columns: self._selection.select(columns, None, None), sql
+        )
 
     @asks
     def counts(
         self, start: datetime | None, end: datetime | None, *, as_of: datetime | None = None
     ) -> Counts:
         """Count predictions, and those whose label was known at a moment (None: all are)."""
-        statement, outputs = self._drawn([], start, end, as_of=as_of, labels=True)
+        statement, outputs = self._selection.drawn([], start, end, as_of=as_of, labels=True)
         stretch = statement.subquery("stretch")
         labelled = func.count(stretch.c[0]) if outputs else literal(0)
         rows, found = self._reader.one(select(func.count(), labelled).select_from(stretch))
@@ -504,7 +440,7 @@ class Logs:
         the same order, whatever order the rows lie in. It is drawn by the id; without one by the
         row itself.
         """
-        project = self._projection
+        project = self._selection.projection
         outputs = [*project.features(columns), *project.segments(columns), *project.roles()]
         if raw:
             outputs += project.raw(columns)
@@ -531,7 +467,7 @@ class Logs:
         """Return what a model is trained on, and nothing else: features as the log types them,
         the time, and the label, of the rows whose label was known at a moment.
         """
-        outputs = self._projection.raw(columns)
+        outputs = self._selection.projection.raw(columns)
         how: dict[str, Any] = {"as_of": as_of, "labels": True, "limit": limit, "labelled": True}
         return self._rows(outputs, start, end, **how)
 
@@ -539,7 +475,7 @@ class Logs:
         self, outputs: list[Output], start: datetime | None, end: datetime | None, **how: Any
     ) -> Rows:
         """Return a draw of these outputs and of the time."""
-        clock = self._clock
+        clock = self._selection.clock
         if clock is not None:
             outputs = [*outputs, Output(TIMESTAMP, clock.value, clock.type)]
         table, total = self._draw(outputs, start, end, **how)
@@ -553,57 +489,17 @@ class Logs:
         self, start: datetime | None, end: datetime | None, columns: Mapping[str, ColumnKind]
     ) -> str:
         """Return the literal SELECT of a stretch's features, typed as `rows` types them."""
-        outputs = self._projection.features(columns)
+        outputs = self._selection.projection.features(columns)
         named = [output.value.label(quoted_name(output.name, True)) for output in outputs]
-        return self._reader.literal(self._select(named, start, end))
-
-    @cached_property
-    def _projection(self) -> Projection:
-        return Projection(self.monitor, self.predictions, self.partial, self._clock)
-
-    @cached_property
-    def _clock(self) -> Clock | None:
-        """The time of a prediction; None only where the log is partial and has none."""
-        name = self.monitor.predictions.timestamp
-        if self.partial and self.predictions.find(name) is None:
-            return None
-        return self._clock_of(self.predictions, name, "predictions.timestamp")
-
-    @cached_property
-    def _labelling(self) -> Labelling | None:
-        """The labels, as far as the file speaks of them."""
-        labels = self.monitor.labels
-        if labels is None:
-            return None
-        return Labelling.of(labels, self._projection, self.labels, self._clock_of)
-
-    def _clock_of(self, source: Source, name: str, key: str) -> Clock:
-        return Clock.read(self._reader, source, name, self.monitor.predictions.timezone, key)
+        return self._reader.literal(self._selection.select(named, start, end))
 
     def _extreme(self, aggregate: Any) -> datetime | None:
-        clock = self._clock
+        clock = self._selection.clock
         if clock is None:
             return None
         output = Output(TIMESTAMP, aggregate(clock.value), clock.type)
-        table = self._reader.table(self._select([output.value], None, None), [output])
+        table = self._reader.table(self._selection.select([output.value], None, None), [output])
         return clock.moment(table[TIMESTAMP][0].as_py())
-
-    def _select(
-        self, columns: Sequence[ColumnElement[Any]], start: datetime | None, end: datetime | None
-    ) -> Select[Any]:
-        """Return the SELECT of a stretch: its partitions, the file's `where`, its time."""
-        log = self.monitor.predictions
-        statement = select(*columns).select_from(self.predictions.relation)
-        if log.partition:
-            field = self.predictions.field(log.partition.column, "predictions.partition.column")
-            statement = statement.where(*partition_bounds(field, log.partition.slack, start, end))
-        if log.where:
-            statement = statement.where(literal_column(f"({log.where}\n)"))
-        if self._clock is not None:
-            return statement.where(*self._clock.within(start, end))
-        if start or end:
-            raise self.predictions.lacks(log.timestamp, "predictions.timestamp")
-        return statement
 
     def _draw(
         self,
@@ -620,11 +516,13 @@ class Logs:
         Of those that are `labelled` the total is what the share of them in the draw makes likely.
         """
         if limit is None:
-            table, drawn = self._fetched(*self._drawn(outputs, start, end, **how), labelled)
+            table, drawn = self._fetched(
+                *self._selection.drawn(outputs, start, end, **how), labelled
+            )
             return table, len(table)
-        (total,) = self._reader.one(self._select([func.count()], start, end))
+        (total,) = self._reader.one(self._selection.select([func.count()], start, end))
         for below in dict.fromkeys([enough(limit, total), ""]):
-            asked = self._drawn(outputs, start, end, limit=limit, below=below, **how)
+            asked = self._selection.drawn(outputs, start, end, limit=limit, below=below, **how)
             table, drawn = self._fetched(*asked, labelled)
             if drawn >= min(limit, total):
                 break
@@ -643,40 +541,3 @@ class Logs:
                 elif LABEL in schema.names:
                     kept.append(batch.filter(pc.is_valid(batch.column(LABEL))))
         return pa.Table.from_batches(kept, schema), drawn
-
-    def _drawn(
-        self,
-        outputs: Sequence[Output],
-        start: datetime | None,
-        end: datetime | None,
-        *,
-        as_of: datetime | None = None,
-        labels: bool = False,
-        limit: int | None = None,
-        below: str = "",
-        seed: int = 0,
-    ) -> tuple[Select[Any], list[Output]]:
-        """Return the SELECT of a draw and its outputs, the label last."""
-        project, lot, outputs = self._projection, None, list(outputs)
-        labelling = self._labelling if labels else None
-        join = labelling.join(start, end, as_of) if labelling else None
-        if labelling and join is None:
-            outputs += labelling.in_row(as_of)
-        if limit is not None:
-            parts = [project.text(field) for field in self._ids]
-            parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
-            lot = Lot(parts=parts, seed=seed, limit=limit, below=below)
-        statement = draw(
-            lambda columns: self._select(columns, start, end),
-            self.predictions.dialect,
-            outputs,
-            lot,
-            join,
-        )
-        return statement, [*outputs, join.table.label] if join else outputs
-
-    @cached_property
-    def _ids(self) -> list[Field]:
-        names = self.monitor.predictions.id or ()
-        fields = [self._projection.role(name, "predictions.id") for name in names]
-        return [field for field in fields if field]

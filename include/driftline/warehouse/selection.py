@@ -1,0 +1,197 @@
+"""What is selected of the logs of one monitor: statements, none of which is asked here."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import ColumnElement, Select, case, func, literal, literal_column, select
+
+from driftline.config import Monitor
+from driftline.profile import Layout
+from driftline.warehouse.clock import Clock
+from driftline.warehouse.cut import Cut
+from driftline.warehouse.dialect import varchar
+from driftline.warehouse.draw import Lot, draw, placed
+from driftline.warehouse.labelling import Labelling
+from driftline.warehouse.partition import partition_bounds
+from driftline.warehouse.projection import Projection
+from driftline.warehouse.reader import Output, Reader
+from driftline.warehouse.rows import RESERVED, VERSION
+from driftline.warehouse.slots import key_of
+from driftline.warehouse.source import Field, Source, open_source
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The predictions and labels that a monitor's file names, as its warehouse has them.
+
+    Where `partial`, columns that have a role may be missing. The reader describes columns, once.
+    """
+
+    monitor: Monitor
+    reader: Reader
+    partial: bool
+
+    @cached_property
+    def predictions(self) -> Source:
+        """The prediction log; MissingTable when it is not there."""
+        monitor = self.monitor
+        return open_source(self.reader, monitor.predictions, monitor.folder, "predictions")
+
+    @cached_property
+    def labels(self) -> Source | None:
+        """The labels' own table; None where the label stands in the prediction's row."""
+        labels = self.monitor.labels
+        if labels is None or not labels.named:
+            return None
+        return open_source(self.reader, labels, self.monitor.folder, "labels")
+
+    @cached_property
+    def reference(self) -> Source | None:
+        """The reference's own table; None where the reference is a stretch of the log."""
+        own = self.monitor.reference
+        if not own.named:
+            return None
+        return open_source(self.reader, own, self.monitor.folder, "reference")
+
+    @cached_property
+    def projection(self) -> Projection:
+        """The predictions' columns under the names that they are selected by."""
+        return Projection(self.monitor, self.predictions, self.partial, self.clock)
+
+    @cached_property
+    def clock(self) -> Clock | None:
+        """The time of a prediction; None only where the log is partial and has none."""
+        name = self.monitor.predictions.timestamp
+        if self.partial and self.predictions.find(name) is None:
+            return None
+        return self._clock_of(self.predictions, name, "predictions.timestamp")
+
+    @cached_property
+    def labelling(self) -> Labelling | None:
+        """The labels, as far as the file speaks of them."""
+        labels = self.monitor.labels
+        if labels is None:
+            return None
+        return Labelling.of(labels, self.projection, self.labels, self._clock_of)
+
+    def _clock_of(self, source: Source, name: str, key: str) -> Clock:
+        return Clock.read(self.reader, source, name, self.monitor.predictions.timezone, key)
+
+    def select(
+        self, columns: Sequence[ColumnElement[Any]], start: datetime | None, end: datetime | None
+    ) -> Select[Any]:
+        """Return the SELECT of a stretch: its partitions, the file's `where`, its time."""
+        log = self.monitor.predictions
+        statement = select(*columns).select_from(self.predictions.relation)
+        if log.partition:
+            field = self.predictions.field(log.partition.column, "predictions.partition.column")
+            statement = statement.where(*partition_bounds(field, log.partition.slack, start, end))
+        if log.where:
+            statement = statement.where(literal_column(f"({log.where}\n)"))
+        if self.clock is not None:
+            return statement.where(*self.clock.within(start, end))
+        if start or end:
+            raise self.predictions.lacks(log.timestamp, "predictions.timestamp")
+        return statement
+
+    def drawn(
+        self,
+        outputs: Sequence[Output],
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        as_of: datetime | None = None,
+        labels: bool = False,
+        limit: int | None = None,
+        below: str = "",
+        seed: int = 0,
+    ) -> tuple[Select[Any], list[Output]]:
+        """Return the SELECT of a draw and its outputs, the label last."""
+        project, lot, outputs = self.projection, None, list(outputs)
+        labelling = self.labelling if labels else None
+        join = labelling.join(start, end, as_of) if labelling else None
+        if labelling and join is None:
+            outputs += labelling.in_row(as_of)
+        if limit is not None:
+            parts = [project.text(field) for field in self._ids]
+            parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
+            lot = Lot(parts=parts, seed=seed, limit=limit, below=below)
+        statement = draw(
+            lambda columns: self.select(columns, start, end),
+            self.predictions.dialect,
+            outputs,
+            lot,
+            join,
+        )
+        return statement, [*outputs, join.table.label] if join else outputs
+
+    @cached_property
+    def _ids(self) -> list[Field]:
+        names = self.monitor.predictions.id or ()
+        fields = [self.projection.role(name, "predictions.id") for name in names]
+        return [field for field in fields if field]
+
+    def parted(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segment: str,
+        values: Collection[str],
+    ) -> tuple[Select[Any], list[Output]]:
+        """Return the rows of a stretch with the keys that part them, and these keys."""
+        keys = self.keys(hours, segment, values)
+        kinds = {name: bins.kind for name, bins in layout.bins.items()}
+        columns = [
+            *placed(self.projection.features(kinds)),
+            *(key.value.label(key.name) for key in keys),
+        ]
+        return self.select(columns or [literal(1).label("one")], start, end), keys
+
+    def keys(
+        self, starts: Sequence[datetime], segment: str = "", values: Collection[str] = ()
+    ) -> list[Output]:
+        """Return what parts rows by hour or day, model version and a segment's `values`."""
+        clock, keys = self.clock, []
+        if starts and clock is not None:
+            keys.append(Output("hour", clock.place(starts), pa.int64()))
+        versions = [each for each in self.projection.roles() if each.name == VERSION]
+        keys += [Output("version", func.coalesce(v.value, ""), pa.string()) for v in versions]
+        if segment:
+            text = self.projection.category(segment).value
+            keys.append(Output("segment", case((text.in_(sorted(values)), text)), pa.string()))
+        return keys
+
+    def stream(
+        self,
+        layout: Layout,
+        start: datetime | None,
+        end: datetime | None,
+        hours: Sequence[datetime],
+        segments: Iterable[str],
+    ) -> tuple[Select[Any], list[Output], list[Output]]:
+        """Return the SELECT of what numpy counts, its outputs, and the keys among them."""
+        project = self.projection
+        keys = [key._replace(name=f"{RESERVED}{key.name}") for key in self.keys(hours)]
+        kinds = {name: bins.kind for name, bins in layout.bins.items()}
+        names = [name for name in segments if name and key_of(name, layout) != name]
+        own = [project.category(name)._replace(name=key_of(name, layout)) for name in names]
+        outputs = [*project.features(kinds), *keys, *own]
+        outputs = outputs or [Output(f"{RESERVED}one", literal(1), pa.int64())]
+        return self.select(placed(outputs), start, end), outputs, keys
+
+    def cut(self, cut: Cut) -> tuple[ColumnElement[Any] | None, list[ColumnElement[bool]]]:
+        """Return the key of the parts, and which rows are in one."""
+        if cut.segment:
+            text = self.projection.category(cut.segment).value
+            return text, [text.in_(sorted(cut.values))]
+        version = self.projection.role(self.monitor.predictions.version, "predictions.version")
+        if cut.version and version:
+            text = self.projection.string(version)
+            return text, [text != ""]
+        return None, []

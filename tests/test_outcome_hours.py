@@ -1,6 +1,7 @@
 """Labels that come late, twice, corrected and in any order: one end state, nothing read in vain."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -232,12 +233,37 @@ def test_a_rerun_changes_nothing(warehouse: Warehouse, store: Store) -> None:
     assert everything(store) == before
 
 
+def test_a_rerun_changes_nothing_where_the_warehouse_adds_up_in_another_order(
+    tmp_path: Path, request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = predictions()
+    warehouse = make_warehouse(request, "duckdb", tmp_path)
+    load(warehouse, log, events(log, 5))
+    monitor = monitor_of(warehouse, "1h", "1d")
+    run(monitor, store, 4, 5)
+    before = everything(store)
+    count = Watch.count_outcomes
+
+    def rounded(watch: Watch, *asked: Any) -> Any:
+        return {
+            hour: {
+                part: replace(one, moments=np.nextafter(one.moments, np.inf))
+                for part, one in parts.items()
+            }
+            for hour, parts in count(watch, *asked).items()
+        }
+
+    monkeypatch.setattr(Watch, "count_outcomes", rounded)
+    run(monitor, store, 5)
+    assert everything(store) == before
+
+
 def everything(store: Store) -> dict[str, list[str]]:
     found = {}
     with store.read() as connection:
         for one in (tables.measurements, tables.windows, tables.outcomes):
             kept = [c for c in one.columns if c.name not in ("run_id", "recorded_at")]
-            found[one.name] = sorted(map(repr, connection.execute(select(*kept)).all()))
+            found[one.name] = sorted(repr(tuple(row)) for row in connection.execute(select(*kept)))
     return found
 
 

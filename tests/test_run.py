@@ -54,7 +54,9 @@ def contents(store: Store) -> dict[str, list[tuple]]:
         for table in tables.metadata.sorted_tables:
             counts = {"content"} if table is tables.outcomes else set()
             kept = [column for column in table.columns if column.name not in VOLATILE | counts]
-            found[table.name] = sorted(map(repr, connection.execute(select(*kept)).all()))
+            found[table.name] = sorted(
+                repr(tuple(row)) for row in connection.execute(select(*kept))
+            )
     return found
 
 

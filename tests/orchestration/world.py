@@ -156,7 +156,7 @@ def contents(store: Store, monitor: str, *named: str) -> dict[str, list[str]]:
             table = tables.metadata.tables[name]
             kept = [column for column in table.columns if column.name not in VOLATILE]
             query = select(*kept).where(table.c.monitor == monitor)
-            found[name] = sorted(map(repr, connection.execute(query).all()))
+            found[name] = sorted(repr(tuple(row)) for row in connection.execute(query))
     return found
 
 

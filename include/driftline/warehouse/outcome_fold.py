@@ -109,8 +109,8 @@ def two_classes(
     groups, positive = Groups(table, keys), positive_class(chosen)
     names, truth = classes_of(table["truth"], LABEL_KEY)
     spoken, said = classes_of(table["said"], PREDICTION_KEY) if logged else ([], None)
-    found = tuple(sorted({*names, *spoken}))
-    check_binary(found, chosen)
+    check_binary(sorted({*names, *spoken}), chosen)
+    held = _held(groups, (names, truth), (spoken, said))
     labelled = _valid(table["truth"])
     truth = _places(names, truth, {positive: POSITIVE}, 0)
     said = (
@@ -152,10 +152,21 @@ def two_classes(
             confusion=confusion[n],
             moments=moments[n],
             scores={name: scores[n]} if scored else {},
-            found=found,
+            found=held[n],
         )
         for n, key in enumerate(groups.names)
     }
+
+
+def _held(groups: Groups, *columns: tuple[Sequence[str], Places | None]) -> list[tuple[str, ...]]:
+    """Return the classes that each group holds, in order, whatever others hold beside it."""
+    held: list[set[str]] = [set() for _ in groups.names]
+    for names, places in columns:
+        if names and places is not None:
+            there = groups.counts((places,), (len(names),), places >= 0)
+            for group, place in np.argwhere(there).tolist():
+                held[group].add(names[place])
+    return [tuple(sorted(own)) for own in held]
 
 
 def _by_score(
@@ -188,6 +199,7 @@ def many_classes(
     groups = Groups(table, keys)
     names, truth = classes_of(table["truth"], LABEL_KEY)
     spoken, said = classes_of(table["said"], PREDICTION_KEY) if logged else ([], None)
+    held = _held(groups, (names, truth), (spoken, said))
     scored = tuple(bins.scores)
     classes = (*scored, *sorted({*names, *spoken} - {*scored}))
     at = {name: n for n, name in enumerate(classes)}
@@ -206,19 +218,21 @@ def many_classes(
         stray = groups.sums(groups.column("stray"), chosen=used)
         for place, value in enumerate(_of_truth(groups, truth, len(scored))):
             moments[:, :, place] = groups.sums(value, (truth,), (many,), used)
-    return {
-        key: replace(
-            ClassProfile.empty(bins, classes),
+    profiles = {}
+    for n, key in enumerate(groups.names):
+        own = [name for name in classes if name in {*scored, *held[n]}]
+        places = [at[name] for name in own]
+        profiles[key] = replace(
+            ClassProfile.empty(bins, tuple(own)),
             rows=int(rows[n]),
             labelled=int(known[n]),
             dropped=dropped[n],
-            confusion=confusion[n],
-            moments=moments[n],
+            confusion=confusion[n][np.ix_(places, places)],
+            moments=moments[n][places],
             stray=int(stray[n]),
-            found=tuple(sorted({*names, *spoken})),
+            found=held[n],
         )
-        for n, key in enumerate(groups.names)
-    }
+    return profiles
 
 
 def _of_truth(groups: Groups, truth: Places, scored: int) -> list[NDArray[np.float64]]:

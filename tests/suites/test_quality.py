@@ -211,12 +211,6 @@ def test_the_same_expectation_twice_is_one(filled, scope):
     assert len(validated(filled, scope, [expect(NOT_NULL, column="temp")] * 2)) == 1
 
 
-def test_no_data_source_is_left_behind(filled, scope):
-    for _ in range(2):
-        validated(filled, scope, [expect(NOT_NULL, column="temp")])
-    assert not quality._context().data_sources.all()
-
-
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 def test_a_frame_is_bounded_and_says_so_but_every_row_is_counted(filled, scope):
     expectations = [expect(NOT_NULL, column="temp"), expect(COUNT, min_value=200, max_value=200)]

@@ -309,14 +309,14 @@ def _values(metrics: Mapping[Any, Any], current: Any, reference: Any = None) -> 
 
 def _run(metrics: Mapping[Any, Any], current: Any, reference: Any) -> dict[Any, Any]:
     evidently = load()
-    with quiet(), _without_pictures():
+    with quiet(), without_pictures():
         snapshot = evidently.Report(list(metrics.values())).run(current, reference)
     results = snapshot.metric_results
     return {key: _value(results[metric.metric_id]) for key, metric in metrics.items()}
 
 
 @contextmanager
-def _without_pictures() -> Iterator[None]:
+def without_pictures() -> Iterator[None]:
     """Keep Evidently from drawing what nobody looks at: five sixths of the time of a column."""
     from evidently.metrics.column_statistics import ValueDriftCalculation
 
@@ -326,6 +326,29 @@ def _without_pictures() -> Iterator[None]:
         yield
     finally:
         ValueDriftCalculation._render = drawn
+
+
+@contextmanager
+def one_picture() -> Iterator[None]:
+    """Keep Evidently from drawing a column anew for its mean, its deviation and each quantile.
+
+    The seven pictures are the same but for a title, and its summary shows the first.
+    """
+    from evidently.metrics import column_statistics
+
+    draw, drawn = column_statistics.distribution, dict[Any, Any]()
+
+    def first(title: str, current: Any, reference: Any) -> Any:
+        name = current.data.name
+        if name not in drawn:
+            drawn[name] = draw(title, current, reference)
+        return drawn[name]
+
+    column_statistics.distribution = first
+    try:
+        yield
+    finally:
+        column_statistics.distribution = draw
 
 
 def rendered(widgets: Sequence[Any]) -> str:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import count
 from typing import Any
 
 from sqlalchemy import URL, TextClause, create_engine, event
@@ -40,7 +39,6 @@ _OF_NUMBERS = (
 )
 """What is asked of the length of a text, and of an age."""
 _EXAMPLES, _LONGEST = 3, 40
-_sources = count()
 
 
 def measure(scope: Scope, statistics: WindowStatistics) -> list[Measurement]:
@@ -177,13 +175,7 @@ def _in_sql(
             data = gx.execution_engine.sqlalchemy_batch_data.SqlAlchemyBatchData(
                 executor, query=query, create_temp_table=False
             )
-            validator = gx.validator.validator.Validator(
-                execution_engine=executor,
-                batches=[gx.core.batch.Batch(data=data)],
-                data_context=_context(),
-            )
-            configurations = [_placed(each, place).configuration for place, each in built.items()]
-            return _by_place(validator.graph_validate(configurations)), rows
+            return _evaluated(executor, data, built), rows
     finally:
         engine.dispose()
 
@@ -232,7 +224,7 @@ def _on_frame(
 ) -> tuple[dict[int, Any], int]:
     import pandas as pd
 
-    window = scope.window
+    gx, window = load(), scope.window
     drawn = logs.rows(
         window.start, window.end, columns, labels=False, limit=logs.monitor.drift.rows
     )
@@ -246,28 +238,27 @@ def _on_frame(
         (counts, pd.DataFrame(index=range(rows))),
     ):
         if part:
-            with _frames() as source:
-                asset = source.add_dataframe_asset("window")
-                definition = asset.add_batch_definition_whole_dataframe("window")
-                results |= _validated(definition.get_batch({"dataframe": frame}), part)
+            with _mapped():
+                executor = gx.execution_engine.PandasExecutionEngine()
+                data = gx.execution_engine.pandas_batch_data.PandasBatchData(executor, frame)
+                results |= _evaluated(executor, data, part)
     return results, len(drawn.table)
 
 
-def _validated(batch: Any, built: Mapping[int, Any]) -> dict[int, Any]:
-    """Return Great Expectations' results by the place of their expectation."""
-    suite = load().ExpectationSuite(name="window")
+def _evaluated(executor: Any, data: Any, built: Mapping[int, Any]) -> dict[int, Any]:
+    """Return Great Expectations' results by the place of their expectation.
+
+    They come in another order. Its data sources would take as long again to describe the data.
+    """
+    gx = load()
+    validator = gx.validator.validator.Validator(
+        execution_engine=executor,
+        batches=[gx.core.batch.Batch(data=data)],
+        data_context=_context(),
+    )
     for place, each in built.items():
-        suite.add_expectation(_placed(each, place))
-    return _by_place(batch.validate(suite).results)
-
-
-def _placed(expectation: Any, place: int) -> Any:
-    """Return the expectation with its place: results come in another order."""
-    expectation.meta = {"place": place}
-    return expectation
-
-
-def _by_place(results: Iterable[Any]) -> dict[int, Any]:
+        each.meta = {"place": place}
+    results = validator.graph_validate([each.configuration for each in built.values()])
     return {each.expectation_config.meta["place"]: each for each in results}
 
 
@@ -352,18 +343,6 @@ def _fault(fault: Mapping[str, Any], fields: Iterable[str]) -> str:
 
 
 @contextmanager
-def _frames() -> Iterator[Any]:
-    """Yield a data source of frames of the one context, and delete it."""
-    sources = _context().data_sources
-    name = f"window-{next(_sources)}"
-    with _mapped():
-        try:
-            yield sources.add_pandas(name)
-        finally:
-            sources.delete(name)
-
-
-@contextmanager
 def _mapped() -> Iterator[None]:
     """Map what SQLAlchemy and Great Expectations raise; there is no telling what that may be."""
     try:
@@ -397,6 +376,7 @@ def load() -> Any:
     try:
         import great_expectations as gx
         import great_expectations.core.batch
+        import great_expectations.execution_engine.pandas_batch_data
         import great_expectations.execution_engine.sqlalchemy_batch_data
         import great_expectations.expectations.registry
         import great_expectations.validator.validator

@@ -119,14 +119,16 @@ def _drift_widgets(
         per_column_method={names[n]: evidently.TESTS[m].stattest for n, m in methods.items()},
         per_column_threshold={names[n]: _threshold(m) for n, m in methods.items()},
     )
-    return _drawn([preset], *shown)
+    with evidently.without_pictures():  # the preset draws its own
+        return _drawn([preset], *shown)
 
 
 def _summary_widgets(current: Frame, reference: Frame, columns: Iterable[str]) -> list[Any]:
     names = _titles(current, columns)
     shown = [evidently.dataset_of(frame, names, shown=True) for frame in (current, reference)]
     preset = evidently.load().presets.DataSummaryPreset(columns=list(names.values()))
-    return _drawn([preset], *shown)
+    with evidently.one_picture():
+        return _drawn([preset], *shown)
 
 
 def _threshold(method: DriftMethod) -> float:

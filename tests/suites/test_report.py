@@ -77,6 +77,25 @@ def test_the_page_says_what_was_measured(monitor, scope, columns):
     assert "80.0% (240 of 300)" in header
 
 
+def test_a_column_of_numbers_is_drawn_once_for_all_its_statistics(
+    monitor, scope, columns, monkeypatch
+):
+    from evidently.metrics import column_statistics
+
+    draw, titles = column_statistics.distribution, []
+
+    def noted(title, *sides):
+        titles.append(title.partition(":")[0])
+        return draw(title, *sides)
+
+    monkeypatch.setattr(column_statistics, "distribution", noted)
+    html = drawn(monitor, scope, columns)
+    of_numbers = [title for title in titles if "Unique" not in title]  # that is of categories
+    assert sorted(of_numbers) == ["Minimal value of 'distance'", "Minimal value of 'temp'"]
+    assert column_statistics.distribution is noted
+    assert "Std value" not in html
+
+
 def test_what_cannot_be_shown_is_named(monitor, scope, columns):
     worse = {**columns, "temp": np.full(300, np.nan), "_label": [None] * 300}
     html = drawn(monitor, scope, worse)

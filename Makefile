@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
-WORKERS ?= 3
+WORKERS ?= 2
 NANNYML := $(VENV)/nannyml/nannyml-0.13.1-py3-none-any.whl
 
 .DEFAULT_GOAL := help

@@ -170,16 +170,16 @@ def _side(
     prediction: NDArray[Any] | None = None
     if monitor.task is Task.REGRESSION:
         truth[known.kept] = known.y_true
-        score = _numbers(table, PREDICTION)
+        score = _finite(rows.floats(PREDICTION))
     else:
         if monitor.task is Task.BINARY:
             truth[known.kept] = known.y_true
-            score = _numbers(table, SCORE) if SCORE in table.column_names else None
+            score = _finite(rows.floats(SCORE)) if SCORE in table.column_names else None
         else:
             truth[known.kept] = known.y_true == known.y_pred
             own = [name for name in scores_of(monitor).values() if name in table.column_names]
             if own:
-                score = np.max([_numbers(table, name) for name in own], axis=0)
+                score = np.max([_finite(rows.floats(name)) for name in own], axis=0)
     others = [name for name in monitor.segments if name not in columns]
     return Side(
         frame=Frame.of(rows, columns),
@@ -193,8 +193,7 @@ def _side(
     )
 
 
-def _numbers(table: Any, name: str) -> NDArray[np.float64]:
-    numbers = np.asarray(pc.cast(table[name], "float64", safe=False).to_numpy(), np.float64)
+def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 

@@ -1,6 +1,7 @@
 """The whole flow on real warehouses and stores: what is measured, judged, told, and kept."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import yaml
 from sklearn import metrics as sk
 from sqlalchemy import URL, make_url, select
 
-from driftline import monitor_file
+from driftline import home, monitor_file
 from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.domain import Outcome, Suite, Window
@@ -208,8 +209,6 @@ def test_days_in_any_order_come_to_the_same(model: Any, store: Store, tmp_path: 
     day = (predictions["ts"].to_numpy() - np.datetime64("2024-01-01")) // np.timedelta64(1, "D")
     frame.loc[day == 8, "noise"] = np.nan  # mutes the drift of noise as long as windows hold it
     frame.loc[day == 10, "x"] -= 2.0  # and the drift of x ends
-    import pyarrow as pa
-
     monitor = model(
         pa.Table.from_pandas(frame, preserve_index=False),
         labels,
@@ -228,6 +227,82 @@ def test_days_in_any_order_come_to_the_same(model: Any, store: Store, tmp_path: 
             for last in order:
                 watch(monitor, other, last - 1, last, page=False)
             assert settled(other) == expected, order
+
+
+@pytest.fixture
+def hourly(model: Any) -> Any:
+    """A monitor of hours and days; in one hour `noise` was not logged, which mutes its day."""
+    predictions, labels = logs(days=8, rows=480)
+    frame = predictions.to_pandas()
+    hour = START + 6 * DAY + timedelta(hours=21)
+    lost = (frame["ts"] >= hour) & (frame["ts"] < hour + timedelta(hours=1))
+
+    def load(*, mended: bool = False) -> tuple[Monitor, list[Window], Window]:
+        rows = frame if mended else frame.assign(noise=frame["noise"].mask(lost))
+        monitor = model(
+            pa.Table.from_pandas(rows, preserve_index=False),
+            labels,
+            windows=["1h", "1d"],
+            rules=[
+                {
+                    "metric": "null_share",
+                    "columns": "noise",
+                    "window": "1h",
+                    "max": 0.5,
+                    **CRITICAL,
+                },
+                {"metric": "psi", "columns": "*", "window": "1h", "max": 0.1, "for": 2},
+                {"metric": "psi", "columns": "*", "window": "1d", "max": 0.01},
+            ],
+        )
+        edge = START + 7 * DAY
+        todo = planned(monitor, edge - timedelta(hours=4), edge + timedelta(hours=3))
+        return monitor, todo, Window.ending("1h", hour + timedelta(hours=1))
+
+    return load
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_hours_and_days_in_any_order_come_to_the_same(
+    hourly: Any, store: Store, tmp_path: Path
+) -> None:
+    monitor, todo, _ = hourly()
+    assert [interval.cadence for interval in todo] == ["1h"] * 4 + ["1d"] + ["1h"] * 3
+    list(run(monitor, todo, store, page=False))
+    expected = settled(store)
+    assert any("inhibited" in row and "'1d'" in row for row in expected["verdicts"])
+    for seed in range(6):
+        order = list(reversed(todo)) if not seed else random.Random(seed).sample(todo, len(todo))
+        url = make_url(f"sqlite:///{tmp_path / f'shuffled{seed}.db'}")
+        upgrade(url)
+        with Store.open(url) as other:
+            for interval in order:
+                list(run(monitor, [interval], other, page=False))
+            assert settled(other) == expected, order
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_an_hour_that_was_mended_inhibits_its_day_no_longer(hourly: Any, store: Store) -> None:
+    def inhibited() -> list[str]:
+        with store.read() as connection:
+            rows = connection.execute(select(tables.verdicts)).mappings()
+            return [r["cadence"] for r in rows if r["reason"].startswith("inhibited")]
+
+    monitor, todo, hour = hourly()
+    list(run(monitor, todo, store))
+    assert "1d" in inhibited()
+    monitor, _, _ = hourly(mended=True)
+    list(run(monitor, [hour], store))
+    assert inhibited() == []
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_a_live_run_of_hours_reports_its_days(hourly: Any, store: Store) -> None:
+    monitor, todo, _ = hourly()
+    found = list(run(monitor, todo, store))
+    assert [conclusion.errors for conclusion in found] == [()] * len(todo)
+    reports = {path.parent.parent.name for path in home.artifacts(monitor).rglob("report.html")}
+    assert reports == {"1d"}
 
 
 def settled(store: Store) -> dict[str, list[str]]:
@@ -324,8 +399,6 @@ def test_a_broken_column_inhibits_its_own_drift_only(model: Any, store: Store) -
     frame = predictions.to_pandas()
     frame.loc[day == 7, "noise"] = np.nan
     frame.loc[(day == 7) & (frame.index % 3 == 0), "noise"] = 40.0
-    import pyarrow as pa
-
     monitor = model(
         pa.Table.from_pandas(frame, preserve_index=False),
         labels,

@@ -20,7 +20,7 @@ from driftline.domain import (
     cadence_length,
     digest,
 )
-from driftline.judge import Baselines, Broken, Evidence, Past, broken, judge, selects
+from driftline.judge import INHIBITED, Baselines, Broken, Evidence, Past, broken, judge, selects
 from driftline.pipeline import Compared, kept, planned
 from driftline.reference import Reference
 from driftline.reports import places
@@ -81,22 +81,30 @@ def conclude(
     bears on them: in whatever order runs end, what they say is what they say in the order of time.
     Those that are `coming` anyway are left to their turn.
     """
-    own, changed = _conclude(connection, watch, compared, interval, as_of, run_id, page)
+    own, changed, broke = _conclude(connection, watch, compared, interval, as_of, run_id, page)
     monitor = watch.monitor
-    longest = max(cadence_length(cadence) for cadence in (*monitor.windows, "1d"))
+    longest = _longest(monitor)
     moved = {"1h": False, "1d": False, interval.cadence: changed}
+    muting = interval.end + longest if broke else interval.end
     owed = ledger.last_known(connection, monitor.monitor, interval, config_hash=monitor.config_hash)
     for later in verdicts.judged_after(
         connection, monitor.monitor, interval, monitor.config_hash, longest=longest
     ):
         if later in coming:
             continue
-        if later.end > max(interval.end + longest, owed) and not any(moved.values()):
-            break
+        if not any(moved.values()) and later.end > muting:
+            if later.end > owed:
+                break
+            if later.cadence == "1h":
+                continue  # only days judge what was measured again of windows before them
         windows = {step.window for step in planned(connection, monitor, later)}
         known = {window: kept(connection, watch, window) for window in windows}
         there = {window: reference for window, reference in known.items() if reference}
-        _, moved[later.cadence] = _conclude(connection, watch, there, later, None, run_id, page)
+        _, moved[later.cadence], broke = _conclude(
+            connection, watch, there, later, None, run_id, page
+        )
+        if broke:
+            muting = max(muting, later.end + longest)
     return own
 
 
@@ -108,8 +116,10 @@ def _conclude(
     as_of: datetime | None,
     run_id: str,
     page: bool,
-) -> tuple[Conclusion, bool]:
-    """Conclude one interval; return also whether any verdict is another than it was before."""
+) -> tuple[Conclusion, bool, bool]:
+    """Conclude one interval; return also whether any verdict is another than it was before, and
+    whether what it breaks, for windows that hold it, is.
+    """
     monitor = watch.monitor
     asked = planned(connection, monitor, interval, as_of)
     taken = [step for step in asked if step.window in compared]
@@ -121,7 +131,13 @@ def _conclude(
         for expectation in default_expectations(monitor, compared[step.window], step.window.cadence)
     ]
     rules = rules_of(monitor, expected)
-    before = _broken_before(connection, monitor, interval)
+    known = _broken(connection, monitor, interval)
+    hours_of_day = interval.cadence != "1h"
+    before = [
+        one
+        for one in known
+        if one.window.end <= interval.start or (hours_of_day and one.window.cadence == "1h")
+    ]
     evidence = Evidence(
         broken=before,
         higher_is_better=frozenset(n for n, m in monitor.business.items() if m.better == "higher"),
@@ -176,7 +192,26 @@ def _conclude(
     _close_orphans(connection, monitor, rules, interval, covered)
     alive = _keep_incidents(connection, monitor, rules, interval, found)
     told = page and _tell(connection, monitor, interval, rules, alive, found, before, now)
-    return Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told), changed
+    broke = set(_broken(connection, monitor, interval)) != set(known)
+    # A failure that went with its number is not known any more, only what it inhibits.
+    broke = broke or (
+        changed
+        and verdicts.says(
+            connection,
+            monitor.monitor,
+            INHIBITED,
+            config_hash=monitor.config_hash,
+            after=interval.end,
+            until=interval.end + _longest(monitor),
+        )
+    )
+    conclusion = Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told)
+    return conclusion, changed, broke
+
+
+def _longest(monitor: Monitor) -> timedelta:
+    """Return the length of the longest window, at least a day."""
+    return max(cadence_length(cadence) for cadence in (*monitor.windows, "1d"))
 
 
 def _begins_anew(reference: Reference) -> datetime | None:
@@ -184,17 +219,16 @@ def _begins_anew(reference: Reference) -> datetime | None:
     return reference.valid_from if reference.model_version else None
 
 
-def _broken_before(connection: Connection, monitor: Monitor, interval: Window) -> list[Broken]:
-    """Return the critical quality failures of earlier windows that longer windows still hold."""
-    horizon = max(cadence_length(cadence) for cadence in monitor.windows)
+def _broken(connection: Connection, monitor: Monitor, interval: Window) -> list[Broken]:
+    """Return the critical quality failures of windows that the longest one still holds."""
     failures = verdicts.failures(
         connection,
         monitor.monitor,
         suite=Suite.QUALITY,
         outcome=Outcome.CRITICAL,
         config_hash=monitor.config_hash,
-        start=interval.end - horizon,
-        end=interval.start,
+        start=interval.end - _longest(monitor),
+        end=interval.end,
     )
     return [
         Broken(column=series.column_name, window=window, rule=rule)

@@ -19,6 +19,10 @@ Baselines = Mapping[tuple[str, str, str], float]
 """The reference's own value by (metric, column, detail): what `worse_by` compares with."""
 
 
+INHIBITED = "inhibited:"
+"""How the reason begins of what is not judged because a quality failure explains it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
     """A critical quality failure: in this window, this column ('' is the table) is not itself."""
@@ -168,7 +172,7 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
         for fault in evidence.broken:
             about = fault.column in ("", measurement.column_name)
             if about and fault.window.start < window.end and fault.window.end > window.start:
-                return f"inhibited: {fault.rule} failed on {fault.column or 'the table'}"
+                return f"{INHIBITED} {fault.rule} failed on {fault.column or 'the table'}"
     ripe = measurement.as_of >= window.end + evidence.maturity
     coverage = 1.0 if measurement.coverage is None else measurement.coverage
     if measurement.suite is Suite.PERFORMANCE and coverage < evidence.min_coverage and not ripe:

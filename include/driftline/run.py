@@ -96,9 +96,10 @@ def run(
                 found = trouble or f"{len(result.measurements)} numbers"
                 log.info("%s of %s: %s", result.step.suite, result.step.window, found)
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
-            if page:
+            if page and interval.cadence != "1h":
                 last = interval == todo[-1]
                 errors += _reports(store, watch, compared, results, interval, day=last)
+            if page:
                 errors += deliver(store)
             yield replace(conclusion, errors=tuple(errors))
 

@@ -118,6 +118,27 @@ def judged_after(
     return [Window.ending("1d" if daily else "1h", end) for end, daily in sorted(ends)]
 
 
+def says(
+    connection: Connection,
+    monitor: str,
+    beginning: str,
+    *,
+    config_hash: str,
+    after: datetime,
+    until: datetime,
+) -> bool:
+    """Return whether a reason begins like this, of a window that ends in `(after, until]`."""
+    own = verdicts.c
+    asked = select(own.rule).where(
+        own.monitor == monitor,
+        own.config_hash == config_hash,
+        own.window_end > after,
+        own.window_end <= until,
+        own.reason.startswith(beginning, autoescape=True),
+    )
+    return connection.execute(asked.limit(1)).first() is not None
+
+
 def of_window(
     connection: Connection, monitor: str, window: Window, config_hash: str
 ) -> list[Verdict]:

@@ -234,7 +234,7 @@ def hourly(model: Any) -> Any:
     """A monitor of hours and days; in one hour `noise` was not logged, which mutes its day."""
     predictions, labels = logs(days=8, rows=480)
     frame = predictions.to_pandas()
-    hour = START + 6 * DAY + timedelta(hours=21)
+    hour = START + 6 * DAY + timedelta(hours=20)
     lost = (frame["ts"] >= hour) & (frame["ts"] < hour + timedelta(hours=1))
 
     def load(*, mended: bool = False) -> tuple[Monitor, list[Window], Window]:
@@ -251,7 +251,7 @@ def hourly(model: Any) -> Any:
                     "max": 0.5,
                     **CRITICAL,
                 },
-                {"metric": "psi", "columns": "*", "window": "1h", "max": 0.1, "for": 2},
+                {"metric": "psi", "columns": "x", "window": "1h", "max": 0.1, "for": 2},
                 {"metric": "psi", "columns": "*", "window": "1d", "max": 0.01},
             ],
         )

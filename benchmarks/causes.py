@@ -1,6 +1,6 @@
 """How often `why` puts the true cause first, when it is planted.
 
-    python benchmarks/causes.py              every cause, size and data set: some ten minutes
+    python benchmarks/causes.py              every cause, size and data set: some 15 minutes
     python benchmarks/causes.py --quick      one seed of two data sets, the largest size
 
 A window is drawn like its reference and one thing is broken in it, from some hour on: for the

@@ -6,7 +6,7 @@ WORKERS ?= 2
 NANNYML := $(VENV)/nannyml/nannyml-0.13.1-py3-none-any.whl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test warehouses dialects lint format clean
+.PHONY: help demo test soak warehouses dialects lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: $(VENV)/demo ## Watch a real model on real flights, from its logs to the m
 
 test: $(VENV)/test $(NANNYML) ## Run the tests, on real PostgreSQL, DuckDB and SQLite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+soak: $(VENV)/test ## Fuzz, kills and load in full
+	$(BIN)/python -m pytest -n $(WORKERS) --soak --timeout 3600 tests/fuzz
 
 warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3
 	$(BIN)/python -m pytest -n 0 --warehouses=clickhouse,spark,s3 tests/warehouse

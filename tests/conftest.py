@@ -34,9 +34,34 @@ os.environ["DO_NOT_TRACK"] = "1"
 settings.register_profile("driftline", deadline=None)
 settings.load_profile("driftline")
 
+settings.register_profile("soak", deadline=None, max_examples=5_000, print_blob=True)
+
 # The embedded server trusts the loopback; the password is there so that a leak of it can be seen.
 PASSWORD = "kept-out-of-messages"
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=50")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="try in full what is tried in part else")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: takes minutes, and runs by `make soak` only")
+    if config.getoption("--soak"):
+        settings.load_profile("soak")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--soak"):
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(pytest.mark.skip("takes minutes: `make soak`"))
+
+
+@pytest.fixture(scope="session")
+def many(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
+    """Return how many cases to try: `many(300, 10_000)` is 300, and 10,000 by `make soak`."""
+    return lambda few, in_full: in_full if pytestconfig.getoption("--soak") else few
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from driftline import home, monitor_file
 from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.domain import Outcome, Suite, Window
+from driftline.errors import InputError
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
 from tests.models import DAY, START, logs, parts
@@ -373,6 +374,28 @@ def test_a_backfill_tells_nobody_and_the_next_live_run_does(model: Any, store: S
     (live,) = watch(monitor, store, 9, 10)
     assert live.told
     assert not watch(monitor, store, 10, 11)[0].told
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_a_run_delivers_its_own_messages_only(model: Any, store: Store, caplog: Any) -> None:
+    waiting = outbox.Message(
+        id="other", monitor="other", channel="log", target="", body="{}", created=START
+    )
+    with store.begin() as connection:
+        outbox.add(connection, [waiting])
+    watch(model(*logs(drift_on=7), rules=[{**DRIFT, "for": 1}]), store, 7, 8)
+    assert "psi-x-1d" in caplog.text
+    with store.read() as connection:
+        assert outbox.pending(connection) == [waiting]
+
+
+@pytest.mark.parametrize("ahead", [{"end": DAY}, {"as_of": DAY}])
+def test_what_is_yet_to_come_is_not_measured(model: Any, store: Store, ahead: Any) -> None:
+    """It would stand in the ledger as done, and no later run would measure it."""
+    monitor, now = model(*logs()), datetime.now(UTC)
+    moments = {"end": now, "as_of": now} | {name: now + more for name, more in ahead.items()}
+    with pytest.raises(InputError, match="is yet to come"):
+        planned(monitor, START, moments["end"], store, moments["as_of"])
 
 
 def test_an_incident_is_resolved_when_the_data_are_mended(model: Any, store: Store) -> None:

@@ -12,6 +12,7 @@ from driftline import tasks
 from driftline.config import Monitor
 from driftline.domain import Suite, Window
 from driftline.errors import LogError, StepFailed, WindowClaimed
+from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, outbox, tables, upgrade
 from driftline.store.ledger import State
 from tests.models import DAY, START, logs, parts
@@ -33,7 +34,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
     place = make_warehouse(request, "parquet", tmp_path)
 
-    def load(predictions: Any, labels: Any, **changes: Any) -> Monitor:
+    def load(predictions: Any, labels: Any, /, **changes: Any) -> Monitor:
         place.load("predictions", predictions)
         place.load("labels", labels)
         store = f"sqlite:///{tmp_path / 'results.db'}"
@@ -141,6 +142,27 @@ def test_a_day_fills_the_hours_that_no_run_has_measured(model: Any, store: Store
     with store.read() as connection:
         entries = ledger.of(connection, "model", states=[State.CLAIMED])
     assert {entry.window for entry in entries} == {held}
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+@pytest.mark.parametrize(("windows", "labelled"), [("1h", False), ("1h", True), ("7d", False)])
+def test_whatever_windows_there_are_a_midnight_passes(
+    model: Any, store: Store, windows: str, labelled: bool
+) -> None:
+    """Hours alone, without labels, leave a day nothing to measure: it is no fault."""
+    rules = [{"metric": "row_count", "min": 1}]
+    without = {} if labelled else {"labels": None}
+    monitor = model(*logs(days=8), windows=[windows], rules=rules, **without)
+    midnight = day(monitor, 8).interval
+    todo = planned(monitor, midnight.end - HOUR, midnight.end)
+    ended = list(run(monitor, todo, store))
+    assert [conclusion.errors for conclusion in ended] == [()] * len(todo)
+    assert ended[-1].interval == midnight
+    assert not whole(day(monitor, 8)).alert
+    assert tasks.report(day(monitor, 8)) == []
+    with store.read() as connection:
+        suites = {entry.suite for entry in ledger.of(connection, "model")}
+    assert (Suite.PERFORMANCE in suites) is labelled
 
 
 def test_the_hours_of_a_day_add_up_to_it(model: Any, store: Store) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from driftline import hours, metrics, outcome_hours
 from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
-from driftline.errors import LogError, WarehouseError
+from driftline.errors import InputError, LogError, WarehouseError
 from driftline.hours import hours_of
 from driftline.reference import Reference
 from driftline.sections import Labels
@@ -29,6 +29,19 @@ log = logging.getLogger(__name__)
 
 Compared = Mapping[Window, Reference]
 """The reference of each window that has one."""
+
+
+def refuse_future(name: str, moment: datetime | None, *, skew: timedelta = timedelta(0)) -> None:
+    """Raise InputError for a moment that is yet to come: what is recorded of it would be final.
+
+    `skew` is by how much the clock that chose the moment may be ahead of this one.
+    """
+    now = datetime.now(UTC)
+    if moment is not None and moment > now + skew:
+        raise InputError(
+            f"{name}, {moment:%F %H:%M} UTC, is yet to come: what is recorded counts as done, and "
+            f"nothing would measure it again; it is {now:%F %H:%M} UTC, and allowed is what is past"
+        )
 
 
 def steps(monitor: Monitor, interval: Window, as_of: datetime | None = None) -> list[Step]:
@@ -330,6 +343,8 @@ def prepare(
 
 def done_before(store: Store, monitor: Monitor, planned: Sequence[Step]) -> list[Step]:
     """Return the steps that the ledger says are done: they are about to be taken again."""
+    if not planned:
+        return []  # the day of a monitor that watches hours only, and has no labels
     with store.read() as connection:
         done = ledger.done(
             connection,

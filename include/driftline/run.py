@@ -37,7 +37,12 @@ def planned(
     store: Store | None = None,
     as_of: datetime | None = None,
 ) -> list[Window]:
-    """Return the hours and days that end in `(start, end]`; given a store, those not done yet."""
+    """Return the hours and days that end in `(start, end]`; given a store, those not done yet.
+
+    Raises InputError for an end, or an `as_of`, that is yet to come: what is recorded is done.
+    """
+    pipeline.refuse_future("the end of the period", end)
+    pipeline.refuse_future("the moment as of which labels count", as_of)
     found = list(intervals(monitor.windows, start, end))
     if store is None:
         return found
@@ -100,7 +105,7 @@ def run(
                 last = interval == todo[-1]
                 errors += _reports(store, watch, compared, results, interval, day=last)
             if page:
-                errors += deliver(store)
+                errors += deliver(store, monitor.monitor)
             yield replace(conclusion, errors=tuple(errors))
 
 

@@ -69,8 +69,12 @@ class Decision:
 
 def suites(monitor: Monitor, cadence: str) -> tuple[Suite, ...]:
     """Return which suites the runs of this cadence (`1h` or `1d`) measure."""
-    labelled = (Suite.PERFORMANCE,) if monitor.labels and cadence != "1h" else ()
-    return (Suite.QUALITY, *pipeline.in_sql(monitor), Suite.DRIFT, *labelled)
+    if cadence == "1h":
+        return (Suite.QUALITY, *pipeline.in_sql(monitor), Suite.DRIFT)
+    days = any(window != "1h" for window in monitor.windows)
+    own = (Suite.QUALITY, *pipeline.in_sql(monitor)) if days else ()
+    labelled = (Suite.PERFORMANCE,) if monitor.labels else ()
+    return (*own, Suite.DRIFT, *labelled)  # drift also finds the rows that came late
 
 
 def freeze(run: Run) -> str:

@@ -255,6 +255,8 @@ def test_a_bad_file_is_exit_code_2_everywhere(file: Path) -> None:
         ("run", "nobody"),
         ("run", "{file}", "--from", "2024-01-06", "--to", "2024-01-05"),
         ("run", "{file}", "--from", "yesterday"),
+        ("run", "{file}", "--from", "2024-01-05", "--to", "2999-01-01"),
+        ("backfill", "{file}", "--from", "2024-01-05", "--to", "2999-01-01"),
         ("report", "{file}", "--window", "2h", "--end", "2024-01-05"),
         ("report", "{file}", "--end", "2024-01-05T06:00"),
         ("metrics", "{file}", "--suite", "nothing"),

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from driftline import monitor_file
+from driftline.domain import HOUR, floor
 from driftline.errors import InputError, UnknownConnection, WarehouseError
 from driftline.orchestration import context as of
 from driftline.orchestration.connections import airflow_connection, stored
@@ -76,6 +77,15 @@ def test_a_window_that_cannot_be_is_refused_with_what_can(
         interval_of(cadence, a_run(window_end=given))
     assert given in str(said.value)
     assert allowed in str(said.value)
+
+
+def test_an_interval_that_is_yet_to_come_is_refused() -> None:
+    """What is recorded of it would count as done; a clock may be minutes ahead."""
+    now = datetime.now(UTC)
+    with pytest.raises(InputError, match="is yet to come"):
+        interval_of("1d", a_run(data_interval_end=now + timedelta(days=2)))
+    soon = interval_of("1h", a_run("scheduled", data_interval_end=floor(now, HOUR)))
+    assert soon.end <= now
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def test_a_monitor_makes_an_hourly_and_a_daily_dag_and_one_keeps_house(folder: F
     ("more", "made"),
     [
         ("windows: [1d, 7d]", {"m__daily"}),
-        ("windows: [1h]", {"m__hourly"}),
+        ("windows: [1h]", {"m__hourly", "m__daily"}),
+        ("windows: [1h]\nschedule: {hourly: false}", {"m__daily"}),
         ("schedule: {hourly: false}", {"m__daily"}),
         (RETRAINED, {"m__hourly", "m__daily", "m__retrain"}),
         ("retraining: {dag: my_own}", {"m__hourly", "m__daily"}),

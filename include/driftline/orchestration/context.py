@@ -14,10 +14,15 @@ from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import DriftlineError, InputError, MissingExtra
 from driftline.orchestration.connections import airflow_connection, stored
+from driftline.pipeline import refuse_future
 from driftline.tasks import Run
 
 WINDOW_END = "window_end"
 """The Param of a manual run that names the end of its window."""
+
+
+SKEW = timedelta(minutes=5)
+"""By so much the scheduler's clock may be ahead of this machine's."""
 
 
 def interval_of(cadence: str, context: Mapping[str, Any]) -> Window:
@@ -30,8 +35,9 @@ def interval_of(cadence: str, context: Mapping[str, Any]) -> Window:
     given = (context.get("params") or {}).get(WINDOW_END)
     if given and dag_run.run_type not in ("scheduled", "backfill"):
         return _named(cadence, str(given))
-    end = dag_run.data_interval_end or dag_run.run_after
-    return Window.ending(cadence, floor(end, _step(cadence)))
+    end = floor(dag_run.data_interval_end or dag_run.run_after, _step(cadence))
+    refuse_future("the end of the run's interval", end, skew=SKEW)
+    return Window.ending(cadence, end)
 
 
 def _named(cadence: str, given: str) -> Window:

@@ -46,10 +46,13 @@ def retraining_dag_id(monitor: Monitor) -> str | None:
 
 
 def cadences(monitor: Monitor) -> list[str]:
-    """Return which of the two DAGs a monitor has."""
+    """Return which of the two DAGs a monitor has.
+
+    The daily one also measures the performance of hours, fills hours that are missing and looks for
+    rows that came late: a monitor has it whatever its windows are.
+    """
     hourly = "1h" in monitor.windows and monitor.schedule.hourly
-    daily = any(cadence != "1h" for cadence in monitor.windows)
-    return [*(["1h"] if hourly else []), *(["1d"] if daily else [])]
+    return [*(["1h"] if hourly else []), "1d"]
 
 
 def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:

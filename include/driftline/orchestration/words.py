@@ -115,8 +115,8 @@ def watching(monitor: Monitor, cadence: str, retraining: str | None) -> str:
     ]
     lines = [
         f"Watches **{monitor.monitor}** ({monitor.task}, owned by {monitor.owner}): every {period} it "
-        f"measures the windows that end then ({', '.join(windows)}), judges them, and tells who is "
-        "to know.",
+        f"measures the windows that end then ({', '.join(windows) or 'none but hours'}), judges them, "
+        "and tells who is to know.",
         f"File: `{monitor.path}`",
         "| rule | severity | windows in a row | then |\n|---|---|---|---|\n" + "\n".join(rules)
         if rules

@@ -18,7 +18,7 @@ test: $(VENV)/test $(NANNYML) ## Run the tests, on real PostgreSQL, DuckDB and S
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/test ## Fuzz, kills and load in full
-	$(BIN)/python -m pytest -n $(WORKERS) --soak --timeout 3600 tests/fuzz
+	$(BIN)/python -m pytest -n $(WORKERS) --soak --timeout 3600
 
 warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3
 	$(BIN)/python -m pytest -n 0 --warehouses=clickhouse,spark,s3 tests/warehouse
@@ -64,8 +64,11 @@ $(NANNYML): $(BIN)/python
 		nannyml==0.13.1
 	@touch $@
 
-# One stamp an extra: what is installed is installed again only when the pins change.
+# One stamp an extra: what is installed is installed again only when the pins change. Some hold others.
+HELD_BY_test := demo
+HELD_BY_lint := test demo
+HELD_BY_warehouses := test demo
 $(VENV)/demo $(VENV)/test $(VENV)/warehouses $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet \
 		--disable-pip-version-check --editable '.[$*]'
-	@touch $@
+	@touch $@ $(addprefix $(VENV)/,$(HELD_BY_$*))

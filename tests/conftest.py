@@ -52,10 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--soak"):
-        for item in items:
-            if item.get_closest_marker("soak"):
-                item.add_marker(pytest.mark.skip("takes minutes: `make soak`"))
+    """Leave out what takes minutes, or by `--soak` all that would be the same as without it."""
+    if config.getoption("--soak"):
+        fuller = [item for item in items if _is_fuller(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in fuller])
+        items[:] = fuller
+        return
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip("takes minutes: `make soak`"))
+
+
+def _is_fuller(item: pytest.Item) -> bool:
+    """Whether a test does more by `--soak`."""
+    named = "many" in getattr(item, "fixturenames", ())
+    return named or bool(item.get_closest_marker("soak")) or "fuzz" in item.path.parts
 
 
 @pytest.fixture(scope="session")

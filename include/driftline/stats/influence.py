@@ -1,10 +1,13 @@
 """What each row adds to a metric: numbers whose mean is the metric, whatever the metric is.
 
-A mean is made of its rows as it stands. A ratio A/B is not, but to first order a row with parts a
-and b moves it by (a - R b) / B. With the means of both sides for R and B that is exact for two
-sides at once: the means of what rows add are the ratios, and a row weighs the same on either side.
-Sources: Särndal, Swensson and Wretman, Model Assisted Survey Sampling, 1992, section 5.5
-(linearization); Kitagawa, JASA 50, 1955 (the means of both sides).
+A mean is made of its rows as it stands. Any other metric T is a function of how rows are
+distributed, P0 on one side and P1 on the other; what a row adds is its influence on T, averaged
+over the way from P0 to P1. So both sides share one function of a row: its means are the two
+metrics, and rows that are alike add alike. A ratio A/B has it in closed form: (a - R b) / B with
+the means of both sides for R and B. So do an entropy, a variance and a ROC area, whose rows are
+ranked among those of both sides. Sources: Aumann and Shapley, Values of Non-Atomic Games, 1974 (the
+way from one to the other); Särndal, Swensson and Wretman, Model Assisted Survey Sampling, 1992,
+section 5.5 (linearization); Kitagawa, JASA 50, 1955 (the means of both sides).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,11 +43,13 @@ def of_sides(metric: str, sides: tuple[Rows, Rows]) -> tuple[Floats, Floats] | N
     [0.5, 1.0]
     """
     known = METRICS.get(metric)
-    without = metric in OF_SCORES and any(side.scores is None for side in sides)
+    without = metric in (*OF_SCORES, "average_precision") and any(
+        side.scores is None for side in sides
+    )
     if known is None or without or not all(len(side.truth) for side in sides):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        first, second = (known(side) for side in sides)
+        first, second = known(*sides), known(*reversed(sides))
         if len(first) != len(second):  # a class that one side lacks
             return None
         pairs = [_linear(*pair) for pair in zip(first, second, strict=True)]
@@ -83,7 +88,7 @@ def _mean(values: Any) -> list[Ratio]:
     return _ratio(values, np.ones(len(values)))
 
 
-def _recalls(rows: Rows) -> list[Ratio]:
+def _recalls(rows: Rows, _: Rows) -> list[Ratio]:
     hit = rows.truth == rows.said
     return [
         ratio
@@ -92,47 +97,114 @@ def _recalls(rows: Rows) -> list[Ratio]:
     ]
 
 
-def _log_loss_ratio(rows: Rows) -> list[Ratio]:
-    """The log loss, and what a constant costs: its mean is the entropy of the classes."""
-    shares = np.bincount(rows.truth) / len(rows.truth)
-    return _ratio(log_losses(rows.truth, rows.scores), -np.log(shares[rows.truth]))
+def _log_loss_ratio(rows: Rows, other: Rows) -> list[Ratio]:
+    """The log loss, and what a constant costs: the entropy of the classes, by its secants."""
+    from scipy.special import entr
+
+    size = int(max(rows.truth.max(), other.truth.max())) + 1
+    own, theirs = (np.bincount(s.truth, minlength=size) / len(s.truth) for s in (rows, other))
+    held = own > 0
+    slope = -np.log(np.where(held, own, 1.0)) - 1
+    apart = np.abs(own - theirs) > 1e-9
+    np.divide(entr(own) - entr(theirs), own - theirs, out=slope, where=apart)
+    constant = float(entr(own).sum() - slope @ own)
+    return _ratio(log_losses(rows.truth, rows.scores), constant + slope[rows.truth])
 
 
-def _roc_auc(rows: Rows) -> list[Ratio]:
+def _roc_auc(rows: Rows, other: Rows) -> list[Ratio]:
     """Placements: of a positive the share of the negatives that it outranks, and the converse.
 
-    Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988.
+    The negatives, or positives, are those of both sides: of F1 G1 - F0 G0, F and G being the two
+    classes' distributions, (F1 - F0)(G0 + G1)/2 is the positives' part. Sources: DeLong, DeLong
+    and Clarke-Pearson, Biometrics 44, 1988; Kitagawa, JASA 50, 1955.
     """
     positive, placed = rows.truth == 1, np.full(len(rows.truth), np.nan)
-    if positive.all() or not positive.any():
+    if any(len(np.unique(side.truth == 1)) < 2 for side in (rows, other)):
         return _mean(placed)
-    for mine, above in ((positive, True), (~positive, False)):
-        ordered = np.sort(rows.scores[~mine])
-        ends = [np.searchsorted(ordered, rows.scores[mine], side) for side in ("left", "right")]
-        share = (ends[0] + ends[1]) / 2 / len(ordered)
-        placed[mine] = share if above else 1 - share
-    return [*_ratio(placed * positive, positive), *_ratio(placed * ~positive, ~positive)]
+    crossed = 0.0
+    for mine in (True, False):
+        own = rows.scores[positive == mine]
+        ranked = [_outranked(own, s.scores[(s.truth == 1) != mine], mine) for s in (rows, other)]
+        placed[positive == mine] = ranked[0] + ranked[1]
+        crossed += float(ranked[1].mean()) / 2
+    both = [(placed - crossed) * own for own in (positive, ~positive)]
+    return [*_ratio(both[0], positive), *_ratio(both[1], ~positive)]
+
+
+def _outranked(own: Floats, theirs: Floats, above: bool) -> Floats:
+    """Return which share of theirs each of our scores is above, or below; ties are half."""
+    ordered = np.sort(theirs)
+    ends = [np.searchsorted(ordered, own, side) for side in ("left", "right")]
+    share = (ends[0] + ends[1]) / 2 / len(ordered)
+    return np.asarray(share if above else 1 - share)
+
+
+def _average_precision(rows: Rows, other: Rows) -> list[Ratio]:
+    """The precision at each positive's score, and what a row does to that of the others below it.
+
+    With N positives of precision u/v, where u positives and v rows are scored as high or higher, a
+    row of outcome y moves the mean of u/v by (u/v - T) y / N, and by (y - u/v) / v of each positive
+    below it. The way from one side to the other is integrated by Gauss and Legendre.
+    """
+    sides = (rows, other)
+    positive = np.concatenate([side.truth == 1 for side in sides]).astype(np.float64)
+    values, place = np.unique(np.concatenate([side.scores for side in sides]), return_inverse=True)
+    place, size = np.asarray(place).ravel(), len(rows.truth)
+    if not all((side.truth == 1).any() for side in sides):
+        return _mean(np.full(size, np.nan))
+
+    def at(part: float) -> tuple[Floats, float]:
+        """Return of our rows the influence, and the metric, where so much of the way is gone."""
+        weight = np.repeat([(1 - part) / size, part / len(other.truth)], [size, len(other.truth)])
+        came = np.bincount(place, weights=weight * positive, minlength=len(values))
+        whole = np.bincount(place, weights=weight, minlength=len(values))
+        above = [np.cumsum(each[::-1])[::-1] for each in (came, whole)]
+        precision = np.divide(*above, out=np.zeros(len(values)), where=above[1] > 0)
+        share = np.divide(came, above[1], out=np.zeros(len(values)), where=above[1] > 0)
+        total = came.sum()
+        value = float(came @ precision / total)
+        below = np.cumsum(share), np.cumsum(share * precision)
+        own, y = place[:size], positive[:size]
+        lifted = y * (precision[own] - value + below[0][own]) - below[1][own]
+        return lifted / total, value
+
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    found = sum(w / 2 * at((x + 1) / 2)[0] for x, w in zip(nodes, weights, strict=True))
+    return _mean(found - np.mean(found) + at(0.0)[1])
+
+
+_NODES = 12
+"""Steps of the way from one side to the other: its end is missed by less than a thousandth."""
+
+
+def _r2(rows: Rows, other: Rows) -> list[Ratio]:
+    """The squared errors, and the variance: about both means alike, less what is too much."""
+    means = [float(side.truth.mean()) for side in (rows, other)]
+    about = (rows.truth - sum(means) / 2) ** 2 - (means[0] - means[1]) ** 2 / 4
+    return _ratio(SUMS["rmse"](*rows), about)
 
 
 def _hits(rows: Rows) -> Labels:
     return np.asarray((rows.truth == 1) & (rows.said == 1))
 
 
-def _sum(metric: str) -> Callable[[Rows], Sequence[Ratio]]:
-    return lambda rows: _mean(SUMS[metric](*rows))
+def _sum(metric: str) -> Callable[[Rows, Rows], Sequence[Ratio]]:
+    return lambda rows, _: _mean(SUMS[metric](*rows))
 
 
-METRICS: Mapping[str, Callable[[Rows], Sequence[Ratio]]] = {
+METRICS: Mapping[str, Callable[[Rows, Rows], Sequence[Ratio]]] = {
     **{metric: _sum(metric) for metric in SUMS},
     "balanced_accuracy": _recalls,
-    "precision": lambda rows: _ratio(_hits(rows), rows.said == 1),
-    "recall": lambda rows: _ratio(_hits(rows), rows.truth == 1),
-    "f1": lambda rows: _ratio(2 * _hits(rows), 1 * (rows.truth == 1) + (rows.said == 1)),
+    "precision": lambda rows, _: _ratio(_hits(rows), rows.said == 1),
+    "recall": lambda rows, _: _ratio(_hits(rows), rows.truth == 1),
+    "f1": lambda rows, _: _ratio(2 * _hits(rows), 1 * (rows.truth == 1) + (rows.said == 1)),
     "log_loss_ratio": _log_loss_ratio,
     "roc_auc": _roc_auc,
-    "r2": lambda rows: _ratio(SUMS["rmse"](*rows), (rows.truth - rows.truth.mean()) ** 2),
+    "average_precision": _average_precision,
+    "r2": _r2,
 }
-"""Of each metric the ratios that it is the mean of, before the root of `rmse` and `r2`'s 1 less."""
+"""Of each metric the ratios of one side, given the other, that it is the mean of, before the root
+of `rmse` and `r2`'s 1 less."""
 
-OF_TWO_CLASSES = frozenset({"precision", "recall", "f1", "roc_auc"})
+OF_TWO_CLASSES = frozenset({"precision", "recall", "f1", "roc_auc", "average_precision"})
 """Those that are made of rows only where there are two classes."""

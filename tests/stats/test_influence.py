@@ -118,3 +118,39 @@ def test_what_is_not_defined_is_none():
     assert undefined("r2", Rows(np.ones(3), np.zeros(3)))
     assert undefined("ece", fine)
     assert undefined("accuracy", Rows(truth[:0], said[:0]))
+
+
+def world(kind, place, said, faith):
+    """Rows of nine kinds, which are all that inputs tell: of each a score and an outcome's law.
+
+    A `faith` of 1 is that of the score, of less the outcome follows it less.
+    """
+    rng, at = np.random.default_rng(said), np.linspace(-3, 3, 9)[place]
+    if kind == "regression":
+        error = rng.normal(size=len(at)) * (2.5 - np.abs(at) / 2)
+        return Rows(30 + faith * 2 * at + error, 30 + 2 * at)
+    odds = np.stack([np.zeros(len(at)), 1.5 * at, *([1 - at**2] if kind == "multiclass" else [])])
+    score, law = (np.exp(part) / np.exp(part).sum(axis=0) for part in (odds, faith * odds))
+    truth = (law.cumsum(axis=0) < rng.random(len(at))).sum(axis=0)
+    if kind == "multiclass":
+        return Rows(truth, score.argmax(axis=0), score.T)
+    return Rows(truth, (score[1] >= 0.5).astype(int), score[1])
+
+
+@pytest.mark.parametrize("planted", ["other inputs", "another relation"])
+@pytest.mark.parametrize(("metric", "kind"), CASES)
+def test_other_inputs_are_told_from_another_relation(metric, kind, planted):
+    """Rows of a kind add more only where what comes of them is other: the rest is other inputs."""
+    rng, shifted = np.random.default_rng(3), planted == "other inputs"
+    usual = np.full(9, 1 / 9)
+    moved = np.array([0, 1, 4, 9, 16, 9, 4, 1, 0]) / 44 * 0.9 + usual * 0.1
+    before = rng.choice(9, 100_000, p=usual)
+    now = rng.choice(9, 100_000, p=moved if shifted else usual)
+    sides = world(kind, before, 1, 1.0), world(kind, now, 2, 1.0 if shifted else 0.3)
+    one, other = of_sides(metric, sides)
+    rows = np.bincount(now)
+    means = [np.bincount(p, weights=a) / np.bincount(p) for p, a in ((before, one), (now, other))]
+    relation = float(rows @ (means[1] - means[0])) / rows.sum()
+    total = float(other.mean() - one.mean())
+    assert abs(total) > 0.01 * abs(one.mean())
+    assert relation / total == pytest.approx(0.0 if shifted else 1.0, abs=0.08)

@@ -158,9 +158,9 @@ def _average_precision(rows: Rows, other: Rows) -> list[Ratio]:
         weight = np.repeat([(1 - part) / size, part / len(other.truth)], [size, len(other.truth)])
         came = np.bincount(place, weights=weight * positive, minlength=len(values))
         whole = np.bincount(place, weights=weight, minlength=len(values))
-        above = [np.cumsum(each[::-1])[::-1] for each in (came, whole)]
-        precision = np.divide(*above, out=np.zeros(len(values)), where=above[1] > 0)
-        share = np.divide(came, above[1], out=np.zeros(len(values)), where=above[1] > 0)
+        hits, above = (np.cumsum(each[::-1])[::-1] for each in (came, whole))
+        above = np.where(above > 0, above, np.inf)
+        precision, share = hits / above, came / above
         total = came.sum()
         value = float(came @ precision / total)
         below = np.cumsum(share), np.cumsum(share * precision)

@@ -196,6 +196,7 @@ def test_lint_says_ok_and_what_is_not_done_yet(file: Path) -> None:
     assert fine.exit_code == 0, fine.output
     assert fine.output.startswith("ok ")
     assert "features: x, noise, group" in fine.output
+    assert "predictions find a label" in fine.output
     with file.open("a", encoding="utf-8") as text:
         text.write("routes: {warn: [{email: 'ml@example.com'}]}\n")
     assert "email and pagerduty go to the log yet" in driftline("lint", file).output
@@ -227,6 +228,17 @@ def test_lint_connect_compares_with_the_warehouse(
     lines = file.read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, 1) if text.startswith(where))
     assert f"{file}:{line}: " in wrong.output
+
+
+def test_lint_connect_fails_where_no_prediction_finds_its_label(file: Path) -> None:
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    parquet = written["labels"].pop("parquet")
+    written["labels"]["query"] = f"SELECT * REPLACE (upper(id) || ' ' AS id) FROM '{parquet}'"
+    file.write_text(yaml.safe_dump(written), encoding="utf-8")
+    wrong = driftline("lint", file, "--connect")
+    assert wrong.exit_code == 2
+    assert "labels.id: none of " in wrong.output
+    assert "finds a label: id of " in wrong.output
 
 
 def test_lint_knows_great_expectations_names(file: Path) -> None:

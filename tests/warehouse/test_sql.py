@@ -66,7 +66,10 @@ ALLOWED = {
         *("REGEXP_MATCHES", "TIMEZONE", "STRUCT_EXTRACT"),
     },
     "postgresql": {"ISFINITE", "JSONB_EXTRACT_PATH_TEXT", "TIMEZONE"},
-    "sqlite": {"DRIFTLINE_NUMBER", "DRIFTLINE_INSTANT", "JSON_VALID", "JSON_REMOVE"},
+    "sqlite": {
+        *("DRIFTLINE_NUMBER", "DRIFTLINE_INSTANT", "DRIFTLINE_MATCHES"),
+        *("JSON_VALID", "JSON_REMOVE"),
+    },
     "snowflake": {
         "AS_OBJECT",
         "TO_VARIANT",
@@ -116,6 +119,8 @@ class Recorder(Reader):
 
     def all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         name = next(iter(statement.selected_columns)).name
+        if name in ("distance", "score", "number"):  # ids of doubles are looked at
+            return [(1.0,)]  # type: ignore[list-item]
         if name in self.samples:
             return [(value,) for value in self.samples[name]]  # type: ignore[misc]
         self.asked.append(self.literal(statement))
@@ -179,7 +184,15 @@ PREDICTIONS = {
     "document": Family.TEXT,
     HOSTILE_NAME: Family.TEXT,
 }
-LABELS = {"id": Family.TEXT, "y": Family.BOOLEAN, "known_at": Family.AWARE, "zulu": Family.TEXT}
+LABELS = {
+    "id": Family.TEXT,
+    "y": Family.BOOLEAN,
+    "known_at": Family.AWARE,
+    "zulu": Family.TEXT,
+    "number": Family.FLOAT,
+}
+MEETING = {"table": "labels", "id": ["id", "number", "id", "number"], "label": "y"}
+"""Whole numbers with text, text with doubles, doubles with text and with doubles."""
 SAMPLES = {
     "zulu": ["2013-04-01T10:00:00Z", "2013-04-01T10:00:00.5Z"],
     "mixed": ["2013-04-01 10:00:00+02:00", "2013-04-01 10:00:00"],
@@ -273,6 +286,10 @@ CASES: dict[str, Case] = {
     "hidden": (
         monitor(features={"sensitive": ["inputs.home.postcode", "document.email"]}),
         lambda logs: logs.features(START, END),
+    ),
+    "meeting": (
+        monitor(predictions={"id": ["seats", "id", "distance", "score"]}, labels=MEETING),
+        lambda logs: logs.counts(START, END),
     ),
     "struct": (
         monitor(),

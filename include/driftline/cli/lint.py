@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import click
 from rich.markup import escape
@@ -57,6 +58,9 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
             faults = [str(fault) for fault in watch.logs.check()]
             said += faults or watch.idle_rules()
             if not faults:
+                coverage, unmet = watch.logs.coverage(datetime.now(UTC))
+                said += [str(unmet)] if unmet else []
+                notes += [coverage] if coverage else []
                 titles = ", ".join(kind.heading(name) for name, kind in watch.inferred.items())
                 notes.append(f"features: {titles or 'none'}")
     return [str(monitor_file.placed(monitor.path, words)) for words in said], notes

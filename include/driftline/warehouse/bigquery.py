@@ -192,6 +192,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return func.unix_micros(moment) / 1e6
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return func.regexp_contains(value, pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as TIMESTAMP; without an offset it is a wall time of the zone."""
     wall = func.timestamp(sql_cast(value, sql.DateTime()), zone)

@@ -314,6 +314,11 @@ def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return value
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return func.match(value, pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as DateTime64; without an offset it is a wall time of the zone."""
 

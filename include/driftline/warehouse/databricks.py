@@ -160,6 +160,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return func.unix_micros(sql_cast(value, sql.TIMESTAMP())) / 1e6
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return value.op("RLIKE", is_comparison=True)(pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as TIMESTAMP; without an offset it is a wall time of the zone."""
     moment = sql_cast(value, sql.TIMESTAMP())

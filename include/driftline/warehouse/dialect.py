@@ -166,6 +166,12 @@ class Dialect(Protocol):
     def bytewise(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return text that is ordered by its bytes, whatever the database's collation."""
 
+    def matches(self, value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+        """Whether the whole of a text is like a pattern from `^` to `$`.
+
+        Patterns have neither backslashes nor braces: what these mean differs.
+        """
+
     def instant(self, value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
         """Read ISO text of any form as an instant: AWARE, or INTEGER microseconds since 1970."""
 

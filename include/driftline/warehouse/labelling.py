@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -95,7 +95,7 @@ class Labelling:
         """Return how a draw of a stretch finds its labels; None where they stand in its rows."""
         if self.table is None:
             return None
-        keys = self._keys
+        keys = self.keys
         return Join(
             table=self.table,
             keys=keys,
@@ -134,7 +134,7 @@ class Labelling:
         if self.table is None:
             known = stretch([at], since, until).where(*self.times.between(after, until), *younger)
         else:
-            keys = self._keys
+            keys = self.keys
             columns = [v.label(key) for key, v in self.table.meeting(keys, clock).items()]
             said = stretch([at, *columns], since, until).where(*younger).subquery("said")
             known = self.table.landed(said, keys, after, until)
@@ -144,11 +144,21 @@ class Labelling:
         return select(both.c.c0)
 
     @property
-    def _keys(self) -> list[Field]:
+    def there(self) -> Self:
+        """The same without what `labels.absent` means: labels that somebody wrote."""
+        return replace(self, settings=self.settings.model_copy(update={"absent": None}))
+
+    @property
+    def keys_named(self) -> tuple[str, str]:
+        """The keys of the file that name what the two tables meet by."""
+        return (_JOIN_KEY, _JOIN_KEY) if self.settings.join else ("predictions.id", "labels.id")
+
+    @property
+    def keys(self) -> list[Field]:
         """What predictions find their labels by."""
         join, log = self.settings.join, self.project.monitor.predictions
-        names, key = (join.key, _JOIN_KEY) if join else (log.id or (), "predictions.id")
-        return [self.project.source.field(name, key) for name in names]
+        names = join.key if join else log.id or ()
+        return [self.project.source.field(name, self.keys_named[0]) for name in names]
 
     def _of_age(
         self, after: datetime, until: datetime, since: datetime

@@ -9,7 +9,8 @@ from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, func, or_, se
 
 from driftline.warehouse.age import microseconds
 from driftline.warehouse.clock import Clock
-from driftline.warehouse.dialect import Dialect, Family, varchar
+from driftline.warehouse.dialect import varchar
+from driftline.warehouse.meeting import meeting
 from driftline.warehouse.reader import Output
 from driftline.warehouse.source import Field, Source
 
@@ -83,7 +84,7 @@ class LabelTable:
     def meeting(self, own: Sequence[Field], clock: Clock | None) -> dict[str, ColumnElement[Any]]:
         """Return by name what predictions find their labels by: keys, and of events the time."""
         dialect, pairs = self.source.dialect, zip(own, self.keys, strict=True)
-        found = {f"k{n}": _meeting(*pair, dialect) for n, pair in enumerate(pairs)}
+        found = {f"k{n}": meeting(*pair, dialect) for n, pair in enumerate(pairs)}
         if self.events and clock:
             found[_MOMENT] = microseconds(clock, dialect)
         return found
@@ -91,7 +92,7 @@ class LabelTable:
     def _met(self, own: Sequence[Field]) -> dict[str, ColumnElement[Any]]:
         """Return by name the keys of labels in the form in which they meet the predictions'."""
         dialect, pairs = self.source.dialect, zip(self.keys, own, strict=True)
-        return {f"k{n}": _meeting(*pair, dialect) for n, pair in enumerate(pairs)}
+        return {f"k{n}": meeting(*pair, dialect) for n, pair in enumerate(pairs)}
 
     def newest(
         self,
@@ -162,14 +163,3 @@ class LabelTable:
             conditions = [*self.events.count(said.c[_MOMENT], fresh.c[_MOMENT]), first]
         same = and_(*(said.c[name] == fresh.c[name] for name in keys))
         return select(said.c.c0).select_from(said.join(fresh, same)).where(*conditions)
-
-
-def _meeting(own: Field, other: Field, dialect: Dialect) -> ColumnElement[Any]:
-    """Return an id as it is where both sides are of one kind, else as text."""
-    numbers = own.family.is_number and other.family.is_number
-    alike = own.family is other.family and (
-        own.family is not Family.OTHER or own.type == other.type
-    )
-    if (numbers or alike) and not (own.in_json or other.in_json):
-        return own.value
-    return dialect.string(own.value, own.family)

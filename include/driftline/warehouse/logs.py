@@ -124,6 +124,20 @@ class Logs:
         return found or self._faulty_business
 
     @asks
+    def coverage(self, now: datetime) -> tuple[str, LogError | None]:
+        """Say which share of the predictions that are older than `labels.maturity` find a label;
+        with a LogError where none does.
+        """
+        labels = self.monitor.labels
+        if labels is None:
+            return "", None
+        mature = self.counts(None, now - labels.maturity, meant=False)
+        said = f"{mature.coverage or 0:.1%} of {mature.rows:,} predictions find a label"
+        if mature.labelled or not mature.rows:
+            return said, None
+        return said, self._selection.unmet(mature.rows)
+
+    @asks
     def first_timestamp(self) -> datetime | None:
         """Return when the log begins, in UTC; None when it is empty."""
         return self._extreme(func.min)
@@ -408,10 +422,20 @@ class Logs:
 
     @asks
     def counts(
-        self, start: datetime | None, end: datetime | None, *, as_of: datetime | None = None
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        as_of: datetime | None = None,
+        meant: bool = True,
     ) -> Counts:
-        """Count predictions, and those whose label was known at a moment (None: all are)."""
-        statement, outputs = self._selection.drawn([], start, end, as_of=as_of, labels=True)
+        """Count predictions, and those whose label was known at a moment (None: all are).
+
+        Unless labels that are only `meant` count, `labels.absent` makes none.
+        """
+        statement, outputs = self._selection.drawn(
+            [], start, end, as_of=as_of, labels=True, meant=meant
+        )
         stretch = statement.subquery("stretch")
         labelled = func.count(stretch.c[0]) if outputs else literal(0)
         rows, found = self._reader.one(select(func.count(), labelled).select_from(stretch))

@@ -288,6 +288,11 @@ def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return value.collate("C")
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return value.op("~", is_comparison=True)(pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as timestamptz; without an offset it is a wall time of the zone."""
     aware = sql_cast(value, sql.TIMESTAMP(timezone=True))

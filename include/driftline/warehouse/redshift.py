@@ -133,6 +133,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return double(func.datediff(literal_column("microsecond"), start, moment)) / 1e6
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return value.op("~", is_comparison=True)(pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as timestamptz; without an offset it is a wall time of the zone."""
     wall = func.timezone(zone, sql_cast(value, sql.TIMESTAMP()))

@@ -10,12 +10,14 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Select, case, func, literal, literal_column, select
 
 from driftline.config import Monitor
+from driftline.errors import LogError
 from driftline.profile import Layout
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.cut import Cut
 from driftline.warehouse.dialect import varchar
 from driftline.warehouse.draw import Lot, draw, placed
 from driftline.warehouse.labelling import Labelling
+from driftline.warehouse.meeting import tell_apart
 from driftline.warehouse.partition import partition_bounds
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
@@ -76,7 +78,45 @@ class Selection:
         labels = self.monitor.labels
         if labels is None:
             return None
-        return Labelling.of(labels, self.projection, self.labels, self._clock_of)
+        found = Labelling.of(labels, self.projection, self.labels, self._clock_of)
+        if found.table:
+            own, other = found.keys_named
+            tell_apart(self.reader, self.predictions, found.keys, own)
+            tell_apart(self.reader, found.table.source, found.table.keys, other)
+        return found
+
+    def unmet(self, rows: int) -> LogError | None:
+        """Return the error that none of so many predictions finds its label; None where labels are
+        rare and there is none yet.
+        """
+        labelling = self.labelling
+        if labelling is None:
+            return None
+        none = f"none of {rows:,} predictions older than labels.maturity finds a label"
+        if labelling.table is None:
+            return LogError(f"labels.label: {none}: {labelling.settings.label} is NULL in all rows")
+        _, key = labelling.keys_named
+        source = labelling.table.source
+        if not self.reader.all(select(literal(1)).select_from(source.relation).limit(1)):
+            empty = LogError(f"labels: {none}: {source.name} holds no rows")
+            return None if labelling.settings.absent else empty
+        pairs = zip(labelling.keys, labelling.table.keys, strict=True)
+        said = [
+            f"{self._shown(self.predictions, own)}, {self._shown(source, other)}"
+            for own, other in pairs
+        ]
+        return LogError(
+            f"{key}: {none}: {'; '.join(said)}. Where these are the same ids in two writings "
+            "(case, dashes, spaces, leading zeros), let a query: make them alike"
+        )
+
+    def _shown(self, source: Source, field: Field) -> str:
+        """Describe a column by its name, its type and one of its values."""
+        there = select(varchar(field.value)).select_from(source.relation)
+        found = self.reader.all(there.where(field.value.is_not(None)).limit(1))
+        hidden = field.name in self.monitor.features.sensitive
+        example = f" (such as {found[0][0]!r})" if found and not hidden else ""
+        return f"{field.name} of {source.name} is {field.type}{example}"
 
     def _clock_of(self, source: Source, name: str, key: str) -> Clock:
         return Clock.read(self.reader, source, name, self.monitor.predictions.timezone, key)
@@ -109,10 +149,16 @@ class Selection:
         limit: int | None = None,
         below: str = "",
         seed: int = 0,
+        meant: bool = True,
     ) -> tuple[Select[Any], list[Output]]:
-        """Return the SELECT of a draw and its outputs, the label last."""
+        """Return the SELECT of a draw and its outputs, the label last.
+
+        Without labels that are only `meant` (`labels.absent`) it has those that are there.
+        """
         project, lot, outputs = self.projection, None, list(outputs)
         labelling = self.labelling if labels else None
+        if labelling and not meant:
+            labelling = labelling.there
         join = labelling.join(start, end, as_of) if labelling else None
         if labelling and join is None:
             outputs += labelling.in_row(as_of)

@@ -170,6 +170,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return double(func.date_part("epoch_microsecond", moment)) / 1e6
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return func.regexp_like(value, pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as TIMESTAMP_TZ; without an offset it is a wall time of the zone."""
     offset = func.regexp_replace(value, unproven.ZERO, "+00:00")

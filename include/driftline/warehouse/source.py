@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Field:
     family: Family
     type: str
     in_json: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Source:
         found = self.find(name)
         if found is None:
             raise self.lacks(name, key)
-        return found
+        return replace(found, name=name)
 
     def lacks(self, name: str, key: str) -> MissingColumn:
         """Return the error for a column that is not there, with those that are."""

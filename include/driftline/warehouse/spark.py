@@ -250,6 +250,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return double(func.unix_micros(aware)) / literal(1e6)
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return value.op("RLIKE", is_comparison=True)(pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as a TIMESTAMP; without an offset it is a wall time of the zone."""
     # Before an offset Spark wants minutes and seconds.

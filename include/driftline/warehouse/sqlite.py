@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -90,7 +91,7 @@ def _limit(engine: Engine, seconds: float) -> None:
 
 def lend_functions(connection: sqlite3.Connection, _record: object = None) -> None:
     """Register on a connection the functions that our SQL calls and SQLite has not."""
-    for function in (md5, floor, driftline_number, driftline_instant):
+    for function in (md5, floor, driftline_number, driftline_matches, driftline_instant):
         connection.create_function(function.__name__, -1, function, deterministic=True)
 
 
@@ -110,6 +111,11 @@ def driftline_number(value: str) -> float | None:
         return None if "_" in value else float(value)
     except ValueError:
         return {"true": 1.0, "false": 0.0}.get(value)
+
+
+def driftline_matches(value: object, pattern: str) -> bool:
+    """Return whether a text is like a pattern."""
+    return isinstance(value, str) and re.search(pattern, value) is not None
 
 
 def driftline_instant(value: object, zone: str) -> int | None:
@@ -280,6 +286,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
 def bytewise(value: ColumnElement[Any]) -> ColumnElement[Any]:
     """Order by bytes."""
     return value.collate("BINARY")
+
+
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return func.driftline_matches(value, pattern)
 
 
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:

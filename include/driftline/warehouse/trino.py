@@ -180,6 +180,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return func.to_unixtime(func.with_timezone(wall, "UTC"))
 
 
+def matches(value: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text is like a pattern."""
+    return func.regexp_like(value, pattern)
+
+
 def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
     """Read ISO text as an instant, to the millisecond; without an offset as a time of the zone."""
     joined = func.regexp_replace(value, "^(..........) ", "$1T")

@@ -20,6 +20,7 @@ from driftline.suites import (
     performance,
     quality,
 )
+from driftline.suites.engines import FAILURES, unable
 from driftline.suites.expectations import default_expectations
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
@@ -209,8 +210,11 @@ def _expected_losses(
     columns = watch.features_of(reference)
     rows = watch.rows(step, columns, labels=False)
     window = Frame.of(rows, columns)
-    learnt = watch.direct_loss(reference)
-    return estimate.of_losses(scope, learnt, window, rows.floats(PREDICTION), came.distrusted)
+    try:
+        learnt = watch.direct_loss(reference)
+        return estimate.of_losses(scope, learnt, window, rows.floats(PREDICTION), came.distrusted)
+    except FAILURES as error:
+        return estimate.unknown(scope, watch.monitor.task, unable(error, step.window))
 
 
 def _segments(watch: Watch, step: Step, reference: Reference) -> list[str]:

@@ -1,16 +1,18 @@
 """Errors of a regression before its labels: NannyML's published ones, and those that came true."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from driftline.domain import ColumnKind
-from driftline.errors import MissingExtra, SuiteError
+from driftline.errors import MissingExtra
+from driftline.metrics import ESTIMATED
 from driftline.stats.confidence_based import thresholds
 from driftline.suites import direct_loss
-from driftline.suites.frame import Frame
+from driftline.suites.frame import Column, Frame
 from driftline.warehouse.rows import Rows
 from tests import tutorials
 
@@ -198,8 +200,36 @@ def test_errors_are_learnt_without_a_single_feature():
 def test_few_labels_are_too_few():
     reference, predicted, actual = drawn(np.random.default_rng(8), 120)
     actual[:30] = np.nan
-    with pytest.raises(SuiteError, match="90 labelled rows in the reference"):
-        direct_loss.fit(reference, predicted, actual, NAMES)
+    learnt = direct_loss.fit(reference, predicted, actual, NAMES)
+    assert learnt.estimates(reference, predicted) == {}
+    assert set(learnt.unlearnt) == set(ESTIMATED["regression"])
+    assert "90 labelled rows in the reference" in learnt.unlearnt["mae"]
+
+
+@pytest.mark.parametrize("filled", [0, 1, 3, 200])
+def test_a_column_that_is_all_but_null_in_the_reference_is_no_obstacle(filled):
+    rng = np.random.default_rng(11)
+    reference, predicted, actual = drawn(rng, 200)
+    new = np.full(200, np.nan)
+    new[:filled] = rng.normal(size=filled)
+    columns = {**reference.columns, "new": Column(kind=ColumnKind.NUMERIC, values=new)}
+    learnt = direct_loss.fit(
+        replace(reference, columns=columns), predicted, actual, [*NAMES, "new"]
+    )
+    now = {**columns, "new": Column(kind=ColumnKind.NUMERIC, values=rng.normal(size=200))}
+    found = learnt.estimates(replace(reference, columns=now), predicted)
+    assert found["mae"].value == pytest.approx(np.abs(predicted - actual).mean(), rel=0.3)
+    if not filled:
+        without = direct_loss.fit(reference, predicted, actual, NAMES)
+        assert found == without.estimates(reference, predicted)
+
+
+def test_a_loss_that_cannot_be_learnt_takes_no_other_with_it():
+    reference, predicted, actual = drawn(np.random.default_rng(12), 200)
+    actual[0] = 1e200  # squared it is infinite, which scikit-learn refuses
+    learnt = direct_loss.fit(reference, predicted, actual, NAMES)
+    assert set(learnt.losses) == {"mae", "mape"}
+    assert "scikit-learn failed" in learnt.unlearnt["rmse"]
 
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch):

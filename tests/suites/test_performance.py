@@ -5,9 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from driftline import metrics
-from driftline.errors import SuiteError
-from driftline.suites import evidently, performance
-from driftline.suites.outcomes import outcomes
+from driftline.suites import performance
 from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
 from tests.suites.conftest import rows
 
@@ -206,12 +204,3 @@ def test_the_order_of_rows_does_not_matter(scope, monitor):
     one = measured(scope, monitor(), rows(_label=LABEL, _score=SCORE))
     other = measured(scope, monitor(), rows(_label=LABEL[order], _score=SCORE[order]))
     assert values(one) == pytest.approx(values(other), rel=1e-12)
-
-
-def test_a_failure_of_evidently_is_told(scope, monitor, monkeypatch):
-    def fail(*_):
-        raise RuntimeError("out of order")
-
-    monkeypatch.setattr(evidently, "_run", fail)
-    with pytest.raises(SuiteError, match="out of order"):
-        evidently.performance(scope, outcomes(monitor(), rows(_label=LABEL, _score=SCORE)))

@@ -18,7 +18,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.errors import SuiteError
+from driftline.metrics import ESTIMATED
+from driftline.sections import Task
 from driftline.suites.domain_classifier import one_thread
+from driftline.suites.engines import engine, unable
 from driftline.suites.frame import Column, Frame
 
 FEWEST = 100
@@ -56,7 +59,8 @@ class _Loss:
 
     def mean(self, rows: Numbers) -> float:
         """Return the mean loss to expect of rows."""
-        found = np.mean([model.predict(rows).mean() for model in self.models])
+        with engine("scikit-learn"):
+            found = np.mean([model.predict(rows).mean() for model in self.models])
         return max(0.0, float(found) + self.bias)
 
 
@@ -68,6 +72,8 @@ class DirectLoss:
     """Of each feature the categories by how frequent they are; None for numbers."""
     losses: Mapping[str, _Loss]
     """By metric; that of rmse is squared."""
+    unlearnt: Mapping[str, str]
+    """By metric why its loss could not be learnt."""
     rows: int
     """Rows that were learnt from."""
 
@@ -80,7 +86,7 @@ class DirectLoss:
         """
         made = np.isfinite(predicted)
         size = int(made.sum())
-        if not size:
+        if not size or not self.losses:
             return {}
         rows = _coded(window, predicted, self.categories)[made]
         share = math.sqrt(1 / size + 1 / self.rows)
@@ -101,34 +107,35 @@ def fit(
     """Learn from a reference's rows what errors to expect, by its features and predictions.
 
     `predicted` and `actual` are NaN where a row has none. The same rows give the same estimates.
-    `mape` is learnt where no label is 0. Too few labelled rows are an error, `SuiteError`.
+    `mape` is learnt where no label is 0; of a loss that could not be learnt the result says why.
     """
     known = np.flatnonzero(np.isfinite(predicted) & np.isfinite(actual))
     if len(known) < FEWEST:
-        raise SuiteError(
-            f"{len(known):,} labelled rows in the reference: to learn errors takes {FEWEST}"
-        )
+        few = f"{len(known):,} labelled rows in the reference: to learn errors takes {FEWEST}"
+        unlearnt = dict.fromkeys(ESTIMATED[Task.REGRESSION], few)
+        return DirectLoss(categories={}, losses={}, unlearnt=unlearnt, rows=len(known))
     random = np.random.default_rng(0)
     drawn = np.sort(random.permutation(known)[:MOST])
     there = [name for name in features if not reference.columns[name].absent]
     categories = {name: _categories(reference.columns[name], drawn) for name in there}
     rows = _coded(reference, predicted, categories)[drawn]
-    error = np.abs(predicted - actual)[drawn]
-    losses = {"mae": error, "rmse": error**2}
+    with np.errstate(over="ignore"):
+        error = np.abs(predicted - actual)[drawn]
+        losses, unlearnt = {"mae": error, "rmse": error**2}, {}
     if np.all(actual[drawn] != 0):
         losses["mape"] = error / np.abs(actual[drawn])
+    else:
+        unlearnt["mape"] = "labels of the reference are 0: no error is relative to them"
     folds = random.permutation(np.arange(len(drawn)) % FOLDS)
     categorical = np.array([each is not None for each in (*categories.values(), None)])
+    learnt = {}
     with one_thread():
-        try:
-            learnt = {
-                name: _learnt(rows, loss, folds, categorical) for name, loss in losses.items()
-            }
-        except (ValueError, MemoryError) as problem:
-            raise SuiteError(
-                f"scikit-learn failed: {type(problem).__name__}: {problem}"
-            ) from problem
-    return DirectLoss(categories=categories, losses=learnt, rows=len(drawn))
+        for name, loss in losses.items():
+            try:
+                learnt[name] = _learnt(rows, loss, folds, categorical)
+            except SuiteError as problem:
+                unlearnt[name] = unable(problem, f"estimates of {name}")
+    return DirectLoss(categories=categories, losses=learnt, unlearnt=unlearnt, rows=len(drawn))
 
 
 def regressor(categorical: NDArray[np.bool_]) -> Any:
@@ -150,8 +157,11 @@ def _learnt(
     models, off = [], np.empty(len(loss))
     for fold in range(FOLDS):
         held = folds == fold
-        model = regressor(categorical).fit(rows[~held], loss[~held])
-        off[held] = loss[held] - model.predict(rows[held])
+        seen = rows[~held]
+        seen[:, np.isnan(seen).all(axis=0)] = 0  # scikit-learn refuses a column of nulls only
+        with engine("scikit-learn"):
+            model = regressor(categorical).fit(seen, loss[~held])
+            off[held] = loss[held] - model.predict(rows[held])
         models.append(model)
     mean = float(loss.mean())
     spread = float(off.std()) / mean if mean > 0 else 0.0

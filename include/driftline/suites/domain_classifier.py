@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from driftline import metrics
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite
-from driftline.errors import MissingExtra, SuiteError
 from driftline.stats.ranking import cross_validated_area, roc_area
+from driftline.suites.engines import FAILURES, engine, importing, unable
 from driftline.suites.frame import Column, Frame
 from driftline.warehouse.rows import sample_of
 
@@ -44,7 +44,8 @@ class _Fold(NamedTuple):
 
     def scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how likely each row is one of the window's."""
-        return np.asarray(self.model.predict_proba(rows)[:, 1])
+        with engine("scikit-learn"):
+            return np.asarray(self.model.predict_proba(rows)[:, 1])
 
 
 def measure(
@@ -54,7 +55,8 @@ def measure(
 
     It is 0.5 where nothing tells them apart and 1 where everything does; `lower` and `upper` are
     its 95% interval. As many rows of either side are used, drawn by a fixed seed: the same rows
-    give the same number. `reason` names the columns that tell most. None below `FEWEST` rows.
+    give the same number. `reason` names the columns that tell most. None below `FEWEST` rows, and
+    where scikit-learn fails.
     """
     size = min(current.rows, reference.rows, MOST)
     names = [
@@ -70,16 +72,16 @@ def measure(
     coded = np.column_stack(
         [_coded(current.columns[name], reference.columns[name], *drawn) for name in names]
     )
-    with one_thread():
-        try:
+    try:
+        with one_thread():
             folds = list(_folds(coded[:size], coded[size:], kinds))
             area = cross_validated_area(
                 (fold.scores(fold.window), fold.scores(fold.reference)) for fold in folds
             )
             lower, upper = area.interval
             found = _words(_telling(folds, names)) if lower > 0.5 else ""
-        except (ValueError, MemoryError) as error:
-            raise SuiteError(f"scikit-learn failed: {type(error).__name__}: {error}") from error
+    except FAILURES as error:
+        return _measurement(scope, None, size, reason=unable(error, scope.window))
     if upper < 0.5:
         found = "worse than chance, as where rows of the window recur in the reference"
     reason = "; ".join(filter(None, (found, sample_of(size, current.total))))
@@ -132,7 +134,9 @@ def _folds(
         rows, truth = np.concatenate(seen), np.repeat([1, 0], [len(side) for side in seen])
         rows[:, np.isnan(rows).all(axis=0)] = 0  # scikit-learn refuses a column of nulls only
         held = [side[at == fold] for side, at in zip((window, reference), places, strict=True)]
-        yield _Fold(classifier(categorical).fit(rows, truth), *held)
+        with engine("scikit-learn"):
+            learnt = classifier(categorical).fit(rows, truth)
+        yield _Fold(learnt, *held)
 
 
 def classifier(categorical: NDArray[np.bool_]) -> Any:
@@ -176,11 +180,9 @@ def _words(telling: Sequence[str]) -> str:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep scikit-learn on one core: its threads wait by spinning, and others work here too."""
-    try:
+    with importing("scikit-learn", "sklearn", "evidently"):
         import sklearn.ensemble  # noqa: F401 (it loads what is to be limited)
         from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", "evidently") from error
     with (
         threadpool_limits(1, user_api="openmp"),
         warnings.catch_warnings(),

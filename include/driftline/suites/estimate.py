@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
+from driftline.metrics import ESTIMATED
 from driftline.outcome_profile import ClassProfile
+from driftline.sections import Task
 from driftline.stats import confidence_based, one_vs_rest
 from driftline.suites.direct_loss import DirectLoss
 from driftline.suites.direct_loss import Estimate as Expected
@@ -29,7 +31,8 @@ def of_scores(
     """
     obstacle = _obstacle(current, reference)
     if obstacle:
-        return [_unknown(scope, "roc_auc", obstacle)]
+        task = Task.BINARY if reference.binary else Task.MULTICLASS
+        return unknown(scope, task, obstacle)
     names = list(reference.scores)
     ours = [current.scores[name] for name in names]
     theirs = [reference.scores[name] for name in names]
@@ -69,10 +72,16 @@ def of_losses(
     distrusted: Mapping[str, str],
 ) -> list[Measurement]:
     """Return the errors that a model of a regression's errors expects in a window (DLE)."""
-    if not window.rows:
-        return [_unknown(scope, "mae", "no predictions")]
     expected = learnt.estimates(window, predicted)
-    return _measured(scope, expected, window.rows, distrusted)
+    if learnt.losses and not expected:
+        return unknown(scope, Task.REGRESSION, "no predictions")
+    lost = [_unknown(scope, name, why) for name, why in learnt.unlearnt.items()]
+    return _measured(scope, expected, window.rows, distrusted) + lost
+
+
+def unknown(scope: Scope, task: Task, reason: str) -> list[Measurement]:
+    """Return that nothing can be estimated of a model of this task, and why."""
+    return [_unknown(scope, name, reason) for name in ESTIMATED[task]]
 
 
 def _obstacle(current: ClassProfile, reference: ClassProfile) -> str:

@@ -11,12 +11,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, steady
-from driftline.errors import MissingExtra, SuiteError
+from driftline.errors import SuiteError
 from driftline.sections import DriftMethod, Task
 from driftline.suites import page
+from driftline.suites.engines import FAILURES, engine, importing, unable
 from driftline.suites.frame import Frame, obstacle, remark
 from driftline.suites.outcomes import Outcomes
 from driftline.warehouse.rows import Rows
+
+_NAME = "Evidently"
+_FAILED = f"{_NAME} failed"
 
 Found = float | str
 """What Evidently says of something: its value, or why there is none."""
@@ -53,7 +57,7 @@ def drift(
     """Return what Evidently measures of each column's drift, a reason where it cannot.
 
     Hand over the reference as a Frame where several windows are compared with it: it is then
-    converted once. Raises SuiteError when Evidently fails on every column that it was asked for.
+    converted once. What Evidently fails on has the failure as its reason.
     """
     current, reference = Frame.of(current, columns), Frame.of(reference, columns)
     pairs = [(name, method) for name in columns for method in methods(name) if method in TESTS]
@@ -61,21 +65,8 @@ def drift(
     found: dict[Any, Found] = {pair: reason for pair, reason in reasons.items() if reason}
     asked = [pair for pair in pairs if not reasons[pair]]
     if asked:
-        from_evidently = load().metrics.ValueDrift
         places = {name: f"c{place}" for place, name in enumerate(columns)}
-        found |= _values(
-            {
-                (name, method): from_evidently(
-                    # The bound is ours to judge by; Evidently's own would look for one.
-                    column=places[name],
-                    method=TESTS[method].stattest,
-                    threshold=1.0,
-                )
-                for name, method in asked
-            },
-            dataset_of(current, places),
-            dataset_of(reference, places),
-        )
+        found |= _told(scope, asked, lambda: _drifted(asked, places, current, reference))
     return [
         _measured(
             scope,
@@ -92,11 +83,31 @@ def drift(
     ]
 
 
+def _drifted(
+    asked: Iterable[tuple[str, DriftMethod]],
+    places: Mapping[str, str],
+    current: Frame,
+    reference: Frame,
+) -> dict[Any, Found]:
+    library = load()
+    with engine(_NAME):
+        made = {
+            (name, method): library.metrics.ValueDrift(
+                # The bound is ours to judge by; Evidently's own would look for one.
+                column=places[name],
+                method=TESTS[method].stattest,
+                threshold=1.0,
+            )
+            for name, method in asked
+        }
+    return _values(made, dataset_of(current, places), dataset_of(reference, places))
+
+
 def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
     """Return Evidently's performance of the labelled rows, under scikit-learn's names.
 
-    A metric that these rows leave undefined (one class, no prediction of it) has a reason. Raises
-    SuiteError when Evidently fails on everything that it was asked for.
+    A metric that these rows leave undefined (one class, no prediction of it), or that Evidently
+    fails on, has a reason.
     """
     names = [
         name
@@ -108,13 +119,8 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
     }
     for scored in (False, True):
         asked = [n for n in names if (n, "") not in found and _METRICS[n].scored is scored]
-        if not asked:
-            continue
-        if outcomes.task is Task.MULTICLASS and not scored:
-            found |= _by_class(outcomes, asked)
-        else:
-            made = {(name, ""): _METRICS[name].make() for name in asked}
-            found |= _values(made, scored_dataset(outcomes, scored=scored))
+        keys = [(name, "") for name in asked]
+        found |= _told(scope, keys, lambda: _scored(outcomes, asked, scored=scored))  # noqa: B023
     found = dict(sorted(found.items(), key=lambda item: (names.index(item[0][0]), item[0][1])))
     return [
         _measured(
@@ -131,6 +137,15 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
     ]
 
 
+def _scored(outcomes: Outcomes, asked: Sequence[str], *, scored: bool) -> dict[Any, Found]:
+    if not asked:
+        return {}
+    if outcomes.task is Task.MULTICLASS and not scored:
+        return _by_class(outcomes, asked)
+    made = {(name, ""): _METRICS[name].make() for name in asked}
+    return _values(made, scored_dataset(outcomes, scored=scored))
+
+
 class _Metric(NamedTuple):
     """Evidently's name of a metric, the tasks it is of, and whether it reads scores."""
 
@@ -141,11 +156,16 @@ class _Metric(NamedTuple):
 
     def make(self) -> Any:
         """Return Evidently's metric."""
-        return getattr(load().metrics, self.name)(**self.options)
+        return self._called(self.name, **self.options)
 
     def by_class(self) -> Any:
         """Return Evidently's metric of each class."""
-        return getattr(load().metrics, f"{self.name.removesuffix('Score')}ByLabel")()
+        return self._called(f"{self.name.removesuffix('Score')}ByLabel")
+
+    def _called(self, name: str, **options: bool) -> Any:
+        library = load()
+        with engine(_NAME):
+            return getattr(library.metrics, name)(**options)
 
 
 _CLASSES = (Task.BINARY, Task.MULTICLASS)
@@ -282,37 +302,39 @@ def typed(frame: Any, *, kinds: Mapping[str, ColumnKind] | None = None, **tasks:
         list_columns=[],
         **tasks,
     )
-    with quiet():
+    with engine(_NAME), quiet():
         return evidently.Dataset.from_pandas(frame, data_definition=definition)
 
 
-def _values(metrics: Mapping[Any, Any], current: Any, reference: Any = None) -> dict[Any, Any]:
-    """Return the values of these metrics, one by one where all at once fail.
+def _told(scope: Scope, keys: Iterable[Any], asked: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """Return what Evidently says, or of each of the keys why it says nothing; tell the log."""
+    try:
+        found = asked()
+    except FAILURES as error:
+        return dict.fromkeys(keys, unable(error, scope.window))
+    failures = (text for text in found.values() if isinstance(text, str))
+    for failure in dict.fromkeys(text for text in failures if text.startswith(_FAILED)):
+        unable(SuiteError(failure), scope.window)
+    return found
 
-    Raises SuiteError when none of them can be had.
-    """
+
+def _values(metrics: Mapping[Any, Any], current: Any, reference: Any = None) -> dict[Any, Any]:
+    """Return the values of these metrics, one by one where all at once fail: then in words why."""
     try:
         return _run(metrics, current, reference)
-    except Exception as first:
-        values: dict[Any, Any] = {}
-        failures = 0
-        for key, metric in metrics.items() if len(metrics) > 1 else ():
-            try:
-                values |= _run({key: metric}, current, reference)
-            except Exception as error:  # noqa: BLE001
-                values[key] = f"Evidently failed: {words(error)}"
-                failures += 1
-        if failures == len(values):
-            raise SuiteError(f"Evidently failed on every metric: {words(first)}") from first
-        return values
+    except SuiteError as error:
+        if len(metrics) == 1:
+            return dict.fromkeys(metrics, str(error))
+        alone = (_values({key: metric}, current, reference) for key, metric in metrics.items())
+        return {key: value for each in alone for key, value in each.items()}
 
 
 def _run(metrics: Mapping[Any, Any], current: Any, reference: Any) -> dict[Any, Any]:
     evidently = load()
-    with quiet(), without_pictures():
+    with engine(_NAME), quiet(), without_pictures():
         snapshot = evidently.Report(list(metrics.values())).run(current, reference)
-    results = snapshot.metric_results
-    return {key: _value(results[metric.metric_id]) for key, metric in metrics.items()}
+        results = snapshot.metric_results
+        return {key: _value(results[metric.metric_id]) for key, metric in metrics.items()}
 
 
 @contextmanager
@@ -381,11 +403,6 @@ def _measured(
     return scope.measurement(suite, metric, value, engine=Engine.EVIDENTLY, reason=reason, **rest)
 
 
-def words(error: Exception) -> str:
-    """Return what an exception of Evidently's says, short."""
-    return f"{type(error).__name__}: {error}"[:160]
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep numpy's and scikit-learn's warnings of divisions by zero out of the log."""
@@ -397,11 +414,8 @@ def quiet() -> Iterator[None]:
 def load() -> Any:
     """Return Evidently, which takes seconds to import, with its telemetry off."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    try:
-        with quiet():
-            import evidently
-            import evidently.metrics
-            import evidently.presets
-    except ImportError as error:
-        raise MissingExtra("evidently", "evidently") from error
+    with importing("evidently", "evidently", "evidently"), quiet():
+        import evidently
+        import evidently.metrics
+        import evidently.presets
     return evidently

@@ -96,7 +96,10 @@ def _column(table: Any, name: str, kind: ColumnKind) -> Column:
         usable = int((~np.isnan(values)).sum())
     else:
         # The few distinct texts are made once; a row then holds a pointer to its own.
-        encoded = _encoded(pc.cast(column, pa.string()))
+        try:
+            encoded = _encoded(pc.cast(column, pa.string()))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return _unusable(kind, table, f"holds {column.type}, not categories")
         texts = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
         values = texts[encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)]
         usable = len(table) - column.null_count

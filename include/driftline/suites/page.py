@@ -97,15 +97,46 @@ def plain(text: object) -> str:
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
 
 
-def render(header: Header, *, dashboard: Any, graphs: Any, library: str, font: bytes) -> str:
-    """Return the page; `library` is the script that draws `dashboard` and its `graphs`."""
-    scripts = (_GLOBAL, library, _BOOT)
-    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """An engine's charts: the script `library` draws the `dashboard` and its `graphs`."""
+
+    dashboard: Any
+    graphs: Any
+    library: str
+    font: bytes
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The scripts that run, in order."""
+        return _GLOBAL, self.library, _BOOT
+
+    @property
+    def style(self) -> str:
+        """The font of the charts' icons."""
+        icons = base64.b64encode(self.font).decode()
+        return (
+            '@font-face { font-family: "Material Icons"; '
+            f"src: url(data:font/woff2;base64,{icons}); }}\n"
+        )
+
+    def __str__(self) -> str:
+        run = "\n".join(f"<script>{script}</script>" for script in self.scripts)
+        return (
+            f'<script type="application/json" id="dashboard">{_inert(self.dashboard)}</script>\n'
+            f'<script type="application/json" id="graphs">{_inert(self.graphs)}</script>\n'
+            f'<div id="root"></div>\n{run}\n'
+        )
+
+
+def render(header: Header, drawing: Drawing | None) -> str:
+    """Return the page: the header, and the charts where there are any."""
+    digests = " ".join(f"'sha256-{_digest(each)}'" for each in (drawing.scripts if drawing else ()))
+    allowed = digests or "'none'"
     policy = (
-        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )
-    icons = base64.b64encode(font).decode()
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -114,18 +145,11 @@ def render(header: Header, *, dashboard: Any, graphs: Any, library: str, font: b
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>{_safe(header.title)} {_safe(header.subtitle)}</title>
-<style>@font-face {{ font-family: "Material Icons"; src: url(data:font/woff2;base64,{icons}); }}
-{_STYLE}</style>
+<style>{drawing.style if drawing else ""}{_STYLE}</style>
 </head>
 <body>
 {header}
-<script type="application/json" id="dashboard">{_inert(dashboard)}</script>
-<script type="application/json" id="graphs">{_inert(graphs)}</script>
-<div id="root"></div>
-<script>{_GLOBAL}</script>
-<script>{library}</script>
-<script>{_BOOT}</script>
-</body>
+{drawing or ""}</body>
 </html>
 """
 

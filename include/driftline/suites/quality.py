@@ -3,7 +3,7 @@
 import difflib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -15,8 +15,9 @@ from sqlalchemy.pool import NullPool
 
 from driftline.connections import shown
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
-from driftline.errors import MissingExtra, SuiteError, WarehouseError
+from driftline.errors import SuiteError, WarehouseError
 from driftline.sections import Expectation
+from driftline.suites.engines import FAILURES, engine, importing, unable, words
 from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
 from driftline.suites.page import plain
 from driftline.warehouse import Logs, postgresql
@@ -26,6 +27,8 @@ from driftline.warehouse.failures import too_long
 
 __all__ = ["default_expectations", "measure", "unknown_types", "validate"]
 
+_NAME = "Great Expectations"
+_FAILED = f"{_NAME} failed"
 _IN_SQL = ("postgresql", "sqlite")
 _OF_NUMBERS = (
     NOT_NULL,
@@ -84,14 +87,20 @@ def validate(
     """Return 1.0 or 0.0 for each expectation of the window, which holds so many `rows`.
 
     In SQL where the warehouse is PostgreSQL or SQLite, nothing but SELECTs; elsewhere on at most
-    `drift.rows` rows. What cannot be evaluated has no value and a reason. Raises SuiteError for an
-    expectation that Great Expectations does not know, WarehouseError when the warehouse fails.
+    `drift.rows` rows. What cannot be evaluated has no value and a reason, as has everything where
+    Great Expectations is not installed. Raises SuiteError for an expectation that Great
+    Expectations does not know, WarehouseError when the warehouse fails.
 
     Of a text or a timestamp, nulls, ranges and means are those of its length or age; all else is
     asked of what is logged.
     """
     distinct = {(each.type, each.column, each.detail): each for each in reversed(expectations)}
     asked = list(reversed(distinct.values()))
+    try:
+        load()
+    except FAILURES as error:
+        reason = unable(error, scope.window)
+        return [_measured(scope, each, None, rows, reason) for each in asked]
     built = [_built(each) for each in asked]
     there = _kinds(logs, {name for each in asked for name in _columns_of(each)}, columns)
     found: dict[int, tuple[float | None, str]] = {}
@@ -118,25 +127,62 @@ def validate(
         if not part:
             continue
         run = _in_sql if logs.dialect in _IN_SQL else _on_frame
-        results, measured = run(scope, logs, kinds, part, rows)
+        results, measured = _alone(run, scope, logs, kinds, part, rows)
         hidden = set(logs.monitor.features.sensitive)
         for place in part:
             secret = bool(hidden & set(_columns_of(asked[place])))
             found[place] = _told(results.get(place), asked[place], secret=secret)
+    for reason in dict.fromkeys(why for _, why in found.values() if why.startswith(_FAILED)):
+        unable(SuiteError(reason), scope.window)
     sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""
     return [
-        scope.measurement(
-            Suite.QUALITY,
-            each.type,
+        _measured(
+            scope,
+            each,
             value,
-            engine=Engine.GREAT_EXPECTATIONS,
-            column_name=each.column,
-            detail=each.detail,
-            row_count=rows if not each.column else measured,
-            reason="; ".join(filter(None, (reason, sample if each.column else ""))),
+            measured if each.column else rows,
+            "; ".join(filter(None, (reason, sample if each.column else ""))),
         )
         for each, (value, reason) in ((asked[p], found[p]) for p in range(len(asked)))
     ]
+
+
+def _measured(
+    scope: Scope, expectation: Expectation, value: float | None, rows: int, reason: str
+) -> Measurement:
+    return scope.measurement(
+        Suite.QUALITY,
+        expectation.type,
+        value,
+        engine=Engine.GREAT_EXPECTATIONS,
+        column_name=expectation.column,
+        detail=expectation.detail,
+        row_count=rows,
+        reason=reason,
+    )
+
+
+_Run = Callable[
+    [Scope, Logs, Mapping[str, ColumnKind], Mapping[int, Any], int], tuple[dict[int, Any], int]
+]
+
+
+def _alone(
+    run: _Run,
+    scope: Scope,
+    logs: Logs,
+    columns: Mapping[str, ColumnKind],
+    built: Mapping[int, Any],
+    rows: int,
+) -> tuple[dict[int, Any], int]:
+    """Return the results and how many rows they are of; of what fails alone too, its failure."""
+    try:
+        return run(scope, logs, columns, built, rows)
+    except SuiteError as error:
+        if len(built) == 1:
+            return dict.fromkeys(built, error), rows
+        alone = [_alone(run, scope, logs, columns, {p: each}, rows) for p, each in built.items()]
+        return {p: found for each, _ in alone for p, found in each.items()}, alone[0][1]
 
 
 def _kinds(
@@ -266,6 +312,8 @@ def _told(result: Any, expectation: Expectation, *, secret: bool) -> tuple[float
     """Return the value of a result and its reason in words."""
     if result is None:
         return None, "Great Expectations gave no result"
+    if isinstance(result, SuiteError):
+        return None, f"{_NAME} failed on it" if secret else str(result)
     if result.success:
         return 1.0, ""
     if failures := _exceptions(result.exception_info or {}):
@@ -332,6 +380,8 @@ def _built(expectation: Expectation) -> Any:
         fields = set(implementation.__fields__)
         told = [_fault(fault, fields) for fault in faults]
         raise SuiteError(f"quality: {name}: {'; '.join(told)}") from None
+    except Exception as error:
+        raise SuiteError(f"quality: {name}: {words(error)}") from error
 
 
 def _fault(fault: Mapping[str, Any], fields: Iterable[str]) -> str:
@@ -344,13 +394,12 @@ def _fault(fault: Mapping[str, Any], fields: Iterable[str]) -> str:
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """Map what SQLAlchemy and Great Expectations raise; there is no telling what that may be."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise WarehouseError(f"the warehouse failed: {type(error).__name__}") from error
-    except Exception as error:
-        raise SuiteError(f"Great Expectations failed: {type(error).__name__}: {error}") from error
+    """Map what SQLAlchemy and Great Expectations raise."""
+    with engine(_NAME):
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise WarehouseError(f"the warehouse failed: {type(error).__name__}") from error
 
 
 @cache
@@ -373,13 +422,11 @@ def load() -> Any:
     noisy = logging.getLogger("great_expectations")
     noisy.addHandler(logging.NullHandler())
     noisy.propagate = False
-    try:
+    with importing("great_expectations", "great_expectations", "quality"):
         import great_expectations as gx
         import great_expectations.core.batch
         import great_expectations.execution_engine.pandas_batch_data
         import great_expectations.execution_engine.sqlalchemy_batch_data
         import great_expectations.expectations.registry
         import great_expectations.validator.validator
-    except ImportError as error:
-        raise MissingExtra("great_expectations", "quality") from error
     return gx

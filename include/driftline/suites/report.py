@@ -14,6 +14,7 @@ from driftline.errors import SuiteError
 from driftline.sections import DriftMethod, Task
 from driftline.suites import evidently, page
 from driftline.suites.drift import BOUNDS
+from driftline.suites.engines import FAILURES, engine, unable
 from driftline.suites.frame import Frame, obstacle
 from driftline.suites.outcomes import Outcomes
 from driftline.warehouse.rows import Rows
@@ -64,10 +65,15 @@ def html(
         sections.append(("the summary", lambda: _summary_widgets(current, reference, methods)))
     for name, draw in sections:
         try:
-            with evidently.quiet():
+            with engine("Evidently"), evidently.quiet():
                 widgets += draw()
-        except Exception as error:  # noqa: BLE001 (Evidently raises whatever a column provokes)
-            remarks.append(f"{name} could not be drawn: {evidently.words(error)}")
+        except FAILURES as error:
+            remarks.append(f"{name} could not be drawn: {unable(error, window)}")
+    try:
+        drawing = _drawing(widgets) if widgets else None
+    except FAILURES as error:
+        drawing = None
+        remarks.append(f"nothing could be drawn: {unable(error, window)}")
     header = page.Header(
         title=monitor.monitor,
         subtitle=str(window),
@@ -76,7 +82,7 @@ def html(
         why=tuple(why),
         remarks=tuple(remarks),
     )
-    return _page(header, widgets)
+    return page.render(header, drawing)
 
 
 _WORST_FIRST = (Outcome.CRITICAL, Outcome.WARN, Outcome.NOT_EVALUATED, Outcome.OK)
@@ -201,19 +207,17 @@ def _drawn(parts: Sequence[Any], current: Any, reference: Any = None) -> list[An
     return list(snapshot.to_snapshot_model().widgets)
 
 
-def _page(header: page.Header, widgets: Sequence[Any]) -> str:
-    """Return the widgets on our page: Evidently's carries its data in a script, unescaped."""
-    drawn = evidently.rendered(widgets)
-    dashboard = _json_after(drawn, r"var metric_\w+ = ")
-    graphs = _json_after(drawn, r"var additional_graphs_\w+ = ")
-    static = files("evidently") / "nbextension" / "static"
-    return page.render(
-        header,
-        dashboard=dashboard,
-        graphs=graphs,
-        library=(static / "index.js").read_text(encoding="utf-8"),
-        font=(static / "material-ui-icons.woff2").read_bytes(),
-    )
+def _drawing(widgets: Sequence[Any]) -> page.Drawing:
+    """Return the widgets for our page: Evidently's carries its data in a script, unescaped."""
+    with engine("Evidently"):
+        drawn = evidently.rendered(widgets)
+        static = files("evidently") / "nbextension" / "static"
+        return page.Drawing(
+            dashboard=_json_after(drawn, r"var metric_\w+ = "),
+            graphs=_json_after(drawn, r"var additional_graphs_\w+ = "),
+            library=(static / "index.js").read_text(encoding="utf-8"),
+            font=(static / "material-ui-icons.woff2").read_bytes(),
+        )
 
 
 def _json_after(text: str, pattern: str) -> Any:

@@ -138,6 +138,9 @@ def _start(connection: Any, _record: object) -> None:
     connection.execute("SET python_enable_replacements = false")
     # Columns are asked for one by one, and each would read the end of every Parquet file again.
     connection.execute("SET parquet_metadata_cache = true")
+    # The least and greatest value that Parquet keeps of a column are without NaN: by them 1.5.6
+    # takes `x <= 1` for true in every row, and NaN for a score between 0 and 1.
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:

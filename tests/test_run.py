@@ -26,6 +26,7 @@ from driftline.domain import Outcome, Suite, Window
 from driftline.errors import InputError
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
+from driftline.store.ledger import State
 from tests.models import DAY, START, logs, parts
 from tests.warehouses import Warehouse
 
@@ -461,6 +462,33 @@ def test_a_step_that_fails_is_kept_in_the_ledger_and_can_be_rerun(model: Any, st
     (again,) = watch(monitor, store, 6, 7)
     assert again.errors == ()
     assert planned(monitor, START + 5 * DAY, START + 7 * DAY, store) == []
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+@pytest.mark.parametrize(
+    ("broken", "failed"),
+    [
+        ("driftline.suites.quality.measure", {Suite.QUALITY}),
+        ("driftline.watch.Watch.count", {Suite.DRIFT}),
+        ("driftline.watch.Watch.count_outcomes", {Suite.PERFORMANCE, Suite.ESTIMATE}),
+        ("driftline.watch.Watch.freeze", set(Suite)),
+    ],
+)
+def test_what_nobody_foresaw_ends_its_own_step_only(
+    model: Any, store: Store, monkeypatch: pytest.MonkeyPatch, broken: str, failed: set[Suite]
+) -> None:
+    monitor = model(*logs(days=6))
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, lambda *_, **__: 10.0**400)
+        (conclusion,) = watch(monitor, store, 5, 6)
+    assert conclusion.errors
+    assert all("OverflowError" in error for error in conclusion.errors)
+    with store.read() as connection:
+        states = {entry.suite: entry.state for entry in ledger.of(connection, "model")}
+    wanted = {suite: State.FAILED if suite in failed else State.DONE for suite in states}
+    assert states == wanted
+    (again,) = watch(monitor, store, 5, 6)
+    assert again.errors == ()
 
 
 def test_a_window_whose_statement_took_too_long_can_be_rerun(tmp_path: Path, store: Store) -> None:

@@ -14,12 +14,13 @@ DriftlineError
 │   └── StoreNotReady         its tables are missing or old; names the command that helps
 ├── WindowClaimed             another run is measuring this window; a retry will help
 ├── StepFailed                steps of a run failed; the ledger holds each with its error
-├── SuiteError                an engine (Great Expectations, Evidently) failed on a window
+├── SuiteError                an engine, or a library that measures, failed on a window
 ├── TrainingError             a training function, or the model it returned, failed
 └── DeliveryError             a channel did not take a message; a retry may help
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +116,18 @@ class StepFailed(DriftlineError):
 
 
 class SuiteError(DriftlineError):
-    """An engine failed on a window."""
+    """An engine, or a library that measures, failed on a window."""
+
+
+@contextmanager
+def unforeseen() -> Iterator[None]:
+    """Raise what nobody foresaw, whatever its class, as a SuiteError: it ends one step, not all."""
+    try:
+        yield
+    except DriftlineError:
+        raise
+    except Exception as error:
+        raise SuiteError(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
 
 
 class TrainingError(DriftlineError):

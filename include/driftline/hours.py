@@ -6,7 +6,7 @@ from itertools import chain, groupby
 
 from driftline.baselines import earlier
 from driftline.domain import DAY, HOUR, Suite, Window, floor
-from driftline.errors import WarehouseError
+from driftline.errors import SuiteError, WarehouseError, unforeseen
 from driftline.profile import Parts
 from driftline.reference import Reference
 from driftline.steps import Counted, Result, Step
@@ -42,9 +42,12 @@ def count(
         # Windows that end together share their last day: it is counted anew for the first of them.
         anew = step in again and reference.id not in recounted
         try:
-            found[step.window] = _counted(store, watch, step.window, reference, run_id, anew, until)
+            with unforeseen():
+                found[step.window] = _counted(
+                    store, watch, step.window, reference, run_id, anew, until
+                )
             recounted.add(reference.id)
-        except WarehouseError as error:
+        except (WarehouseError, SuiteError) as error:
             failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
     return found, failed
 

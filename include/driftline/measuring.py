@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from driftline.domain import ColumnKind, Measurement, Scope, Suite, Window
-from driftline.errors import DriftlineError
+from driftline.errors import DriftlineError, unforeseen
 from driftline.outcome_profile import ClassProfile, OutcomeParts, coverage
 from driftline.profile import Profile
 from driftline.reference import Reference
@@ -39,20 +39,25 @@ def measure_all(
 
 
 def measure(watch: Watch, step: Step, reference: Reference, counted: Known | None = None) -> Result:
-    """Run one step; what goes wrong on purpose stands in the result, not in an exception.
+    """Run one step; what goes wrong stands in the result, not in an exception.
 
     `counted` is what drift and performance are measured from.
     """
     try:
-        if isinstance(counted, Counted):
-            return _drift(watch, step, reference, counted)
-        if counted is None:
-            return _WITHOUT_COUNTS[step.suite](watch, step, reference)
-        if step.suite is Suite.ESTIMATE:
-            return _estimate(watch, step, reference, counted)
-        return _performance(watch, step, reference, counted.current)
+        with unforeseen():
+            return _measure(watch, step, reference, counted)
     except DriftlineError as error:
         return Result(step=step, reference_id=reference.id, error=str(error))
+
+
+def _measure(watch: Watch, step: Step, reference: Reference, counted: Known | None) -> Result:
+    if isinstance(counted, Counted):
+        return _drift(watch, step, reference, counted)
+    if counted is None:
+        return _WITHOUT_COUNTS[step.suite](watch, step, reference)
+    if step.suite is Suite.ESTIMATE:
+        return _estimate(watch, step, reference, counted)
+    return _performance(watch, step, reference, counted.current)
 
 
 def _scope(watch: Watch, step: Step, reference_id: str) -> Scope:

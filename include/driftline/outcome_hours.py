@@ -11,7 +11,7 @@ from itertools import groupby
 
 from driftline import estimates
 from driftline.domain import DAY, HOUR, Suite, Window, floor
-from driftline.errors import LogError, WarehouseError
+from driftline.errors import LogError, SuiteError, WarehouseError, unforeseen
 from driftline.hours import hours_of
 from driftline.outcome_profile import OutcomeParts, alike
 from driftline.reference import Reference
@@ -166,13 +166,14 @@ def count(
         if step.suite not in OF_OUTCOMES or reference is None or reference.outcomes is None:
             continue
         try:
-            sure = step.as_of in followed
-            stale = _stale(store, watch, step, reference, step in again, sure)
-            stale = {h for h in stale if (reference.id, step.as_of, h) not in fresh}
-            recount(store, watch, reference, stale, step.as_of, run_id, sure=False)
-            fresh |= {(reference.id, step.as_of, hour) for hour in stale}
-            found[step] = _came(store, watch, step, reference, run_id)
-        except (WarehouseError, LogError) as error:
+            with unforeseen():
+                sure = step.as_of in followed
+                stale = _stale(store, watch, step, reference, step in again, sure)
+                stale = {h for h in stale if (reference.id, step.as_of, h) not in fresh}
+                recount(store, watch, reference, stale, step.as_of, run_id, sure=False)
+                fresh |= {(reference.id, step.as_of, hour) for hour in stale}
+                found[step] = _came(store, watch, step, reference, run_id)
+        except (WarehouseError, LogError, SuiteError) as error:
             failed.append(Result(step=step, reference_id=reference.id, error=str(error)))
     return found, failed
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from driftline import hours, metrics, outcome_hours
 from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
-from driftline.errors import InputError, LogError, WarehouseError
+from driftline.errors import InputError, LogError, SuiteError, WarehouseError, unforeseen
 from driftline.hours import hours_of
 from driftline.reference import Reference
 from driftline.sections import Labels
@@ -141,15 +141,17 @@ def plan(
     daily = interval.cadence != "1h"
     if daily and Suite.DRIFT in suites:
         try:
-            _restate(store, watch, interval, run_id)
-        except WarehouseError as error:  # the next day's run looks again
+            with unforeseen():
+                _restate(store, watch, interval, run_id)
+        except (WarehouseError, SuiteError) as error:  # the next day's run looks again
             log.warning("late rows were not looked for before %s: %s", interval.end, error)
     if daily and Suite.PERFORMANCE in suites and as_of in (None, interval.end):
         try:
             if watch.monitor.labels:
                 known = [step for step in pending if step.suite is Suite.PERFORMANCE]
-                added = _follow_labels(store, watch, interval, run_id, known)
-        except (WarehouseError, LogError) as error:
+                with unforeseen():
+                    added = _follow_labels(store, watch, interval, run_id, known)
+        except (WarehouseError, LogError, SuiteError) as error:
             unknown = str(error)  # measured without, the day would be passed over
     with store.read() as connection:
         found = planned(connection, watch.monitor, interval, as_of)
@@ -281,9 +283,10 @@ def references_of(
         if step.window in compared or step.window in missed:
             continue
         try:
-            _ = watch.log_start
-            compared[step.window] = _reference(store, watch, step.window)
-        except WarehouseError as error:
+            with unforeseen():
+                _ = watch.log_start
+                compared[step.window] = _reference(store, watch, step.window)
+        except (WarehouseError, SuiteError) as error:
             missed[step.window] = Result(step=step, reference_id="", error=str(error))
         except LogError as error:
             if watch.monitor.reference.previous is None:

@@ -20,7 +20,7 @@ from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Suite, Window, intervals
-from driftline.errors import DriftlineError, SuiteError
+from driftline.errors import DriftlineError, SuiteError, unforeseen
 from driftline.inquiry import conclude_explained
 from driftline.pipeline import Compared
 from driftline.steps import Known, Result, Step
@@ -215,7 +215,8 @@ def _reports(
     for window in sorted(owed & filled, key=lambda window: (window.end, window.start)):
         step = Step(suite=Suite.DRIFT, window=window, as_of=interval.end)
         try:
-            reports.write_report(store, watch, compared[window], step)
-        except (DriftlineError, OSError) as error:
+            with unforeseen():
+                reports.write_report(store, watch, compared[window], step)
+        except DriftlineError as error:
             errors.append(f"report of {window}: {error}")
     return errors

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from decimal import InvalidOperation
 from typing import Any
 
 import adbc_driver_manager
@@ -33,6 +34,9 @@ BASES = {
     "sqlite": (sqlite3.Error,),
 }
 
+OF_PYTHON = (OSError, OverflowError, InvalidOperation, ValueError, KeyError, MemoryError, TypeError)
+"""Python's own, which drivers and pyarrow let pass or raise themselves."""
+
 
 def predictions() -> pa.Table:
     return pa.table({"id": ["a"], "ts": ["2013-04-01 00:00:00"], "score": [0.5]})
@@ -55,6 +59,8 @@ def test_every_error_of_every_driver_is_mapped(dialect: str):
         error.args = (words,)
         errors.append(error)
     assert len(errors) > 20
+    errors += [kind(words) for kind in OF_PYTHON]
+    errors.append(UnicodeDecodeError("utf-8", b"\xff", 0, 1, words))
     for error in errors:
         with pytest.raises(DriftlineError) as caught, mapped(dialect_of(url), url):
             raise error

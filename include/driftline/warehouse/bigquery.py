@@ -207,17 +207,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return read, Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the base errors of the driver and of the library below it, where it is installed."""
-    try:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud.bigquery.dbapi import Error
-    except ImportError:
-        return ()
-    return (Error, GoogleAPIError, GoogleAuthError)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the kind of failure off BigQuery's words."""
     words = str(error)

@@ -356,15 +356,6 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     return func.toUnixTimestamp64Micro(exactly) / literal(1e6)
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error, where it is installed."""
-    try:
-        from clickhouse_connect.driver.exceptions import ClickHouseError
-    except ModuleNotFoundError:
-        return ()
-    return (ClickHouseError,)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read ClickHouse's own code of the failure."""
     return _MISSING.get(getattr(error, "code", None) or 0)

@@ -175,15 +175,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return read, Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error, where it is installed."""
-    try:
-        from databricks.sql.exc import Error
-    except ImportError:
-        return ()
-    return (Error,)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the error class, which stands in its words."""
     words = str(error)

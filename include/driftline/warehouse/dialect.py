@@ -175,9 +175,6 @@ class Dialect(Protocol):
     def instant(self, value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], Family]:
         """Read ISO text of any form as an instant: AWARE, or INTEGER microseconds since 1970."""
 
-    def errors(self) -> tuple[type[Exception], ...]:
-        """Return the base errors of its drivers."""
-
     def missing(self, error: BaseException) -> type[LogError] | None:
         """Tell a missing table or column from all other failures."""
 

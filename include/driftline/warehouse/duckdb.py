@@ -283,11 +283,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return case((offset, aware), else_=func.timezone(zone, naive)), Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error, and that of files on S3."""
-    return (duckdb.Error, OSError)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the kind of failure off DuckDB's words; its errors carry no code."""
     words = str(error)

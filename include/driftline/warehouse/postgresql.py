@@ -1,7 +1,7 @@
 """PostgreSQL: psycopg for SQLAlchemy, ADBC for Arrow; every transaction is read-only."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -83,6 +83,7 @@ def engine(url: URL, caller: Caller) -> Engine:
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=0,
+            pool_pre_ping=True,  # it idles while ADBC streams, and may have been cut meanwhile
             # Statements are literal: no parameter marks, so a percent sign is a percent sign.
             paramstyle="named",
             execution_options=options(caller),
@@ -194,12 +195,14 @@ def _uri(url: URL) -> str:
 @contextmanager
 def _asked(connection: Any, text: str) -> Iterator[pa.RecordBatchReader]:
     from adbc_driver_manager import AdbcStatement
+    from adbc_driver_manager._reader import AdbcRecordBatchReader
 
     with AdbcStatement(connection) as statement:
         statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BYTES})
         statement.set_sql_query(text)
         stream, _ = statement.execute_query()
-        with pa.RecordBatchReader.from_stream(stream) as reader:
+        # Of what the server says while rows come pyarrow makes an OSError without the SQLSTATE.
+        with closing(AdbcRecordBatchReader._import_from_c(stream.address)) as reader:
             yield reader
 
 
@@ -302,21 +305,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
         (value.op("~")(_ISO + r"\s*" + ZONED), aware),
     )
     return read, Family.AWARE
-
-
-def errors() -> tuple[type[Exception], ...]:
-    """Return the base errors of psycopg and ADBC, as far as they are installed."""
-    found: list[type[Exception]] = []
-    try:
-        import psycopg
-
-        found.append(psycopg.Error)
-        from adbc_driver_manager import Error
-
-        found.append(Error)
-    except ModuleNotFoundError:
-        return tuple(found)
-    return tuple(found)
 
 
 def missing(error: BaseException) -> type[LogError] | None:

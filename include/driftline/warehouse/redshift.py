@@ -149,15 +149,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return read, Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error, where it is installed."""
-    try:
-        from psycopg2 import Error
-    except ImportError:
-        return ()
-    return (Error,)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the SQLSTATE."""
     return postgresql.UNDEFINED.get(str(getattr(error, "pgcode", None) or ""))

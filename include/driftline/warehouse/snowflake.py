@@ -186,15 +186,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return read, Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error, where it is installed."""
-    try:
-        from snowflake.connector.errors import Error
-    except ImportError:
-        return ()
-    return (Error,)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read Snowflake's own code of the failure."""
     return _MISSING.get(getattr(error, "errno", None) or 0)

@@ -272,16 +272,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return case((offset, read), else_=func.greatest(first, shown)), Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the base errors of PyHive and Thrift, and of the sockets that they leave as is."""
-    try:
-        from pyhive.exc import Error
-        from thrift.Thrift import TException
-    except ModuleNotFoundError:
-        return (OSError,)
-    return (Error, TException, OSError)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the name of the error, with which Spark begins."""
     name = _NAME.match(str(error))

@@ -298,11 +298,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return func.driftline_instant(value, zone), Family.INTEGER
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error."""
-    return (sqlite3.Error,)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read the kind of failure off SQLite's words; its errors share one code."""
     words = str(error)

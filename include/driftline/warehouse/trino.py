@@ -200,15 +200,6 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     return read, Family.AWARE
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return the driver's base error, where it is installed."""
-    try:
-        from trino.exceptions import Error
-    except ImportError:
-        return ()
-    return (Error,)
-
-
 def missing(error: BaseException) -> type[LogError] | None:
     """Read Trino's own name of the failure."""
     return _MISSING.get(str(getattr(error, "error_name", None) or ""))

@@ -135,8 +135,20 @@ class TrainingError(DriftlineError):
 
 
 class DeliveryError(DriftlineError):
-    """A channel did not take a message; `retry_after` is its wish in seconds, if it has one."""
+    """A channel did not take a message; `retry_after` is its wish in seconds, if it has one.
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    `permanent`: it will not take it later either. `timed_out`: it was waited for in vain.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        permanent: bool = False,
+        timed_out: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.permanent = permanent
+        self.timed_out = timed_out

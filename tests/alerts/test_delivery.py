@@ -1,18 +1,24 @@
 """Messages go out through a real HTTP server that speaks Slack's Web API, and none is lost."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import sleep
 
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import URL, update
 
-from driftline.alerts.delivery import deliver, routed
+from driftline.alerts import http
+from driftline.alerts.delivery import CHANNELS, deliver, given_up, routed
 from driftline.alerts.notice import Finding, Notice
 from driftline.config import Defaults
 from driftline.domain import Incident, Outcome, Series, Verdict
 from driftline.store import Store, outbox, upgrade
 from driftline.store.tables import outbox as table
 from flights.slack import SlackReceiver, Trouble
+from tests.alerts.unruly import Unruly, faults, says
 
 NOW = datetime(2013, 4, 12, tzinfo=UTC)
 TOKEN = "xoxb-not-a-real-token"
@@ -26,25 +32,18 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackReceiver]:
         yield receiver
 
 
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    url = make_url(store_url)
-    upgrade(url)
-    with Store.open(url) as opened:
-        yield opened
-
-
-def message(channel: str = "slack") -> outbox.Message:
+def message(channel: str = "slack", **changes: str) -> outbox.Message:
     finding = Finding(rule="drift", severity="warn", lines=("psi is 1",), since="2013-04-10")
     body = Notice(monitor="m", severity="warn", interval="1d", findings=(finding,)).to_json()
-    return outbox.Message(
+    plain = outbox.Message(
         id="1", monitor="m", channel=channel, target="#ml-alerts", body=body, created=NOW
     )
+    return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def add(store: Store, one: outbox.Message) -> None:
+def add(store: Store, *messages: outbox.Message) -> None:
     with store.begin() as connection:
-        outbox.add(connection, [one])
+        outbox.add(connection, messages)
 
 
 def waiting(store: Store) -> list[outbox.Message]:
@@ -105,6 +104,246 @@ def test_a_broken_connection_is_an_error_and_the_message_stays(
     (error,) = deliver(store)
     assert "did not answer" in error
     assert len(waiting(store)) == 1
+
+
+TAKEN = b'{"ok": true}'
+
+
+def refuses(error: str) -> Unruly:
+    return Unruly(says(f'{{"ok": false, "error": "{error}"}}'.encode()))
+
+
+@pytest.mark.parametrize("name", ["silence", "drips headers", "drips its body", "goes on"])
+def test_a_message_has_one_deadline_and_the_channel_is_not_asked_again(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch, caplog, name: str
+) -> None:
+    monkeypatch.setattr("driftline.alerts.slack.TIMEOUT", 0.3)
+    add(store, message(id="1"), message(id="2"), message("log", id="3"))
+    (fault,) = [fault for fault in faults("") if fault.name == name]
+    with Unruly(fault.manner) as server:
+        monkeypatch.setenv("SLACK_API_URL", server.url)
+        first, second = deliver(store)
+        assert len(server.requests) == 1
+    assert "did not answer within 0.3 seconds" in first
+    assert "1 more message(s) were not tried" in second
+    assert "psi is 1" in caplog.text
+    # What is left of the exchange cannot keep Python from ending.
+    left = [thread for thread in threading.enumerate() if thread.name == "driftline-post"]
+    assert all(thread.daemon for thread in left)
+    monkeypatch.setenv("SLACK_API_URL", slack.url)
+    assert deliver(store) == []  # the second, not due later for what befell the first
+    make_due(store)
+    assert deliver(store) == []
+    assert len(slack.messages) == 2
+
+
+def test_a_delivery_ends_though_every_message_takes_long(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftline.alerts.delivery.LONGEST_DELIVERY", 0.2)
+
+    def slowly(client: socket.socket) -> None:
+        sleep(0.3)
+        says(TAKEN)(client)
+
+    add(store, *(message(id=str(number)) for number in range(5)))
+    with Unruly(slowly) as server:
+        monkeypatch.setenv("SLACK_API_URL", server.url)
+        (error,) = deliver(store)
+    assert "4 more message(s) were not tried" in error
+    monkeypatch.setenv("SLACK_API_URL", slack.url)
+    monkeypatch.setattr("driftline.alerts.delivery.LONGEST_DELIVERY", 60)
+    assert deliver(store) == []
+    assert len(slack.messages) == 4
+
+
+def test_what_is_refused_for_good_is_given_up_and_can_be_sent_again(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    add(store, message())
+    with refuses("channel_not_found") as server:
+        monkeypatch.setenv("SLACK_API_URL", server.url)
+        (error,) = deliver(store)
+        for _ in range(3):
+            make_due(store)
+            assert deliver(store) == []
+        assert len(server.requests) == 1
+    assert "channel_not_found; it is given up" in error
+    assert "psi is 1" in caplog.text  # somebody may read the log
+    assert waiting(store) == []
+    (left,) = given_up(store)
+    assert "channel_not_found" in left
+    assert "driftline store deliver --failed --monitor m" in left
+    with store.begin() as connection:
+        assert outbox.send_again(connection, datetime.now(UTC), "another") == 0
+        assert outbox.send_again(connection, datetime.now(UTC), "m") == 1
+    monkeypatch.setenv("SLACK_API_URL", slack.url)
+    assert deliver(store) == []
+    assert len(slack.messages) == 1
+    assert given_up(store) == []
+
+
+def test_what_is_given_up_can_be_let_go_of(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store, message())
+    with refuses("is_archived") as server:
+        monkeypatch.setenv("SLACK_API_URL", server.url)
+        deliver(store)
+    with store.begin() as connection:
+        (left,) = outbox.discard(connection, NOW)
+    assert "is_archived" in left.error
+    add(store, message())  # a rerun makes it again
+    assert deliver(store) == given_up(store) == waiting(store) == []
+    assert slack.requests == 0
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"body": "{"},
+        {"body": "[]"},
+        {"body": "7"},
+        {"body": "[" * 100_000},
+        {"body": '{"monitor": 5, "severity": "warn", "interval": "1d", "findings": []}'},
+        {"body": '{"monitor": "m", "severity": "warn", "interval": "1d", "findings": {}}'},
+        {"channel": "pigeon"},
+    ],
+)
+def test_a_damaged_message_is_given_up_alone(
+    store: Store, slack: SlackReceiver, broken: dict[str, str]
+) -> None:
+    add(store, message(id="0", **broken), message(id="1"))
+    (error,) = deliver(store)
+    assert "given up" in error
+    assert len(slack.messages) == 1
+    assert len(given_up(store)) == 1
+
+
+def test_a_fault_of_our_own_is_one_messages_too(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(CHANNELS, "log", breaks)  # type: ignore[misc]
+    add(store, message("log", id="0"), message(id="1"))
+    (error,) = deliver(store)
+    assert "ZeroDivisionError, see the log; it stays in the outbox" in error
+    assert "Traceback" in caplog.text
+    assert len(slack.messages) == 1
+
+
+@pytest.mark.parametrize("attempts", [1, 43, 79, 80, 5_000])
+def test_a_wait_has_its_end_however_often_it_was_tried(
+    store: Store, slack: SlackReceiver, attempts: int
+) -> None:
+    add(store, message())
+    with store.begin() as connection:
+        connection.execute(update(table).values(attempts=attempts - 1))
+    slack.trouble(Trouble.SERVER_ERROR)
+    (error,) = deliver(store)
+    assert ("given up" in error) is (attempts >= 80)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:{closed}/api/", "cannot be reached"),
+        ("https://127.0.0.1:{open}/api/", "cannot be reached"),
+        ("http://not-a-host.invalid/api/", "not-a-host.invalid"),
+        ("http://me:secret-part@not-a-host.invalid/", "not-a-host.invalid"),
+        ("ftp://127.0.0.1/", "did not answer"),
+        ("127.0.0.1:1", "did not answer"),
+        ("http://[::1", "the server"),
+        ("http://\x1b[31m/", "the server"),
+        ("http://127.0.0.1:99999999/", "127.0.0.1:99999999"),
+    ],
+)
+def test_what_cannot_be_reached_is_named(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    with Unruly(says(TAKEN)) as server:
+        closed = server.port
+    with Unruly(says(TAKEN)) as server:
+        monkeypatch.setenv("SLACK_API_URL", url.format(closed=closed, open=server.port))
+        add(store, message())
+        (error,) = deliver(store)
+    assert said in error
+    assert error.isprintable()
+    assert "secret-part" not in error
+    assert TOKEN not in error
+    assert len(waiting(store)) == 1
+
+
+@pytest.mark.parametrize("token", ["xoxb-a\nb", "xoxb-\xfc", "xoxb-\udcff", " \n"])
+def test_a_token_that_cannot_be_one_is_not_shown(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", token)
+    add(store, message())
+    (error,) = deliver(store)
+    assert "SLACK_BOT_TOKEN" in error
+    assert "xoxb" not in error
+    assert slack.requests == 0
+
+
+def test_a_token_from_a_file_may_end_in_a_line(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", f"{TOKEN}\n")
+    add(store, message())
+    assert deliver(store) == []
+
+
+def test_a_redirect_is_not_followed_with_the_token(
+    store: Store, slack: SlackReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for status in ("302 Found", "307 Temporary Redirect"):
+        add(store, message(id=status))
+        with Unruly(says(b"", f"Location: {slack.url}chat.postMessage", status=status)) as server:
+            monkeypatch.setenv("SLACK_API_URL", server.url)
+            (error,) = deliver(store)
+        assert "redirect" in error
+    assert slack.requests == 0
+
+
+def test_deliverers_at_the_same_time_send_each_message_once(
+    store_url: URL, slack: SlackReceiver
+) -> None:
+    upgrade(store_url)
+    with Store.open(store_url) as store:
+        add(store, *(message(id=str(number)) for number in range(12)))
+    errors: list[str] = []
+
+    def one() -> None:
+        with Store.open(store_url) as own:
+            errors.extend(deliver(own))
+
+    deliverers = [threading.Thread(target=one) for _ in range(3)]
+    for deliverer in deliverers:
+        deliverer.start()
+    for deliverer in deliverers:
+        deliverer.join()
+    assert errors == []
+    assert len(slack.messages) == 12
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("30", 30.0),
+        ("1.5", 1.5),
+        ("1e18", 1e18),  # the wait has a cap of its own
+        ("Fri, 12 Apr 2013 00:10:00 GMT", 600.0),
+        ("Fri, 12 Apr 2013 02:10:00 +0200", 600.0),
+        *((bad, None) for bad in ("inf", "nan", "-5", "0", "", "soon", None, "9" * 5_000)),
+        ("Thu, 11 Apr 2013 00:10:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+    ],
+)
+def test_a_wish_to_wait_is_a_number_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert http.retry_after(header, NOW) == seconds
 
 
 def test_without_a_token_nothing_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

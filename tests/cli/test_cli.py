@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from sqlalchemy import make_url
 
 from driftline.cli import main
 from driftline.config import Monitor
+from driftline.store import Store, outbox
 from driftline.warehouse import duckdb as speaker
 from tests.conftest import PASSWORD, run
 from tests.models import logs
@@ -300,6 +303,26 @@ def test_the_store_is_made_by_its_command(tmp_path: Path) -> None:
     )
     assert "outbox:   0 message(s)" in driftline("store", "status", "--url", url).output
     assert driftline("store", "deliver", "--url", url).exit_code == 0
+
+
+def test_a_message_that_was_given_up_is_sent_again_or_let_go_of(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    driftline("store", "upgrade", "--url", url)
+    pigeons = outbox.Message(
+        id="1", monitor="m", channel="pigeon", target="#a", body="{}", created=datetime.now(UTC)
+    )
+    with Store.open(make_url(url)) as store, store.begin() as connection:
+        outbox.add(connection, [pigeons])
+    for options, code in (((), 1), ((), 0), (("--failed",), 1)):
+        tried = driftline("store", "deliver", *options, "--url", url)
+        assert tried.exit_code == code, tried.output
+        assert ("given up" in tried.output) is bool(code)
+    said = driftline("store", "status", "--url", url).output
+    assert "0 message(s) not delivered, 1 given up" in said
+    assert "pigeon #a: there is no such channel" in said
+    assert "driftline store deliver --failed" in said
+    assert "1 message(s) discarded" in driftline("store", "discard", "--url", url).output
+    assert "0 given up" in driftline("store", "status", "--url", url).output
 
 
 def test_init_drafts_a_file_that_runs(

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from sqlalchemy import make_url
 
 from driftline.domain import Evidence
 from driftline.orchestration import airflow_dags, factory, retraining
 from driftline.orchestration.operators import DECLINE, PROMOTE
 from driftline.retraining.request import Request
+from driftline.store import Store, outbox, upgrade
 from tests.orchestration.conftest import Folder
 
 RETRAINED = "retraining: {train: models:train}\n"
@@ -300,3 +302,21 @@ def test_a_retraining_without_a_reason_or_with_nonsense_is_refused(conf: dict[st
 
     with pytest.raises(ParamValidationError):
         check()
+
+
+def test_housekeeping_stays_red_while_a_message_is_given_up(folder: Folder) -> None:
+    url = make_url(f"sqlite:///{folder.path}/driftline.db")
+    folder.add("m")
+    upgrade(url)
+    message = outbox.Message(
+        id="1", monitor="m", channel="pigeon", target="#a", body="{}", created=datetime.now(UTC)
+    )
+    with Store.open(url) as store, store.begin() as connection:
+        outbox.add(connection, [message])
+    deliver = airflow_dags(folder.path)["housekeeping"].get_task("deliver").python_callable
+    for _ in range(2):
+        with pytest.raises(AirflowFailException, match=r"there is no such channel.* given up"):
+            deliver(str(folder.path))
+    with Store.open(url) as store, store.begin() as connection:
+        outbox.discard(connection, datetime.now(UTC))
+    deliver(str(folder.path))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"pandas", "great_expectations", "evidently", "sklearn", "scipy", "slack_sdk"}
+HEAVY = {"pandas", "great_expectations", "evidently", "sklearn", "scipy"}
 PARSE = """
 import sys, runpy
 runpy.run_path(sys.argv[1])

@@ -3,19 +3,26 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from driftline.alerts import slack
 from driftline.alerts.notice import Notice
 from driftline.domain import Incident, Verdict
 from driftline.errors import DeliveryError, DriftlineError
+from driftline.printable import printable
 from driftline.sections import Routes
 from driftline.store import Store, outbox
+from driftline.store.outbox import Message
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 """A message that failed is tried again after twice the wait before, at most this long."""
+MOST_ATTEMPTS = 80
+"""After so many, three days, a message is given up: what it tells is no news any more."""
+LONGEST_DELIVERY = 60
+"""Seconds after which a delivery takes up no other message: it is measuring that waits for it."""
 
 
 def _log(notice: Notice, target: str) -> None:
@@ -52,23 +59,91 @@ def ways(routes: Routes, severity: str) -> list[tuple[str, str]]:
 def deliver(store: Store, monitor: str | None = None) -> list[str]:
     """Send what is due, of one monitor or of all; return what went wrong.
 
-    A message that fails stays in the outbox and falls due again; nothing is lost.
+    What goes wrong with a message is that message's fault: it falls due again, or is given up where
+    its channel will never take it, and the others go out. A channel that did not answer in time
+    is not asked again by this delivery.
     """
-    now = datetime.now(UTC)
-    with store.begin() as connection:
-        messages = outbox.claim(connection, now, monitor=monitor)
-    errors = []
-    for message in messages:
-        try:
-            CHANNELS[message.channel](Notice.from_json(message.body), message.target)
-        except DriftlineError as error:
-            wait = min(FIRST_WAIT * 2 ** (message.attempts - 1), LONGEST_WAIT)
-            if isinstance(error, DeliveryError) and error.retry_after:
-                wait = max(wait, min(timedelta(seconds=error.retry_after), LONGEST_WAIT))
-            with store.begin() as connection:
-                outbox.failed(connection, message, error=str(error), next_attempt=now + wait)
-            errors.append(f"{message.channel} {message.target}: {error}; it stays in the outbox")
-        else:
-            with store.begin() as connection:
-                outbox.delivered(connection, message, datetime.now(UTC))
+    errors: list[str] = []
+    mute: set[str] = set()
+    end = monotonic() + LONGEST_DELIVERY
+    while monotonic() < end:
+        with store.begin() as connection:
+            claimed = outbox.claim(
+                connection, datetime.now(UTC), monitor=monitor, without=mute, limit=1
+            )
+        if not claimed:
+            break
+        errors += _delivered(store, claimed[0], mute)
+    with store.read() as connection:
+        late = mute or monotonic() >= end
+        if late and (left := outbox.count_due(connection, datetime.now(UTC), monitor)):
+            errors.append(f"{left} more message(s) were not tried and wait in the outbox")
     return errors
+
+
+def _delivered(store: Store, message: Message, mute: set[str]) -> list[str]:
+    """Send one message and note how that went; return what went wrong."""
+    try:
+        _send(message)
+    except DeliveryError as error:
+        if error.timed_out:
+            mute.add(message.channel)
+        return [_failed(store, message, error)]
+    with store.begin() as connection:
+        outbox.delivered(connection, message, datetime.now(UTC))
+    return []
+
+
+def _send(message: Message) -> None:
+    """Send a message; whatever keeps it from being sent is a DeliveryError."""
+    channel = CHANNELS.get(message.channel)
+    if channel is None:
+        raise DeliveryError(f"there is no such channel: {', '.join(CHANNELS)}", permanent=True)
+    try:
+        notice = Notice.from_json(message.body)
+    except ValueError:
+        raise DeliveryError("the message in the outbox is damaged", permanent=True) from None
+    try:
+        channel(notice, message.target)
+    except DeliveryError:
+        raise
+    except DriftlineError as error:
+        raise DeliveryError(str(error)) from error
+    except Exception as error:
+        log.exception("sending message %s failed", message.id)
+        raise DeliveryError(f"{type(error).__name__}, see the log") from error
+
+
+def _failed(store: Store, message: Message, error: DeliveryError) -> str:
+    """Note when a message that failed is tried again, if ever; return what to say."""
+    given_up = error.permanent or message.attempts >= MOST_ATTEMPTS
+    wait = FIRST_WAIT * 2 ** min(message.attempts - 1, 10)
+    wish = timedelta(seconds=min(error.retry_after or 0, LONGEST_WAIT.total_seconds()))
+    again = datetime.now(UTC) + max(wish, min(wait, LONGEST_WAIT))
+    with store.begin() as connection:
+        outbox.failed(
+            connection, message, error=str(error), next_attempt=None if given_up else again
+        )
+    said = printable(f"{message.channel} {message.target}: {error}")
+    if not given_up:
+        return f"{said}; it stays in the outbox"
+    log.error("given up: %s; the message was: %s", said, printable(message.body))
+    return f"{said}; it is given up: {mend(message)}"
+
+
+def given_up(store: Store, monitor: str | None = None) -> list[str]:
+    """Return what is to be said of messages that are not tried any more, a line each."""
+    with store.read() as connection:
+        left = outbox.given_up(connection, monitor)
+    return [
+        printable(f"{each.channel} {each.target}: {each.error}; given up: {mend(each)}")
+        for each in left
+    ]
+
+
+def mend(message: Message) -> str:
+    """Return what a person may do about a message that was given up."""
+    return (
+        f"when that is mended, `driftline store deliver --failed --monitor {message.monitor}`; "
+        f"else `driftline store discard --monitor {message.monitor}`"
+    )

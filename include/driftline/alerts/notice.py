@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from driftline.domain import Incident, Measurement, Outcome, Suite, Verdict, Window
 from driftline.metrics import worsening
+from driftline.printable import printable
 
 MOST_LINES = 5
 """So many series of one rule are listed; the rest are counted."""
@@ -22,6 +24,9 @@ class Finding:
     lines: tuple[str, ...]
     since: str
 
+    def __post_init__(self) -> None:
+        _show(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -35,6 +40,9 @@ class Notice:
     """Why performance fell, a line each."""
     causes: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _show(self)
 
     @property
     def title(self) -> str:
@@ -61,14 +69,18 @@ class Notice:
 
     @classmethod
     def from_json(cls, text: str) -> "Notice":
-        """Return the notice that `to_json` wrote."""
-        values = json.loads(text)
-        findings = tuple(
-            Finding(**{**finding, "lines": tuple(finding["lines"])})
-            for finding in values.pop("findings")
-        )
-        listed: dict[str, Any] = {key: tuple(values.pop(key)) for key in ("why", "causes", "look")}
-        return cls(findings=findings, **listed, **values)
+        """Return the notice that `to_json` wrote; ValueError where it is not one."""
+        return TypeAdapter(cls).validate_json(text)
+
+
+def _show(said: Finding | Notice) -> None:
+    """Make every text printable, on one line: what is said holds names and values of the data."""
+    for field in fields(said):
+        value = getattr(said, field.name)
+        if isinstance(value, str):
+            object.__setattr__(said, field.name, printable(value))
+        elif field.name != "findings":
+            object.__setattr__(said, field.name, tuple(map(printable, value)))
 
 
 def notice(

@@ -1,20 +1,42 @@
-"""Slack: a notice as a message with blocks, sent through slack-sdk."""
+"""Slack: a notice as a message with blocks, posted by `chat.postMessage`."""
 
+import json
 import os
+import re
 from typing import Any
 
+from driftline.alerts import http
 from driftline.alerts.notice import Notice
-from driftline.errors import DeliveryError, MissingExtra
+from driftline.errors import DeliveryError
+from driftline.printable import printable
 
 TOKEN = "SLACK_BOT_TOKEN"  # noqa: S105 (the variable's name)
 API_URL = "SLACK_API_URL"
+SLACK = "https://slack.com/api/"
 
 TIMEOUT = 10
-"""Seconds that one request may take."""
+"""Seconds that one message may take, all in all."""
 
-_ICONS = {"critical": ":red_circle:", "warn": ":large_yellow_circle:"}
+_ICONS = {"critical": "\N{LARGE RED CIRCLE}", "warn": "\N{LARGE YELLOW CIRCLE}"}
+_LONGEST_HEADER = 150
 _LONGEST_TEXT = 2_900
 """Characters of one section; Slack refuses more than 3,000."""
+
+_PASSING = {
+    "accesslimited",
+    "ekm_access_denied",
+    "external_channel_migrating",
+    "fatal_error",
+    "internal_error",
+    "message_limit_exceeded",
+    "org_login_required",
+    "rate_limited",
+    "ratelimited",
+    "request_timeout",
+    "service_unavailable",
+    "team_added_to_org",
+}
+"""Refusals that pass by themselves (docs.slack.dev, chat.postMessage); any other needs a person."""
 
 
 def send(notice: Notice, channel: str) -> None:
@@ -22,55 +44,57 @@ def send(notice: Notice, channel: str) -> None:
 
     The token is read from $SLACK_BOT_TOKEN; $SLACK_API_URL points elsewhere than to Slack itself.
     """
-    try:
-        from slack_sdk import WebClient
-        from slack_sdk.errors import SlackApiError, SlackClientError
-    except ModuleNotFoundError:
-        raise MissingExtra("slack-sdk", "slack") from None
-    token = os.environ.get(TOKEN)
+    token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise DeliveryError(f"no Slack token: set {TOKEN}")
-    client = WebClient(
-        token=token,
-        base_url=os.environ.get(API_URL, WebClient.BASE_URL),
-        timeout=TIMEOUT,
-        retry_handlers=[],
+    if not (token.isascii() and token.isprintable()):
+        raise DeliveryError(f"{TOKEN} holds characters that no token has; set it anew")
+    answer = http.post(
+        os.environ.get(API_URL, SLACK).rstrip("/") + "/chat.postMessage",
+        message(notice, channel),
+        headers={"Authorization": f"Bearer {token}"},
+        seconds=TIMEOUT,
     )
-    try:
-        client.chat_postMessage(
-            channel=channel,
-            text=escape(notice.title),
-            blocks=blocks(notice),
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-    except SlackApiError as error:
-        wait = error.response.headers.get("Retry-After") if error.response else None
-        reason = error.response.get("error") if error.response else "no answer"
-        raise DeliveryError(f"Slack refused: {reason}", retry_after=_seconds(wait)) from None
-    except (SlackClientError, OSError, ValueError) as error:
-        raise DeliveryError(f"Slack did not answer: {type(error).__name__}") from None
+    _check(answer)
+
+
+def message(notice: Notice, channel: str) -> dict[str, Any]:
+    """Return the arguments of `chat.postMessage`; names and values are shown as they are."""
+    return {
+        "channel": channel,
+        "text": escape(notice.title),
+        "blocks": blocks(notice),
+        "mrkdwn": False,
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
 
 
 def blocks(notice: Notice) -> list[dict[str, Any]]:
-    """Return the notice as Slack's Block Kit."""
+    """Return the notice as Slack's Block Kit, in plain text: no sign of it formats anything."""
     icon = _ICONS.get(notice.severity, "")
-    title = f"{icon} *{escape(notice.monitor)}* · {escape(notice.interval)}"
-    sections = [title]
-    for finding in notice.findings:
-        lines = [f"*{escape(finding.rule)}* ({finding.severity}), since {finding.since}"]
-        lines += [f"• {escape(line)}" for line in finding.lines]
-        sections.append("\n".join(lines))
-    if notice.why:
-        sections.append("*Why*\n" + "\n".join(f"• {escape(line)}" for line in notice.why))
-    if notice.causes:
-        causes = "\n".join(f"• {escape(cause)}" for cause in notice.causes)
-        sections.append(f"*Probable cause*\n{causes}")
-    if notice.look:
-        sections.append("*Where to look*\n" + "\n".join(f"`{escape(p)}`" for p in notice.look))
+    title = f"{icon} {notice.monitor} · {notice.interval}".strip()
+    sections = [
+        "\n".join(
+            [
+                f"{finding.rule} ({finding.severity}), since {finding.since}",
+                *(f"• {line}" for line in finding.lines),
+            ]
+        )
+        for finding in notice.findings
+    ]
+    for heading, lines in (
+        ("Why", notice.why),
+        ("Probable cause", notice.causes),
+        ("Where to look", notice.look),
+    ):
+        if lines:
+            sections.append("\n".join([heading, *(f"• {line}" for line in lines)]))
     return [
-        {"type": "section", "text": {"type": "mrkdwn", "text": text[:_LONGEST_TEXT]}}
-        for text in sections[:50]
+        {"type": "header", "text": _plain(title, _LONGEST_HEADER)},
+        *({"type": "section", "text": _plain(text, _LONGEST_TEXT)} for text in sections[:49]),
     ]
 
 
@@ -81,8 +105,29 @@ def escape(text: str) -> str:
     return text.replace("`", "'")
 
 
-def _seconds(header: Any) -> float | None:
+def _plain(text: str, longest: int) -> dict[str, Any]:
+    """Return a text object; where it is cut, no half of an entity is left."""
+    cut = re.sub(r"&\w*$", "", escape(text)[:longest])
+    return {"type": "plain_text", "text": cut, "emoji": False}
+
+
+def _check(answer: http.Answer) -> None:
+    """Raise DeliveryError unless Slack says that it has the message."""
     try:
-        return float(header)
-    except (TypeError, ValueError):
-        return None
+        said = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        said = None
+    if answer.status == 200 and isinstance(said, dict) and said.get("ok") is True:
+        return
+    reason = said.get("error") if isinstance(said, dict) else None
+    if not isinstance(reason, str) or not reason:
+        raise DeliveryError(
+            f"Slack's answer cannot be understood (HTTP {answer.status})",
+            retry_after=answer.retry_after,
+        )
+    passing = reason in _PASSING or answer.status == 429 or answer.status >= 500
+    raise DeliveryError(
+        f"Slack refused: {printable(reason[:100])}",
+        retry_after=answer.retry_after,
+        permanent=not passing,
+    )

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from driftline.config import Monitor
 from driftline.connections import from_environment
 from driftline.fields import Moment
+from driftline.printable import printable
 
 if TYPE_CHECKING:
     from driftline.store import Store
@@ -23,6 +25,12 @@ COLORS = {"critical": "red", "warn": "yellow", "ok": "green", "not_evaluated": "
 
 out = Console()
 err = Console(stderr=True)
+
+
+def literal(text: str) -> str:
+    """Return text, out of data or a file, that a console prints sign for sign on one line."""
+    return escape(printable(text))
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

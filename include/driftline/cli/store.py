@@ -1,17 +1,19 @@
 """`driftline store`: driftline's own tables, and the messages that wait in them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.markup import escape
 
 from driftline import monitor_file
-from driftline.cli.console import FAILED, err, out
+from driftline.cli.console import FAILED, err, literal, out
 from driftline.connections import from_environment, shown
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
+
+    from driftline.store.outbox import Message
 
 
 @click.group()
@@ -41,7 +43,7 @@ def upgrade(url: str | None, monitor: str | None, sql: bool) -> None:
         return
     applied = stores.upgrade(where)
     done = f"upgraded to {applied[-1]}" if applied else "is up to date"
-    out.print(f"{escape(shown(where))} {done}", soft_wrap=True, highlight=False)
+    out.print(f"{literal(shown(where))} {done}", soft_wrap=True, highlight=False)
 
 
 @store.command()
@@ -50,35 +52,70 @@ def upgrade(url: str | None, monitor: str | None, sql: bool) -> None:
 def status(url: str | None, monitor: str | None) -> None:
     """Show where the store is, its revision, and what is left in the outbox."""
     from driftline import store as stores
+    from driftline.alerts.delivery import mend
     from driftline.store import monitors, outbox
 
     where = _store_url(url, monitor)
-    out.print(f"store:    {escape(shown(where))}", soft_wrap=True)
+    out.print(f"store:    {literal(shown(where))}", soft_wrap=True)
     with stores.Store.open(where) as opened, opened.read() as connection:
         names, waiting = monitors.names(connection), outbox.pending(connection)
+        given_up = outbox.given_up(connection)
     out.print(f"revision: {stores.revision(where)}")
-    out.print(f"monitors: {escape(', '.join(names)) or 'none yet'}", soft_wrap=True)
-    out.print(f"outbox:   {len(waiting)} message(s) not delivered")
+    out.print(f"monitors: {literal(', '.join(names)) or 'none yet'}", soft_wrap=True)
+    out.print(f"outbox:   {len(waiting)} message(s) not delivered, {len(given_up)} given up")
     for message in waiting:
         said = message.error or "not tried yet"
-        line = f"  {message.channel} {message.target}: {said} ({message.attempts} attempts)"
-        out.print(escape(line), soft_wrap=True)
+        _say(message, f"{said} ({message.attempts} attempts)")
+    for message in given_up:
+        _say(message, f"{message.error} (given up)")
+    if given_up:
+        out.print(f"next:     {literal(mend(given_up[0]))}", soft_wrap=True, highlight=False)
 
 
 @store.command()
 @_where
 @_of_monitor
-def deliver(url: str | None, monitor: str | None) -> None:
-    """Send the messages that are due in the outbox."""
+@click.option("--failed", is_flag=True, help="Also those that were given up.")
+def deliver(url: str | None, monitor: str | None, failed: bool) -> None:
+    """Send the messages that are due in the outbox.
+
+    A message that its channel refused for good, such as channel_not_found, is given up: it is
+    sent again by --failed, when that is mended.
+    """
     from driftline import store as stores
     from driftline.alerts import delivery
+    from driftline.store import outbox
 
     with stores.Store.open(_store_url(url, monitor)) as opened:
+        if failed:
+            with opened.begin() as connection:
+                outbox.send_again(connection, datetime.now(UTC))
         errors = delivery.deliver(opened)
     for error in errors:
-        err.print(f"[red]failed:[/] {escape(error)}", soft_wrap=True)
+        err.print(f"[red]failed:[/] {literal(error)}", soft_wrap=True)
     if errors:
         raise click.exceptions.Exit(FAILED)
+
+
+@store.command()
+@_where
+@_of_monitor
+def discard(url: str | None, monitor: str | None) -> None:
+    """Let go of the messages that were given up; print what they said."""
+    from driftline import store as stores
+    from driftline.store import outbox
+
+    with stores.Store.open(_store_url(url, monitor)) as opened, opened.begin() as connection:
+        left = outbox.discard(connection, datetime.now(UTC))
+    for message in left:
+        _say(message, message.error)
+        out.print(literal(message.body), soft_wrap=True, highlight=False)
+    out.print(f"{len(left)} message(s) discarded")
+
+
+def _say(message: "Message", said: str) -> None:
+    line = literal(f"{message.channel} {message.target}: {said}")
+    out.print(f"  {line}", soft_wrap=True, highlight=False)
 
 
 def _store_url(given: str | None, monitor: str | None) -> "URL":

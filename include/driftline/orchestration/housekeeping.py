@@ -71,8 +71,13 @@ def _silent(folder: str) -> None:
 
 @task
 def _deliver(folder: str) -> None:
-    """Send what is due; fail with what no channel took."""
-    _in_each_store(folder, lambda store, _: delivery.deliver(store))
+    """Send what is due; fail with what no channel took, and with what was given up."""
+    _in_each_store(folder, lambda store, _: _left(store))
+
+
+def _left(store: Store) -> list[str]:
+    given_up = delivery.given_up(store)  # first: what is given up now is told by the delivery
+    return [*delivery.deliver(store), *given_up]
 
 
 def _tell_of_silence(store: Store, monitors: Sequence[Monitor]) -> list[str]:

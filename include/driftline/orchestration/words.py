@@ -98,7 +98,9 @@ SILENT = """Fails, and sends one message, when a monitor that is on schedule has
 of its intervals: its DAG is paused, fails, or is no longer parsed. Set `schedule.end` in the file of a
 monitor that is at rest."""
 
-DELIVER = "Sends what is due in every outbox; what fails stays there and falls due again."
+DELIVER = """Sends what is due in every outbox; what fails stays there and falls due again. A message that its
+channel refused for good, such as `channel_not_found`, is given up, and this task stays red until somebody has
+mended that and ran `driftline store deliver --failed`, or let go of the message by `driftline store discard`."""
 
 FILES = """Reads every monitor file and fails with each fault: file, line, key, what is allowed. A file
 that has faults makes no DAGs; those of the others go on."""

@@ -2,13 +2,15 @@
 
 A deliverer claims a message for a while, sends it, and says how that went. When it dies in between
 the message falls due again: each one is sent at least once, and by one deliverer at a time.
+One that its channel will never take is given up: it is neither due nor delivered, until a person
+has it sent again or discards it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from driftline.store.rows import Row, upsert
 from driftline.store.tables import outbox
@@ -54,11 +56,32 @@ def add(connection: Connection, messages: Iterable[Message]) -> None:
 
 def pending(connection: Connection, monitor: str | None = None) -> list[Message]:
     """Return the messages that are still to be sent, due or not, oldest first."""
-    asked = select(outbox).where(outbox.c.due.is_not(None))
-    if monitor is not None:
-        asked = asked.where(outbox.c.monitor == monitor)
+    asked = select(outbox).where(outbox.c.due.is_not(None), *_of(monitor))
     rows = connection.execute(asked.order_by(outbox.c.created, outbox.c.id)).mappings()
     return [_message(row) for row in rows]
+
+
+def given_up(connection: Connection, monitor: str | None = None) -> list[Message]:
+    """Return the messages that are not tried any more and were not discarded, oldest first."""
+    asked = select(outbox).where(*_given_up(monitor))
+    rows = connection.execute(asked.order_by(outbox.c.created, outbox.c.id)).mappings()
+    return [_message(row) for row in rows]
+
+
+def send_again(connection: Connection, now: datetime, monitor: str | None = None) -> int:
+    """Let what was given up fall due now, as if it had never been tried; return how many."""
+    again = update(outbox).where(*_given_up(monitor)).values(due=now, attempts=0)
+    return connection.execute(again).rowcount
+
+
+def discard(connection: Connection, now: datetime, monitor: str | None = None) -> list[Message]:
+    """Settle what was given up without sending it; return it.
+
+    The rows stay, as delivered at this moment with the error they met: made again, they are known.
+    """
+    left = given_up(connection, monitor)
+    connection.execute(update(outbox).where(*_given_up(monitor)).values(delivered=now))
+    return left
 
 
 def claim(
@@ -66,16 +89,15 @@ def claim(
     now: datetime,
     *,
     monitor: str | None = None,
+    without: Collection[str] = (),
     limit: int = 20,
     lease: timedelta = LEASE,
 ) -> list[Message]:
     """Take messages that are due, oldest first; until the lease ends nobody else gets them.
 
-    Commit before sending: the claim is what keeps others away.
+    Those of the channels `without` are left. Commit before sending: the claim keeps others away.
     """
-    due = select(outbox.c.id).where(outbox.c.due <= now)
-    if monitor is not None:
-        due = due.where(outbox.c.monitor == monitor)
+    due = select(outbox.c.id).where(*_due(now, monitor), outbox.c.channel.not_in(without))
     due = due.order_by(outbox.c.created, outbox.c.id).limit(limit)
     # PostgreSQL passes over rows that another deliverer is claiming; SQLite has one writer.
     ids = connection.scalars(due.with_for_update(skip_locked=True)).all()
@@ -87,6 +109,11 @@ def claim(
     )
     rows = connection.execute(taken).mappings().all()
     return sorted((_message(row) for row in rows), key=lambda m: (m.created, m.id))
+
+
+def count_due(connection: Connection, now: datetime, monitor: str | None = None) -> int:
+    """Return how many messages are due."""
+    return connection.scalars(select(func.count()).where(*_due(now, monitor))).one()
 
 
 def delivered(connection: Connection, message: Message, at: datetime) -> None:
@@ -114,6 +141,18 @@ def failed(
         )
         .values(due=next_attempt, error=error)
     )
+
+
+def _due(now: datetime, monitor: str | None) -> list[ColumnElement[bool]]:
+    return [outbox.c.due <= now, *_of(monitor)]
+
+
+def _given_up(monitor: str | None) -> list[ColumnElement[bool]]:
+    return [outbox.c.due.is_(None), outbox.c.delivered.is_(None), *_of(monitor)]
+
+
+def _of(monitor: str | None) -> list[ColumnElement[bool]]:
+    return [] if monitor is None else [outbox.c.monitor == monitor]
 
 
 def _message(row: Row) -> Message:

@@ -355,9 +355,11 @@ def _added(profile: OutcomeProfile, metric: str, reference: Reference) -> float 
     """
     used = profile.used
     if not isinstance(profile, ClassProfile):
+        square = profile.moment("squared") * profile.bins.scale**2 / used
+        if metric == "mse":
+            return square
         if metric == "rmse":
             usual = reference.performance.get(("rmse", ""))
-            square = profile.moment("squared") * profile.bins.scale**2 / used
             return (square + usual**2) / (2 * usual) if usual else None
         return profile.moment("absolute") * profile.bins.scale / used if metric == "mae" else None
     if metric == "accuracy":

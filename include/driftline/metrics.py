@@ -31,7 +31,7 @@ DOMAIN_CLASSIFIER_AUC = "domain_classifier_auc"
 _CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 OF_SCORES = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
 """What is measured of scores, whatever the number of classes."""
-_ERRORS = ("mae", "rmse", "mape", "r2")
+_ERRORS = ("mae", "mse", "rmse", "mape", "r2")
 PERFORMANCE: Mapping[str, tuple[str, ...]] = {
     "binary": (
         *(*_CLASSES, *OF_SCORES),
@@ -52,7 +52,7 @@ ESTIMATED: Mapping[str, tuple[str, ...]] = {
         *("average_precision", "observed_predicted_ratio", "observed_rate"),
     ),
     "multiclass": (*_CLASSES, *OF_SCORES),
-    "regression": ("mae", "rmse", "mape"),
+    "regression": ("mae", "mse", "rmse", "mape"),
 }
 """What is estimated before labels come, under suite `estimate`."""
 

@@ -6,6 +6,7 @@ of the score's bins.
 """
 
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,13 @@ NO_PREDICTION = "the predicted class is missing"
 NO_VALUE = "the label is not a finite number"
 NO_PREDICTED_VALUE = "the prediction is not a finite number"
 
+LARGE = 1e60
+"""Larger numbers are none: their fourth power is no double, nor its sum."""
+
+_LEAST_SCALE = 1e-10
+_STEP = 1.1
+"""How much wider each next edge of an error lies where the reference has none."""
+_MOST_STEPS = 40
 _SPIKE = 0.02
 _FINE, _COARSE = score_levels(200), score_levels(100)
 
@@ -42,13 +50,12 @@ class OutcomeBins:
 
     `scores` maps each class that has a score (of a binary model: the positive one) to the edges of
     its bins: `edges[i - 1] <= score < edges[i]`. `errors` are the edges of a regression's absolute
-    error, None for a model of classes. Of numbers the `shift` is taken from labels, and both labels
-    and errors are divided by `scale`, before they are raised to powers and summed.
+    error, None for a model of classes. Labels and errors are divided by `scale` before they are
+    raised to powers and summed.
     """
 
     scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     errors: tuple[float, ...] | None = None
-    shift: float = 0.0
     scale: float = 1.0
 
     @classmethod
@@ -73,14 +80,34 @@ class OutcomeBins:
 
     @classmethod
     def of_errors(cls, labels: Floats, predictions: Floats) -> "OutcomeBins":
-        """Return the bins of a reference's absolute errors, or of a sample of them."""
-        known = np.isfinite(labels) & np.isfinite(predictions)
+        """Return the bins of a reference's absolute errors, or of a sample of them.
+
+        They are its quantiles, and far beyond its largest a bin each 10%: that is where errors lie
+        when it matters.
+        """
+        known = (np.abs(labels) <= LARGE) & (np.abs(predictions) <= LARGE)
         labels, errors = labels[known], np.abs(predictions - labels)[known]
         if not len(labels):
-            return cls(errors=())
-        shift = float(labels.mean())
-        scale = float(max(np.abs(labels - shift).mean(), errors.mean())) or 1.0
-        return cls(errors=_edges(errors, _FINE, ()), shift=shift, scale=scale)
+            return cls(errors=_beyond(()))
+        size = max(np.abs(labels - labels.mean()).mean(), errors.mean()) or 1.0
+        scale = float(np.clip(size, _LEAST_SCALE, LARGE))
+        return cls(errors=_beyond(_edges(errors, _FINE, ()), scale), scale=scale)
+
+
+def _beyond(edges: Sequence[float], scale: float = 1.0) -> tuple[float, ...]:
+    """Return these edges with more of them in wide gaps, below the least and above the greatest."""
+    found = np.array([edge for edge in edges if edge > 1e-9 * scale] or [scale])
+    gaps = np.log(found[1:] / found[:-1]) / math.log(_STEP)
+    inside = [
+        np.geomspace(low, high, 1 + min(_MOST_STEPS, math.ceil(gap)))[1:-1]
+        for low, high, gap in zip(found, found[1:], gaps, strict=False)
+        if gap > 1
+    ]
+    below = found[0] / 2.0 ** np.arange(1, 21)
+    steps = np.concatenate([_STEP ** np.arange(1, 101), _STEP**100 * 2.0 ** np.arange(1, 41)])
+    return tuple(
+        np.unique(np.concatenate([edges, found, *inside, below, found[-1] * steps])).tolist()
+    )
 
 
 def _edges(values: Floats, quantiles: Floats, fixed: Iterable[float]) -> tuple[float, ...]:
@@ -271,7 +298,10 @@ MOMENTS = (
     "squared_label",
     "squared_label_squared",
 )
-"""What is summed of a regression: of the error (prediction less label) and of the label, scaled."""
+"""What is summed of a regression: of the error (prediction less label) and of the label less the
+least one of the stretch, both scaled. Above the least nothing cancels, however far labels lie from
+those of the reference.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -279,8 +309,9 @@ class ValueProfile:
     """What came of a regression's predictions.
 
     `rows`, `labelled` and `dropped` as of a `ClassProfile`. `used` labelled rows can be used, of
-    `zeros` the label is 0. `moments` are the sums that `MOMENTS` names; relative errors are those
-    to labels other than 0. `errors` counts the absolute errors by ascending bin.
+    `zeros` the label is 0. `least` is the least label, `largest` the largest absolute error.
+    `moments` are the sums that `MOMENTS` names; relative errors are those to labels other than 0.
+    `errors` counts the absolute errors by ascending bin.
     """
 
     bins: OutcomeBins
@@ -289,6 +320,8 @@ class ValueProfile:
     dropped: Mapping[str, int] = field(default_factory=dict)
     used: int = 0
     zeros: int = 0
+    least: float = 0.0
+    largest: float = 0.0
     moments: Floats
     errors: Counts
 
@@ -307,11 +340,29 @@ class ValueProfile:
         """The mean of the labels; None without any."""
         if not self.used:
             return None
-        return self.bins.shift + self.bins.scale * self.moment("label") / self.used
+        return self.least + self.bins.scale * self.moment("label") / self.used
+
+    def about(self, label: float) -> Floats:
+        """Return the sums with another label taken for the least: the binomial theorem."""
+        d, held = (
+            (self.least - label) / self.bins.scale,
+            dict(zip(MOMENTS, self.moments, strict=True)),
+        )
+        y, y2, y3, n = held["label"], held["label_squared"], held["label_cubed"], self.used
+        e2, e2_y = held["squared"], held["squared_label"]
+        held["label"] += n * d
+        held["label_squared"] += 2 * d * y + n * d**2
+        held["label_cubed"] += 3 * d * y2 + 3 * d**2 * y + n * d**3
+        held["label_fourth"] += 4 * d * y3 + 6 * d**2 * y2 + 4 * d**3 * y + n * d**4
+        held["squared_label"] += d * e2
+        held["squared_label_squared"] += 2 * d * e2_y + d**2 * e2
+        return np.array([*held.values()])
 
     def total(self, parts: Sequence[Any]) -> "ValueProfile":
         """Return the sum of profiles on this one's bins."""
         whole = ValueProfile.empty(self.bins)
+        held = [part for part in parts if part.used]
+        least = min((part.least for part in held), default=0.0)
         return replace(
             whole,
             rows=sum(part.rows for part in parts),
@@ -319,7 +370,9 @@ class ValueProfile:
             dropped=_added(part.dropped for part in parts),
             used=sum(part.used for part in parts),
             zeros=sum(part.zeros for part in parts),
-            moments=np.sum([whole.moments, *(part.moments for part in parts)], axis=0),
+            least=least,
+            largest=max((part.largest for part in held), default=0.0),
+            moments=np.sum([whole.moments, *(part.about(least) for part in held)], axis=0),
             errors=np.sum([whole.errors, *(part.errors for part in parts)], axis=0),
         )
 
@@ -327,7 +380,7 @@ class ValueProfile:
     def content(self) -> bytes:
         """Its numbers, packed; `read` unpacks them."""
         head = {"used": self.used, "zeros": self.zeros, "dropped": dict(self.dropped)}
-        return _packed(head, [self.errors], [self.moments])
+        return _packed(head, [self.errors], [self.moments, np.array([self.least, self.largest])])
 
     @classmethod
     def read(cls, bins: OutcomeBins, rows: int, labelled: int, content: bytes) -> "ValueProfile":
@@ -340,7 +393,9 @@ class ValueProfile:
             dropped=head["dropped"],
             used=head["used"],
             zeros=head["zeros"],
-            moments=floats,
+            moments=floats[:-2],
+            least=float(floats[-2]),
+            largest=float(floats[-1]),
             errors=ints,
         )
 

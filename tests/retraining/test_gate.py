@@ -82,7 +82,7 @@ def test_the_values_are_scikit_learns_and_the_better_model_passes(metric: str) -
     assert (same.gain, same.lower, same.upper, same.better) == (0.0, 0.0, 0.0, False)
 
 
-@pytest.mark.parametrize("metric", ["mae", "rmse", "mape", "r2"])
+@pytest.mark.parametrize("metric", ["mae", "mse", "rmse", "mape", "r2"])
 def test_regression(metric: str) -> None:
     rng = np.random.default_rng(2)
     truth = rng.normal(10, 3, 3000) + 20
@@ -90,6 +90,7 @@ def test_regression(metric: str) -> None:
     days = rng.integers(0, 10, 3000)
     own = {
         "mae": sk.mean_absolute_error,
+        "mse": sk.mean_squared_error,
         "rmse": sk.root_mean_squared_error,
         "mape": sk.mean_absolute_percentage_error,
         "r2": sk.r2_score,

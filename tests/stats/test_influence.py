@@ -25,11 +25,12 @@ EXPECTED = {
     "roc_auc": lambda y, _, p: sklearn.roc_auc_score(y, p),
     "average_precision": lambda y, _, p: sklearn.average_precision_score(y, p),
     "mae": lambda y, s, _: sklearn.mean_absolute_error(y, s),
+    "mse": lambda y, s, _: sklearn.mean_squared_error(y, s),
     "rmse": lambda y, s, _: sklearn.root_mean_squared_error(y, s),
     "mape": lambda y, s, _: sklearn.mean_absolute_percentage_error(y, s),
     "r2": lambda y, s, _: sklearn.r2_score(y, s),
 }
-OF_VALUES = {"mae", "rmse", "mape", "r2"}
+OF_VALUES = {"mae", "mse", "rmse", "mape", "r2"}
 CASES = [(metric, kind) for metric in EXPECTED for kind in ("binary", "multiclass", "regression")]
 
 

@@ -127,6 +127,7 @@ def test_regression_metrics_are_scikit_learns(scope, monitor):
         values(found),
         {
             "mae": sk.mean_absolute_error(y, p),
+            "mse": sk.mean_squared_error(y, p),
             "rmse": sk.root_mean_squared_error(y, p),
             "mape": sk.mean_absolute_percentage_error(y, p),
             "r2": sk.r2_score(y, p),
@@ -138,6 +139,103 @@ def test_regression_metrics_are_scikit_learns(scope, monitor):
         },
     )
     assert set(values(found)) == set(metrics.PERFORMANCE["regression"])
+
+
+QUANTILES = {
+    "median_absolute_error": 0.5,
+    "absolute_error_p90": 0.9,
+    "absolute_error_p95": 0.95,
+}
+USUAL = RNG.gamma(2, 50, 1000)
+"""Labels of a reference, predicted within a tenth or so."""
+
+
+def against_usual(scope, monitor, y, p, usual=USUAL, said=None):
+    """Measure labels and predictions on the bins of a reference."""
+    said = USUAL * RNG.normal(1, 0.1, 1000) if said is None else said
+    bins = bins_of_outcomes(monitor, rows(_label=usual, _prediction=said).table)
+    given = rows(_label=y, _prediction=p)
+    return {
+        each.metric: each
+        for each in performance.measure(scope, profile_of(monitor, bins, given.table))
+    }
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 226])
+@pytest.mark.parametrize("factor", [1e-9, 1e-3, 1.0, 4.0, 50.0, 1e4, 1e12, 1e30])
+def test_quantiles_of_errors_far_from_the_references(scope, monitor, size, factor):
+    """The largest error of the reference is some 100: whatever the factor, bounds hold."""
+    rng = np.random.default_rng(size)
+    y = rng.gamma(2, 50, size)
+    error = factor * rng.gamma(2, 50, size)
+    found = against_usual(scope, monitor("regression"), y, y + error)
+    error = np.abs((y + error) - y)
+    for metric, share in QUANTILES.items():
+        one, true = found[metric], np.quantile(error, share)
+        assert one.lower <= true * (1 + 1e-9), metric
+        assert one.upper >= true * (1 - 1e-9), metric
+        assert one.lower <= one.value <= one.upper <= error.max() * (1 + 1e-9)
+        if 1e-3 < factor < 1e4 and size == 226:  # bins a tenth wide, and few rows in each
+            assert one.value == pytest.approx(true, rel=0.1), metric
+
+
+@pytest.mark.parametrize("said", [USUAL, USUAL[:1], USUAL[:3] * 2, np.zeros(0)])
+def test_quantiles_where_the_reference_has_no_errors_or_few(scope, monitor, said):
+    usual = USUAL[: len(said)]
+    y = RNG.gamma(2, 50, 500)
+    found = against_usual(scope, monitor("regression"), y, y + 5 * y, usual, said)
+    for metric, share in QUANTILES.items():
+        true = np.quantile(5 * y, share)
+        assert found[metric].lower <= true <= found[metric].upper
+        assert found[metric].value == pytest.approx(true, rel=0.2)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e3, -1e6, 1e9, 1e12])
+@pytest.mark.parametrize("skill", [0.1, 2.0, 1e6])
+def test_labels_far_from_the_references(scope, monitor, shift, skill):
+    """Sums about the reference's mean would cancel: up to 1e10 of its standard deviations."""
+    y = RNG.normal(0, 70, 400) + shift
+    p = y + skill * RNG.normal(0, 70, 400)
+    found = against_usual(scope, monitor("regression"), y, p)
+    expected = {
+        "r2": sk.r2_score(y, p),
+        "mse": sk.mean_squared_error(y, p),
+        "rmse": sk.root_mean_squared_error(y, p),
+        "mae": sk.mean_absolute_error(y, p),
+        "mape": sk.mean_absolute_percentage_error(y, p),
+        "bias": (p - y).mean(),
+        "label_mean": y.mean(),
+    }
+    for metric, value in expected.items():
+        assert found[metric].value == pytest.approx(value, rel=1e-6), metric
+        assert found[metric].lower < found[metric].value < found[metric].upper, metric
+    # As wide as the bootstrap's, whatever the shift: never to -1e18.
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(0, 400, 400) for _ in range(200)]
+    spread = 1.96 * np.std([sk.r2_score(y[at], p[at]) for at in draws])
+    width = (found["r2"].upper - found["r2"].lower) / 2
+    assert width == pytest.approx(spread, rel=0.4)
+
+
+def test_equal_labels_have_no_variance_to_explain(scope, monitor):
+    found = against_usual(scope, monitor("regression"), np.full(9, 1e9 / 3), np.arange(9.0))
+    assert "every label is the same" in found["r2"].reason
+    assert found["label_mean"].value == pytest.approx(1e9 / 3)
+
+
+@pytest.mark.parametrize("odd", [1e200, -1e200, 1e61, np.inf, -np.inf, np.nan])
+def test_a_number_out_of_all_bounds_spoils_nothing(scope, monitor, odd):
+    """Neither in the window nor in the reference, where it would set the scale of all sums."""
+    y = RNG.normal(50, 10, 400)
+    p = y + RNG.normal(1, 4, 400)
+    given, said = y.copy(), p.copy()
+    given[3], said[5] = odd, odd
+    used = np.delete(np.arange(400), [3, 5])
+    found = against_usual(scope, monitor("regression"), given, said, given, said)
+    assert found["rmse"].value == pytest.approx(sk.root_mean_squared_error(y[used], p[used]))
+    assert found["r2"].value == pytest.approx(sk.r2_score(y[used], p[used]))
+    assert "1 rows left out: the label is not a finite number" in found["rmse"].reason
+    assert "1 rows left out: the prediction is not a finite number" in found["rmse"].reason
 
 
 def test_an_error_relative_to_zero_is_undefined(scope, monitor):

@@ -7,8 +7,17 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
-from driftline.domain import DAY, HOUR
-from driftline.outcome_profile import NO_CLASS, NO_PREDICTION, NO_SCORE, ClassProfile, ValueProfile
+from driftline.domain import DAY, HOUR, Scope, Window
+from driftline.outcome_profile import (
+    NO_CLASS,
+    NO_PREDICTED_VALUE,
+    NO_PREDICTION,
+    NO_SCORE,
+    ClassProfile,
+    OutcomeBins,
+    ValueProfile,
+)
+from driftline.suites import performance
 from driftline.warehouse import open_logs
 from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, TIMESTAMP, VERSION
@@ -57,7 +66,7 @@ def same(one, other) -> None:
     assert one.moments == pytest.approx(other.moments, rel=1e-11, abs=1e-10)
     if isinstance(one, ValueProfile):
         assert one.errors.tolist() == other.errors.tolist()
-        assert one.zeros == other.zeros
+        assert (one.zeros, one.least, one.largest) == (other.zeros, other.least, other.largest)
         return
     assert (one.classes, one.found) == (other.classes, other.found)
     assert one.confusion.tolist() == other.confusion.tolist()
@@ -222,12 +231,69 @@ def test_values(warehouse: Warehouse):
     assert isinstance(whole, ValueProfile)
     truth = rows[LABEL].to_numpy()
     guess = rows[PREDICTION].to_numpy()
+    assert whole.bins.scale < 100  # a label of 1e200 is none: it does not set the scale
     used = (np.abs(truth) < 1e100) & np.isfinite(guess)
     assert whole.used == used.sum()
     scale = whole.bins.scale
     rmse = np.sqrt(whole.moment("squared") / whole.used) * scale
     assert rmse == pytest.approx(sk.root_mean_squared_error(truth[used], guess[used]), rel=1e-12)
     assert whole.mean_label == pytest.approx(truth[used].mean())
+
+
+def test_nan_among_small_numbers_is_no_value(warehouse: Warehouse):
+    # Parquet keeps the least and the greatest value without NaN, and DuckDB believed them.
+    score, y = P.copy(), RNG.normal(0, 1, N)
+    score[:5] = y[5:9] = np.nan
+    warehouse.load("predictions", holding(score=score, y=y, truth=TRUTH))
+    log = {"score": None, "prediction": "score"}
+    values, _ = counted(
+        warehouse.monitor(
+            task="regression", predictions=log, labels={"label": "y"}, segments=["origin"]
+        )
+    )
+    # A label of NaN is NULL to SQLite, and so none.
+    assert (values.used, values.dropped[NO_PREDICTED_VALUE]) == (N - 9, 5)
+    assert values.mean_label == pytest.approx(np.nanmean(y[5:]))
+    scored, _ = counted(warehouse.monitor(labels={"label": "truth"}, segments=["origin"]))
+    assert scored.dropped == {NO_SCORE: 5}
+    assert scored.moments.sum(axis=0)[2] / (N - 5) == pytest.approx(
+        sk.log_loss(TRUTH[5:], P[5:]), rel=1e-12
+    )
+
+
+def test_labels_far_from_the_references(warehouse: Warehouse):
+    """A million of their standard deviations away, where sums about the reference cancel."""
+    y = RNG.normal(0, 1, N)
+    guess = y + RNG.normal(0, 0.5, N)
+    far = y + 1e6
+    warehouse.load("predictions", holding(guess=far + (guess - y), y=far))
+    monitor = warehouse.monitor(
+        task="regression",
+        predictions={"score": None, "prediction": "guess"},
+        labels={"label": "y"},
+        segments=["origin"],
+    )
+    bins = OutcomeBins.of_errors(y, guess)
+    with open_logs(monitor) as logs:
+        (whole,) = logs.outcomes(bins, START, END).values()
+        hourly = logs.outcomes(bins, START, END, starts=HOURS)
+        rows = logs.rows(START, END, {}).table
+    same(whole.total(list(hourly.values())), whole)
+    same(whole, profile_of(monitor, bins, rows))
+    scope = Scope(monitor="m", window=Window.ending("1d", END), as_of=END, config_hash="")
+    found = {m.metric: m for m in performance.measure(scope, whole)}
+    said = far + (guess - y)
+    expected = {
+        "r2": sk.r2_score(far, said),
+        "mse": sk.mean_squared_error(far, said),
+        "rmse": sk.root_mean_squared_error(far, said),
+        "bias": (said - far).mean(),
+        "mape": sk.mean_absolute_percentage_error(far, said),
+        "label_mean": far.mean(),
+    }
+    for metric, value in expected.items():
+        assert found[metric].value == pytest.approx(value, rel=1e-7), metric
+        assert found[metric].lower < found[metric].value < found[metric].upper
 
 
 def test_a_stretch_without_rows_has_no_profile(warehouse: Warehouse):

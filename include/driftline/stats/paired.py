@@ -119,6 +119,7 @@ SUMS: Mapping[str, Callable[[NDArray[Any], NDArray[Any], Any], Losses]] = {
     "brier": lambda truth, _, scores: squared_errors(truth, scores),
     "accuracy": lambda truth, said, _: (truth == said).astype(float),
     "mae": lambda truth, said, _: np.abs(truth - said),
+    "mse": lambda truth, said, _: (truth - said) ** 2,
     "rmse": lambda truth, said, _: (truth - said) ** 2,
     "mape": lambda truth, said, _: np.abs(truth - said) / np.abs(truth),
 }

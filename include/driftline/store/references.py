@@ -117,7 +117,6 @@ def _outcomes(written: Row | None) -> OutcomeBins | None:
     return OutcomeBins(
         scores={name: tuple(edges) for name, edges in written["scores"].items()},
         errors=None if errors is None else tuple(errors),
-        shift=written["shift"],
         scale=written["scale"],
     )
 

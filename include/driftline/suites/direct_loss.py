@@ -71,14 +71,14 @@ class DirectLoss:
     categories: Mapping[str, pa.Array | None]
     """Of each feature the categories by how frequent they are; None for numbers."""
     losses: Mapping[str, _Loss]
-    """By metric; that of rmse is squared."""
+    """By metric; `rmse` is the root of `mse`."""
     unlearnt: Mapping[str, str]
     """By metric why its loss could not be learnt."""
     rows: int
     """Rows that were learnt from."""
 
     def estimates(self, window: Frame, predicted: Numbers) -> dict[str, Estimate]:
-        """Return `mae`, `rmse` and, where it was learnt, `mape` to expect of a window's rows.
+        """Return `mae`, `mse`, `rmse` and `mape`, as far as learnt, to expect of a window's rows.
 
         `predicted` is each row's prediction, in the order of the frame; rows without one do not
         count, and with none there are no estimates. The interval holds the chance of the labels and
@@ -96,8 +96,9 @@ class DirectLoss:
         for name, mean in means.items():
             reach = _Z * self.losses[name].spread * mean * share
             low, high = max(0.0, mean - reach), mean + reach
-            ends = (mean, low, high)
-            found[name] = Estimate(*(map(math.sqrt, ends) if name == "rmse" else ends))
+            found[name] = Estimate(mean, low, high)
+        if "mse" in found:
+            found["rmse"] = Estimate(*map(math.sqrt, found["mse"]))
         return found
 
 
@@ -121,7 +122,7 @@ def fit(
     rows = _coded(reference, predicted, categories)[drawn]
     with np.errstate(over="ignore"):
         error = np.abs(predicted - actual)[drawn]
-        losses, unlearnt = {"mae": error, "rmse": error**2}, {}
+        losses, unlearnt = {"mae": error, "mse": error**2}, {}
     if np.all(actual[drawn] != 0):
         losses["mape"] = error / np.abs(actual[drawn])
     else:
@@ -135,6 +136,8 @@ def fit(
                 learnt[name] = _learnt(rows, loss, folds, categorical)
             except SuiteError as problem:
                 unlearnt[name] = unable(problem, f"estimates of {name}")
+    if "mse" in unlearnt:
+        unlearnt["rmse"] = unlearnt["mse"]
     return DirectLoss(categories=categories, losses=learnt, unlearnt=unlearnt, rows=len(drawn))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
 from driftline.outcome_profile import (
     CALIBRATION_BINS,
+    MOMENTS,
     POSITIVE,
     ClassProfile,
     OutcomeProfile,
@@ -243,56 +244,50 @@ def _values(profile: ValueProfile) -> Iterator[Number]:
         return interval.mean(rows, total(name), total(squares), least=0)
 
     yield Number("mae", _found(empty, lambda: scaled(size("absolute", "squared"))))
+    yield Number("mse", _found(empty, lambda: scaled(scaled(size("squared", "fourth")))))
     yield Number(
         "rmse", _found(empty, lambda: scaled(losses.rmse(rows, total("squared"), total("fourth"))))
     )
     zeros = f"{profile.zeros:,} labels are 0: no error is relative to them" if profile.zeros else ""
     yield Number("mape", _found(empty or zeros, lambda: size("relative", "relative_squared")))
-    same = "" if empty or _varies(profile) else "every label is the same: no variance to explain"
+    same = "" if total("label_squared") else "every label is the same: no variance to explain"
     yield Number("r2", _found(empty or same, lambda: _r2(profile)))
     yield Number(
         "bias", _found(empty, lambda: scaled(interval.mean(rows, total("error"), total("squared"))))
     )
-    edges = profile.bins.errors or ()
-    unknown = "" if edges else "the reference has no errors to place these among"
-    # No error is larger than the fourth root of the sum of fourth powers.
-    most = max(scale * total("fourth") ** 0.25, edges[-1] if edges else 0.0)
     for name, share in QUANTILES.items():
-        yield Number(
-            name,
-            _found(
-                empty or unknown,
-                lambda share=share: losses.quantile(  # type: ignore[misc]
-                    np.array(edges), profile.errors, share, 0.0, most, single(edges)
-                ),
-            ),
-        )
-    shift = profile.bins.shift
+        yield Number(name, _found(empty, lambda share=share: _quantile(profile, share)))  # type: ignore[misc]
 
     def label_mean() -> Interval:
         mean = scaled(interval.mean(rows, total("label"), total("label_squared")))
-        return Interval(*(shift + each for each in mean))
+        return Interval(*(profile.least + each for each in mean))
 
     yield Number("label_mean", _found(empty, label_mean))
 
 
-def _varies(profile: ValueProfile) -> bool:
-    """Whether the labels differ, beyond the rounding of their sums."""
-    mean = profile.moment("label") / profile.used
-    square = profile.moment("label_squared") / profile.used
-    return square - mean * mean > 1e-12 * max(square, 1e-300)
+def _quantile(profile: ValueProfile, share: float) -> Interval:
+    """Return the absolute error below which a share of rows lies.
+
+    Where rows are too few for an end of the interval it is the least or the largest there can be
+    of these rows.
+    """
+    edges = np.array(profile.bins.errors)
+    most, own = profile.largest, single(profile.bins.errors or ())
+    value, lower, upper = losses.quantile(edges, profile.errors, share, 0.0, most, own)
+    return Interval(value, np.nan_to_num(lower, nan=0.0), np.nan_to_num(upper, nan=most))
 
 
 def _r2(profile: ValueProfile) -> Interval:
-    total = profile.moment
+    assert profile.mean_label is not None
+    sums = dict(zip(MOMENTS, profile.about(profile.mean_label), strict=True))
     return losses.r2(
         profile.used,
-        y=total("label"),
-        y2=total("label_squared"),
-        y3=total("label_cubed"),
-        y4=total("label_fourth"),
-        e2=total("squared"),
-        e4=total("fourth"),
-        e2_y=total("squared_label"),
-        e2_y2=total("squared_label_squared"),
+        y=sums["label"],
+        y2=sums["label_squared"],
+        y3=sums["label_cubed"],
+        y4=sums["label_fourth"],
+        e2=sums["squared"],
+        e4=sums["fourth"],
+        e2_y=sums["squared_label"],
+        e2_y2=sums["squared_label_squared"],
     )

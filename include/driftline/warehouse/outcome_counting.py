@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import select as sql_select
 
-from driftline.outcome_profile import OutcomeBins
+from driftline.outcome_profile import LARGE, OutcomeBins
 from driftline.warehouse.dialect import Dialect
 from driftline.warehouse.reader import Output
 
@@ -36,8 +36,8 @@ SLACK = 0.05
 """How far the probabilities of a row may miss 1 by rounding."""
 EPSILON = float(np.finfo(np.float64).eps)
 """How far from 0 and 1 scikit-learn keeps a probability before it takes its logarithm."""
-LARGE, _SMALL = 1e60, 1e-60
-"""Larger numbers count as none and smaller ones as 0: their fourth power is no double."""
+SMALL = 1e-60
+"""Smaller numbers count as 0: their fourth power is no double."""
 
 
 class Stretch(NamedTuple):
@@ -178,7 +178,7 @@ class Grouping:
         label: ColumnElement[Any] = (
             self._columns[self._label] if self._label else literal_column("NULL")
         )
-        scale, shift = self._exact(self._bins.scale), self._exact(self._bins.shift)
+        scale = self._exact(self._bins.scale)
         rows = sql_select(
             *(key.value for key in self.keys),
             label.label("y"),
@@ -194,27 +194,30 @@ class Grouping:
         )
         coded = self._next(rows, drop=set(), state=code)
         known = coded.c.state == 0
-        error = case((known, coded.c.p - coded.c.y))
+        own = case((known, coded.c.y))
+        stretch = [coded.c[key.value.name] for key in self.keys]
         paired = self._next(
             coded,
             drop={"p", "y"},
-            error=error,
-            z=case((known, (coded.c.y - shift) / scale)),
+            error=case((known, coded.c.p - coded.c.y)),
+            known=own,
+            least=func.min(own).over(partition_by=stretch or None),
             size=case((known, func.abs(coded.c.y))),
         )
         edges = self._bins.errors or ()
         place = (
             self._dialect.bin_of(func.abs(paired.c.error), edges) if edges else literal_column("0")
         )
-        e, size = paired.c.error, paired.c.size
+        e, size, small = paired.c.error, paired.c.size, self._exact(SMALL)
         valued = self._next(
             paired,
-            drop={"error", "z", "size", "state"},
+            drop={"error", "known", "size", "state"},
             code=case((paired.c.state == 0, place), else_=paired.c.state),
+            far=func.abs(e),
             e=self._floored(e / scale),
-            z=self._floored(paired.c.z),
-            r=case((size > self._exact(0.0), self._floored(func.abs(e) / size))),
-            zero=case((size == self._exact(0.0), 1), else_=0),
+            z=self._floored((paired.c.known - paired.c.least) / scale),
+            r=case((size >= small, self._floored(func.abs(e) / size))),
+            zero=case((size < small, 1), else_=0),
         )
         c = valued.c
         ee, zz = c.e * c.e, c.z * c.z
@@ -233,7 +236,9 @@ class Grouping:
             "squared_label": ee * c.z,
             "squared_label_squared": ee * zz,
         }
-        return self._grouped(valued, [_code_output()], [_sum(n, v) for n, v in sums.items()])
+        ends = [_of(func.min, "least", c.least), _of(func.max, "largest", c.far)]
+        counted = [*(_sum(name, value) for name, value in sums.items()), *ends]
+        return self._grouped(valued, [_code_output()], counted)
 
     # What they share
 
@@ -307,11 +312,10 @@ class Grouping:
 
     def _floored(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a number whose powers the database can tell from 0."""
-        return case((func.abs(value) < self._exact(_SMALL), self._exact(0.0)), else_=value)
+        return case((func.abs(value) < self._exact(SMALL), self._exact(0.0)), else_=value)
 
     def _finite(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
-        reach = LARGE * max(1.0, self._bins.scale)
-        return and_(value >= self._exact(-reach), value <= self._exact(reach))
+        return and_(value >= self._exact(-LARGE), value <= self._exact(LARGE))
 
     def _loss(self, chance: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return what a row costs to whose label this chance was given, clipped as scikit-learn."""
@@ -324,7 +328,11 @@ def _code_output() -> Output:
 
 
 def _sum(name: str, value: ColumnElement[Any]) -> Output:
-    return Output(name, func.sum(value).label(name), pa.float64())
+    return _of(func.sum, name, value)
+
+
+def _of(aggregate: Any, name: str, value: ColumnElement[Any]) -> Output:
+    return Output(name, aggregate(value).label(name), pa.float64())
 
 
 def _added(values: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:

@@ -84,6 +84,15 @@ class Groups:
         flat = np.bincount(where[order], values[order], minlength=int(np.prod(shape)))
         return np.asarray(flat.reshape(shape), np.float64)
 
+    def ends(self, name: str, chosen: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the greatest value of the chosen rows of each group, 0 of none."""
+        found, values = [], self.column(name)[chosen]
+        for furthest, start in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+            end = np.full(len(self.names), start)
+            furthest.at(end, self.place[chosen], values)
+            found.append(np.where(np.isfinite(end), end, 0.0))
+        return found[0], found[1]
+
 
 def _dropped(
     labelled: Mask, reasons: Mapping[str, Mask], groups: Groups
@@ -283,6 +292,7 @@ def values(table: Any, keys: Sequence[str], bins: OutcomeBins) -> dict[Key, Valu
     rows, known, counted = groups.count(), groups.count(labelled), groups.count(used)
     zeros = np.rint(groups.sums(groups.column("zeros"), chosen=used)).astype(np.int64)
     moments = np.stack([groups.sums(groups.column(m), chosen=used) for m in MOMENTS], axis=-1)
+    (least, _), (_, largest) = groups.ends("least", used), groups.ends("largest", used)
     errors = groups.counts((code,), (len(bins.errors or ()) + 1,), used)
     return {
         key: ValueProfile(
@@ -292,6 +302,8 @@ def values(table: Any, keys: Sequence[str], bins: OutcomeBins) -> dict[Key, Valu
             dropped=dropped[n],
             used=int(counted[n]),
             zeros=int(zeros[n]),
+            least=float(least[n]),
+            largest=float(largest[n]),
             moments=moments[n],
             errors=errors[n],
         )

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from driftline.classes import classes_of
 from driftline.config import Monitor
-from driftline.outcome_profile import OutcomeBins, OutcomeProfile
+from driftline.outcome_profile import LARGE, OutcomeBins, OutcomeProfile
 from driftline.sections import Task
 from driftline.warehouse import outcome_fold as fold
 from driftline.warehouse.outcome_counting import (
     EPSILON,
-    LARGE,
     NO_LABEL_VALUE,
     NO_PREDICTION_VALUE,
     ROUNDING,
     SLACK,
+    SMALL,
     UNLABELLED,
     UNUSABLE,
 )
@@ -168,17 +168,19 @@ def _among(column: Any, wanted: str) -> Any:
 
 def _of_values(table: pa.Table, bins: OutcomeBins) -> dict[str, Any]:
     y, p = _numbers(table, LABEL), _numbers(table, PREDICTION)
-    reach = LARGE * max(1.0, bins.scale)
     missing = (
         np.asarray(pc.is_null(table[LABEL]).to_numpy(), bool)
         if LABEL in table.column_names
         else np.ones(len(table), bool)
     )
     with np.errstate(invalid="ignore", over="ignore"):
-        y_known, p_known = np.abs(y) <= reach, np.abs(p) <= reach
+        y_known, p_known = np.abs(y) <= LARGE, np.abs(p) <= LARGE
     known = ~missing & y_known & p_known
-    e = np.where(known, p - y, 0.0)
-    y = np.where(known, y, 0.0)
+    with np.errstate(invalid="ignore"):
+        far = np.where(known, np.abs(p - y), 0.0)
+        e = np.where(known, p - y, 0.0)
+    least = float(y[known].min()) if known.any() else 0.0
+    y = np.where(known, y, least)
     code = np.searchsorted(np.asarray(bins.errors or (), np.float64), np.abs(e), side="right")
     for unknown, state in (
         (~p_known, NO_PREDICTION_VALUE),
@@ -186,13 +188,15 @@ def _of_values(table: pa.Table, bins: OutcomeBins) -> dict[str, Any]:
         (missing, UNLABELLED),
     ):
         code = np.where(unknown, state, code)
-    e, z = e / bins.scale, (y - bins.shift) / bins.scale
     size = np.abs(y)
-    r = np.divide(np.abs(e) * bins.scale, size, out=np.zeros_like(e), where=size > 0)
+    r = np.divide(far, size, out=np.zeros_like(e), where=size >= SMALL)
+    e, z = e / bins.scale, (y - least) / bins.scale
     return {
         "rows": np.ones(len(table), np.int64),
         "code": code,
-        "zeros": (known & (size == 0)).astype(np.float64),
+        "zeros": (known & (size < SMALL)).astype(np.float64),
+        "least": np.full(len(table), least),
+        "largest": far,
         "error": e,
         "absolute": np.abs(e),
         "squared": e**2,

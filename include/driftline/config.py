@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from driftline import metrics
+from driftline import hidden, metrics
 from driftline.domain import ColumnKind, cadence_length, digest
 from driftline.fields import Cadence, Column, Duration, Name, fault
 from driftline.sections import (
@@ -63,6 +63,9 @@ _OF_HASHES = (
     "expect_column_values_to_be_unique",
     "expect_column_unique_value_count_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",
+    "expect_column_pair_values_to_be_equal",
+    "expect_compound_columns_to_be_unique",
+    "expect_select_column_values_to_be_unique_within_record",
 )
 """What can be expected of a column whose values are hashed."""
 
@@ -170,8 +173,14 @@ class Monitor(Defaults):
         methods = {name: self.drift_methods(name) for name in ("", *self.drift.columns)}
         business = {name: metric.sql for name, metric in self.business.items()}
         # A file without them keeps the name that it had before there were any.
+        secret = hidden.fingerprint(hidden.key()) if self.features.sensitive else ""
         return digest(
-            shaping, self.warehouse, methods, self.drift.rows, *([business] if business else ())
+            shaping,
+            self.warehouse,
+            methods,
+            self.drift.rows,
+            *([business] if business else ()),
+            *([{"key": secret}] if secret else ()),
         )
 
     @model_validator(mode="after")
@@ -211,12 +220,14 @@ class Monitor(Defaults):
         for number, one in enumerate(asked):
             if one in asked[:number]:
                 raise fault(f"quality.{number}", f"the same as quality.{asked.index(one)}")
-            if one[1] in self.features.sensitive and one[0] not in _OF_HASHES:
+            secret = [name for name in self.quality[number].columns if self.features.hides(name)]
+            if secret and one[0] not in _OF_HASHES:
                 raise fault(
                     f"quality.{number}",
-                    f"{one[1]} is sensitive: its values are hashed and can only be asked for "
+                    f"{secret[0]} is sensitive: its values are hashed and can only be asked for "
                     + ", ".join(_OF_HASHES),
                 )
+        self._roles_are_shown()
         by_number = {*self.features.text, *self.features.timestamp}
         if parting := by_number & set(self.segments):
             raise fault(
@@ -236,6 +247,29 @@ class Monitor(Defaults):
         for number, rule in enumerate(self.rules or ()):
             self._can_be_judged(f"rules.{number}", rule)
         return self
+
+    def _roles_are_shown(self) -> None:
+        """Refuse to hide what the numbers and messages are about."""
+        log, labels = self.predictions, self.labels
+        scores = log.score.values() if isinstance(log.score, dict) else (log.score,)
+        own = labels if labels and not labels.named else None
+        roles: dict[str | None, str] = dict.fromkeys(scores, "predictions.score")
+        roles |= {
+            log.prediction: "predictions.prediction",
+            log.timestamp: "predictions.timestamp",
+            log.version: "predictions.version",
+            log.latency_ms: "predictions.latency_ms",
+            log.status.column if log.status else None: "predictions.status",
+            own.label if own else None: "labels.label",
+            own.timestamp if own else None: "labels.timestamp",
+        }
+        for name, key in roles.items():
+            if name and self.features.hides(name):
+                raise fault(
+                    "features.sensitive",
+                    f"{name} is {key}, which is shown: name the columns or paths that are "
+                    "sensitive, and nothing that holds this one",
+                )
 
     @property
     def _days(self) -> list[str]:

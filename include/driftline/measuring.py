@@ -141,7 +141,7 @@ def _compare(
         columns,
         lambda name: watch.monitor.drift_methods(name, columns[name]),
         baseline=baseline,
-        sensitive=watch.monitor.features.sensitive,
+        hides=watch.monitor.features.hides,
     )
 
 

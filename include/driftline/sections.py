@@ -34,6 +34,7 @@ from driftline.fields import (
     slug,
     written,
 )
+from driftline.hidden import covers
 
 
 class Task(StrEnum):
@@ -212,7 +213,18 @@ class Features(Section):
         (), description="times, watched by their age: the seconds from them to the prediction"
     )
     exclude: tuple[Column, ...] = ()
-    sensitive: tuple[Column, ...] = ()
+    sensitive: tuple[Column, ...] = Field(
+        (), description="watched by hashes of their values, which are never shown"
+    )
+
+    def hides(self, name: str) -> bool:
+        """Whether a column or path is sensitive, lies inside of what is, or holds some of it."""
+        return covers(self.sensitive, name)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The features that the file names by the kind that they are."""
+        return tuple(name for kind in ColumnKind for name in getattr(self, kind) or ())
 
     @model_validator(mode="after")
     def _no_overlap(self) -> Self:
@@ -272,6 +284,13 @@ class Expectation(Section):
     def column(self) -> str:
         """The column that it speaks of; '' when it is about the table."""
         return str(self.kwargs.get("column", ""))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that it speaks of."""
+        single = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
+        several = listed(self.kwargs.get("column_list") or ())
+        return tuple(str(name) for name in (*single, *several) if name is not None)
 
     @property
     def detail(self) -> str:

@@ -279,7 +279,7 @@ class Watch:
                 parts[Part(version, f"{column}={value}")] = profile
         return parts
 
-    def sql(self, reference: Reference, window: Window) -> list[str]:
+    def sql(self, reference: Reference, window: Window, *, shown: bool = True) -> list[str]:
         """Return the statements that count the hours of a window on the bins of a reference."""
         hours = [window.start + HOUR * n for n in range((window.end - window.start) // HOUR)]
         layout = self.layout(reference)
@@ -289,6 +289,7 @@ class Watch:
             window.end,
             hours=hours,
             segments={"": (), **reference.segments},
+            shown=shown,
         )
 
     def layout(self, reference: Reference) -> Layout:

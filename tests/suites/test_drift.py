@@ -412,10 +412,10 @@ def test_remarks(scope, remark):
 
 def test_a_sensitive_column_has_none_of_its_values_named(scope):
     assert (
-        reason(scope, *REMARKS["vanished: b, c"], sensitive={"x"}) == "2 categories have vanished"
+        reason(scope, *REMARKS["vanished: b, c"], hides="x".__eq__) == "2 categories have vanished"
     )
     unit = MANY["temp"], MANY["temp"] * 1000
-    assert reason(scope, *unit, sensitive={"x"}) == ""
+    assert reason(scope, *unit, hides="x".__eq__) == ""
 
 
 @pytest.mark.parametrize("moved", [lambda x: x + 200, lambda x: -x, lambda x: x * 2])

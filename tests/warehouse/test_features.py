@@ -86,9 +86,12 @@ def test_what_is_inferred_and_what_is_left_out(warehouse: Warehouse):
     with open_logs(monitor) as logs:
         assert logs.features(START, END) == expected
         assert logs.check() == []
-    listed = warehouse.monitor(features={"numeric": ["b", "a"], "sensitive": ["a"]})
+    listed = warehouse.monitor(
+        features={"numeric": ["temp", "took"], "sensitive": ["took", "note"]}
+    )
     with open_logs(listed) as logs:
-        assert logs.features(None, None) == {"b": NUMERIC, "a": CATEGORICAL}
+        expected = {"temp": NUMERIC, "took": CATEGORICAL, "note": CATEGORICAL}
+        assert logs.features(None, None) == expected
 
 
 SERVED = [

@@ -1,6 +1,5 @@
 """What SQL counts is what numpy counts, on the same rows, in every warehouse."""
 
-import hashlib
 import json
 import math
 import sqlite3
@@ -19,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftline import hidden
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.profile import (
     LARGEST,
@@ -311,11 +311,14 @@ class TestParts:
         with open_logs(warehouse.monitor()) as logs:
             assert logs.profiles(Layout({}), None, None)[ALL].rows == 7
 
-    def test_what_is_sensitive_is_counted_by_its_hash(self, warehouse: Warehouse):
+    def test_what_is_sensitive_is_counted_by_its_hash(
+        self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv(hidden.VARIABLE, "secret")
         codes = [10115 + place % 3 for place in range(30)]
         warehouse.load("predictions", log(30, postcode=pa.array(codes)))
         monitor = warehouse.monitor(features={"sensitive": ["postcode"]}, segments=["postcode"])
-        hashed = Counter(hashlib.md5(str(code).encode()).hexdigest()[:12] for code in codes)
+        hashed = Counter(hidden.hashed(str(code), "secret") for code in codes)
         with open_logs(monitor) as logs:
             (known,) = logs.categories(None, None, {"postcode": NUMERIC}).values()
             assert known == dict(hashed)
@@ -323,7 +326,9 @@ class TestParts:
             one = both(logs, layout, None, None)[ALL]
             parts = both(logs, layout, None, None, segment="postcode", values=list(hashed))
             assert logs.profiles(layout, None, None, segment="postcode", values=["10115"]) == {}
-            assert not any("10115" in text for text in logs.profile_sql(layout, None, None))
+            shown = logs.profile_sql(layout, None, None)
+            assert ":key" in shown[0]
+            assert not any("10115" in text or "secret" in text for text in shown)
         assert counts(one, "postcode") == dict(hashed)
         assert {slot.segment for slot in parts} == set(hashed)
 

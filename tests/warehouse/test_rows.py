@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from sqlalchemy import func, make_url, select
 
+from driftline import hidden
 from driftline.domain import ColumnKind
 from driftline.errors import LogError, MissingColumn
 from driftline.warehouse import (
@@ -300,9 +301,15 @@ class TestSampling:
         assert stats.chisquare(parts).pvalue > 0.01
 
 
-def test_what_is_sensitive_leaves_hashed_only(warehouse: Warehouse):
-    import hashlib
+def sha(key: str, value: str) -> str:
+    return hashlib.sha256(f"{key}{value}{key}".encode()).hexdigest()[:12]
 
+
+@pytest.mark.parametrize("key", ["", 'it\'s \\a "key": ü'])
+def test_what_is_sensitive_leaves_hashed_only(
+    warehouse: Warehouse, key: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(hidden.VARIABLE, key)
     warehouse.load(
         "predictions",
         log(
@@ -323,14 +330,14 @@ def test_what_is_sensitive_leaves_hashed_only(warehouse: Warehouse):
         }
         table = logs.rows(START, END, columns | {"postcode": ColumnKind.NUMERIC}).table
         statistics = logs.statistics(START, END, columns | {"postcode": ColumnKind.NUMERIC})
-        assert "md5" in logs.sql(START, END, columns).lower()
+        assert key not in logs.sql(START, END, columns) or not key
         segment = logs.rows(START, END, {}).table["postcode"]
-    expected = {hashlib.md5(str(10115 + place).encode()).hexdigest()[:12] for place in range(3)}
+    expected = {sha(key, str(10115 + place)) for place in range(3)}
     assert set(table["postcode"].to_pylist()) == set(segment.to_pylist()) == expected
-    assert set(table["inputs.name"].to_pylist()) == {hashlib.md5(b"Zoe").hexdigest()[:12]}
-    hidden = statistics.columns["postcode"]
-    assert (hidden.kind, hidden.nulls) == (ColumnKind.CATEGORICAL, 0)
-    assert (hidden.minimum, hidden.maximum, hidden.categories) == (None, None, None)
+    assert set(table["inputs.name"].to_pylist()) == {sha(key, "Zoe")} == {hidden.hashed("Zoe", key)}
+    found = statistics.columns["postcode"]
+    assert (found.kind, found.nulls) == (ColumnKind.CATEGORICAL, 0)
+    assert (found.minimum, found.maximum, found.categories) == (None, None, None)
 
 
 def test_a_reference_may_be_a_table_without_times(warehouse: Warehouse):

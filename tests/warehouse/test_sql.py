@@ -63,11 +63,15 @@ HOSTILE_KEYS = HOSTILE_KEY.split(".")
 ALLOWED = {
     "duckdb": {
         *("JSON_EXTRACT_STRING", "JSON_VALID", "JSON_MERGE_PATCH"),
-        *("REGEXP_MATCHES", "TIMEZONE", "STRUCT_EXTRACT"),
+        *("REGEXP_MATCHES", "TIMEZONE", "STRUCT_EXTRACT", "GETVARIABLE"),
     },
-    "postgresql": {"ISFINITE", "JSONB_EXTRACT_PATH_TEXT", "TIMEZONE"},
+    "postgresql": {
+        *("ISFINITE", "JSONB_EXTRACT_PATH_TEXT", "TIMEZONE"),
+        *("CONVERT_TO", "CURRENT_SETTING"),
+    },
     "sqlite": {
         *("DRIFTLINE_NUMBER", "DRIFTLINE_INSTANT", "DRIFTLINE_MATCHES"),
+        *("DRIFTLINE_KEY", "SHA256"),
         *("JSON_VALID", "JSON_REMOVE"),
     },
     "snowflake": {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 from rich.markup import escape
 
-from driftline import monitor_file
+from driftline import hidden, monitor_file
 from driftline.cli.console import WRONG_INPUT, err, out
 from driftline.config import Monitor
 from driftline.errors import InputError
@@ -37,7 +37,9 @@ def lint(monitors: Sequence[str], connect: bool) -> None:
         faulty += bool(problems)
         if monitor and not problems:
             out.print(f"[green]ok[/] {escape(str(monitor.path))}", soft_wrap=True)
-            for note in (*notes, *(f"note: {note}" for note in monitor.not_acted_on)):
+            unsure = [hidden.PSEUDONYMS] if monitor.features.sensitive and not hidden.key() else []
+            said = (*unsure, *monitor.not_acted_on)
+            for note in (*notes, *(f"note: {each}" for each in said)):
                 out.print(f"   {escape(note)}", soft_wrap=True, highlight=False)
     if faulty:
         raise click.exceptions.Exit(WRONG_INPUT)

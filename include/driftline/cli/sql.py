@@ -52,7 +52,8 @@ def sql(monitor: str, window: str, end: datetime | None, costed: bool, form: str
             kept = pipeline.kept(connection, watch, chosen)
         reference = kept or watch.freeze(chosen)
         statements = watch.sql(reference, chosen)
-        costs = [watch.logs.cost(statement) for statement in statements] if costed else []
+        asked = watch.sql(reference, chosen, shown=False) if costed else []
+        costs = [watch.logs.cost(statement) for statement in asked]
         dialect = watch.logs.dialect
     if form == "json":
         known = [asdict(cost) if cost else None for cost in costs] or [{}] * len(statements)

@@ -71,12 +71,27 @@ def fit(monitor: Monitor, given: "pd.DataFrame", context: TrainingContext) -> An
     train, name = recipe(monitor), monitor.retraining.train if monitor.retraining else ""
     try:
         model = train(given, context)
-    except Exception as error:
-        raise TrainingError(f"{name} raised {type(error).__name__}: {error}") from error
+    except Exception as error:  # noqa: BLE001 (it is the user's code)
+        raise _failure(monitor, f"{name} raised", error) from _shown(monitor, error)
     wanted = "predict_proba" if _has_scores(monitor) else "predict"
     if not hasattr(model, wanted):
         raise TrainingError(f"{name} returned a {type(model).__name__}, which has no {wanted}")
     return model
+
+
+def _failure(monitor: Monitor, what: str, error: Exception) -> TrainingError:
+    """Return the error of the user's code; its words may hold values of sensitive columns."""
+    if not monitor.features.sensitive:
+        return TrainingError(f"{what} {type(error).__name__}: {error}")
+    return TrainingError(
+        f"{what} {type(error).__name__}; its words are kept back, for they may hold values of "
+        "sensitive columns. It is given those only that the file also lists under "
+        "numeric, categorical, text or timestamp"
+    )
+
+
+def _shown(monitor: Monitor, error: Exception) -> Exception | None:
+    return None if monitor.features.sensitive else error
 
 
 def frame(monitor: Monitor, rows: Rows) -> "pd.DataFrame":
@@ -107,10 +122,8 @@ def scored(monitor: Monitor, model: Any, rows: Rows) -> Rows:
             table = table.append_column(name, pa.array(values))
     except TrainingError:
         raise
-    except Exception as error:
-        raise TrainingError(
-            f"the model failed to predict: {type(error).__name__}: {error}"
-        ) from error
+    except Exception as error:  # noqa: BLE001 (it is the user's code)
+        raise _failure(monitor, "the model failed to predict:", error) from _shown(monitor, error)
     return Rows(table=table, total=rows.total)
 
 

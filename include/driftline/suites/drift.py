@@ -52,13 +52,13 @@ def measure(
     methods: Callable[[str], tuple[DriftMethod, ...]],
     *,
     baseline: Baseline = Baseline.REFERENCE,
-    sensitive: Collection[str] = (),
+    hides: Callable[[str], bool] = lambda _: False,
 ) -> list[Measurement]:
     """Return the drift of each column by each of its methods, in that order.
 
     A number that the counts do not give exactly has the bounds that hold for it in `lower` and
     `upper`. A column of which nothing is left, or that had nothing and has now, has drifted as far
-    as the method can say. Of `sensitive` columns no value is named.
+    as the method can say. Of a column that `hides` no value is named.
     """
     found = []
     for name in columns:
@@ -67,7 +67,7 @@ def measure(
             current=current.column(name),
             window_rows=current.rows,
         )
-        remarks = "; ".join(pair.remarks(named=name not in sensitive))
+        remarks = "; ".join(pair.remarks(named=not hides(name)))
         for method in methods(name):
             names, obstacle = metrics.DRIFT[method], pair.obstacle(name, method)
             nothing = (Value(None, reason=obstacle),) * len(names)

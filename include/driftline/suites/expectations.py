@@ -52,7 +52,7 @@ def _defaults(monitor: Monitor, reference: Reference, cadence: str) -> Iterator[
         allowed = nulls + (1 - nulls) * (_MORE_NULLS_IN_AN_HOUR if hourly else _MORE_NULLS)
         if nulls < 1 and not (hourly and nulls > _FULL):
             yield _expect(NOT_NULL, "critical", column=name, mostly=_share(1 - allowed))
-        if name in monitor.features.sensitive:
+        if monitor.features.hides(name):
             continue
         if column.minimum is not None and column.maximum is not None:
             low, high = _range(monitor, name, column.minimum, column.maximum)

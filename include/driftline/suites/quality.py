@@ -102,23 +102,23 @@ def validate(
         reason = unable(error, scope.window)
         return [_measured(scope, each, None, rows, reason) for each in asked]
     built = [_built(each) for each in asked]
-    there = _kinds(logs, {name for each in asked for name in _columns_of(each)}, columns)
+    there = _kinds(logs, {name for each in asked for name in each.columns}, columns)
     found: dict[int, tuple[float | None, str]] = {}
     runnable = {}
     for place, each in enumerate(asked):
-        absent = [name for name in _columns_of(each) if name not in there]
+        absent = [name for name in each.columns if name not in there]
         if absent:
             found[place] = 0.0, f"{', '.join(map(plain, absent))} is not in the log"
-        elif _columns_of(each) and not rows:
+        elif each.columns and not rows:
             found[place] = None, "no rows"
         else:
             runnable[place] = built[place]
-    needed = {name: there[name] for p in runnable for name in _columns_of(asked[p])} | dict(columns)
+    needed = {name: there[name] for p in runnable for name in asked[p].columns} | dict(columns)
     logged = {n: ColumnKind.CATEGORICAL if k.counted else k for n, k in needed.items()}
     of_words = {
         place: each
         for place, each in runnable.items()
-        if any(needed[name].counted for name in _columns_of(asked[place]))
+        if any(needed[name].counted for name in asked[place].columns)
         and asked[place].type not in _OF_NUMBERS
     }
     of_numbers = {place: each for place, each in runnable.items() if place not in of_words}
@@ -128,10 +128,14 @@ def validate(
             continue
         run = _in_sql if logs.dialect in _IN_SQL else _on_frame
         results, measured = _alone(run, scope, logs, kinds, part, rows)
-        hidden = set(logs.monitor.features.sensitive)
+        features = logs.monitor.features
         for place in part:
-            secret = bool(hidden & set(_columns_of(asked[place])))
-            found[place] = _told(results.get(place), asked[place], secret=secret)
+            found[place] = _told(
+                results.get(place),
+                asked[place],
+                secret=any(map(features.hides, asked[place].columns)),
+                discreet=bool(features.sensitive),
+            )
     for reason in dict.fromkeys(why for _, why in found.values() if why.startswith(_FAILED)):
         unable(SuiteError(reason), scope.window)
     sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""
@@ -196,12 +200,6 @@ def _kinds(
         for name, field in fields.items()
         if field
     }
-
-
-def _columns_of(expectation: Expectation) -> list[str]:
-    kwargs = expectation.kwargs
-    single = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
-    return [str(name) for name in (*single, *(kwargs.get("column_list") or ()))]
 
 
 def _in_sql(
@@ -308,18 +306,24 @@ def _evaluated(executor: Any, data: Any, built: Mapping[int, Any]) -> dict[int, 
     return {each.expectation_config.meta["place"]: each for each in results}
 
 
-def _told(result: Any, expectation: Expectation, *, secret: bool) -> tuple[float | None, str]:
-    """Return the value of a result and its reason in words."""
+def _told(
+    result: Any, expectation: Expectation, *, secret: bool, discreet: bool
+) -> tuple[float | None, str]:
+    """Return the value of a result and its reason in words.
+
+    Of a `secret` column no value is told. Where `discreet`, no words of an error are: they may be
+    about any column.
+    """
     if result is None:
         return None, "Great Expectations gave no result"
     if isinstance(result, SuiteError):
-        return None, f"{_NAME} failed on it" if secret else str(result)
+        return None, f"{_NAME} failed on it" if discreet else str(result)
     if result.success:
         return 1.0, ""
     if failures := _exceptions(result.exception_info or {}):
         return (
             None,
-            "it cannot be evaluated" if secret else f"it cannot be evaluated: {failures[0]}",
+            "it cannot be evaluated" if discreet else f"it cannot be evaluated: {failures[0]}",
         )
     found = result.result or {}
     if (percent := found.get("unexpected_percent")) is not None:

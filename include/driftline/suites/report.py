@@ -38,7 +38,7 @@ def html(
     method of each column that Evidently draws, performance where there are outcomes, and a summary
     of the columns. Sensitive columns are not in it; what cannot be drawn is named with its reason.
     """
-    sensitive = set(monitor.features.sensitive) & set(columns)
+    sensitive = {name for name in columns if monitor.features.hides(name)}
     columns = {name: kind for name, kind in columns.items() if name not in sensitive}
     current, reference = Frame.of(current, columns), Frame.of(reference, columns)
     remarks = list(remarks)
@@ -78,7 +78,7 @@ def html(
         title=monitor.monitor,
         subtitle=str(window),
         facts=_facts(monitor, current, reference, outcomes),
-        said=_said([v for v in verdicts if v.measurement.column_name not in sensitive]),
+        said=_said([v for v in verdicts if not monitor.features.hides(v.measurement.column_name)]),
         why=tuple(why),
         remarks=tuple(remarks),
     )

@@ -36,6 +36,7 @@ from driftline.warehouse.dialect import Column, Family, TimeLiteral, varchar
 from driftline.warehouse.unproven import as_it_is as boolean
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import profiler as profiler
+from driftline.warehouse.unproven import reveals as reveals
 from driftline.warehouse.unproven import scientific as exact
 from driftline.warehouse.unproven import timed_out as timed_out
 from driftline.warehouse.unproven import whole as integer
@@ -164,6 +165,11 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
 def _parsed(words: ColumnElement[Any]) -> ColumnElement[Any]:
     """Read JSON, with NULL for other text; a number that is no double is rounded to one."""
     return func.SAFE.PARSE_JSON(words, literal_column("wide_number_mode => 'round'"))
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.to_hex(func.sha256(value))
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:

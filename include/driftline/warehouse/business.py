@@ -104,7 +104,7 @@ def _number(name: str, sql: str, answer: object) -> float | None:
         return None
     if isinstance(answer, bool | int | float | Decimal):
         return float(answer)
-    raise _fault(name, sql, f"it is no number but {answer!r}")
+    raise _fault(name, sql, f"it is no number but a {type(answer).__name__}")
 
 
 def _fault(name: str, sql: str, problem: object) -> LogError:

@@ -24,6 +24,8 @@ class Caller:
     purpose: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    discreet: bool = False
+    """Whether some columns are sensitive: words of an error that may hold values are kept back."""
 
     @property
     def application(self) -> str:

@@ -14,8 +14,8 @@ class Opened(Protocol):
     monitor: Monitor
 
     @property
-    def predictions(self) -> Source:
-        """The prediction log."""
+    def log(self) -> Source:
+        """The prediction log, whatever it lacks."""
 
     @property
     def labels(self) -> Source | None:
@@ -64,7 +64,7 @@ def named_columns(monitor: Monitor) -> Iterator[tuple[str, str]]:
 
 def faults(logs: Opened) -> Iterator[LogError]:
     """Yield an error for each table and column that is missing, in the order of the file."""
-    log = _opened(lambda: logs.predictions)
+    log = _opened(lambda: logs.log)
     if isinstance(log, Source):
         yield from _lacking(log, named_columns(logs.monitor))
     elif log:

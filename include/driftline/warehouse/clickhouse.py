@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 
+from driftline import hidden
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable, WarehouseError
 from driftline.sections import Profiler
 from driftline.warehouse.ahead import ahead
@@ -62,6 +63,8 @@ _MEANINGS = {
 
 _TOO_LONG = (159, 160)
 _MISSING: dict[int, type[LogError]] = {60: MissingTable, 81: MissingTable, 47: MissingColumn}
+_ABOUT_STATEMENTS = (*_TOO_LONG, *_MISSING, 36, 46, 62, 164, 192, 193, 210, 241, 497, 516)
+"""Codes whose words hold names and no values: also syntax, rights, the network, memory."""
 _UTC = ("UTC", "Etc/UTC", "Etc/UCT", "UCT", "Etc/Universal", "Universal", "Zulu", "Etc/Zulu")
 _SPACE = " \t\n\r\v\f"
 _ISO = r"^\d{4}-[01]\d-[0-3]\d([T ][0-2]\d(:[0-5]\d(:[0-5]\d([.]\d+)?)?)?)?"
@@ -139,9 +142,15 @@ def start(client: Any, seconds: str) -> None:
     own = held.get("max_execution_time")
     if own is None or not (own.readonly or 0 < float(own.value) < float(seconds)):
         client.set_client_setting("max_execution_time", seconds)
+    client.set_client_setting("param_driftline_key", _escaped(hidden.key()))
     # The last one: once a session can only read, it can set nothing.
     if held.get("readonly") is None or held["readonly"].value == "0":
         client.set_client_setting("readonly", "1")
+
+
+def _escaped(value: str) -> str:
+    """Write the value of a parameter as ClickHouse reads it."""
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
@@ -218,7 +227,12 @@ def _stream_embedded(engine: Engine, statement: str) -> Generator[pa.RecordBatch
 
     quoted = engine.dialect.identifier_preparer.quote_identifier(engine.url.database or "default")
     limit = engine.get_execution_options()["max_execution_time"]
-    settings = {**_MEANINGS, "max_execution_time": limit, "readonly": "1"}
+    settings = {
+        **_MEANINGS,
+        "max_execution_time": limit,
+        "param_driftline_key": _escaped(_escaped(hidden.key())).replace("'", "\\'"),
+        "readonly": "1",
+    }
     try:
         path = str(Path(str(engine.url.query["path"])).resolve())
         with closing(chdb.connect(path)) as connection:
@@ -278,6 +292,11 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
     # Both branches of a condition are computed, and no JSON is an error.
     document = case((is_document, words), else_="{}")
     return case((is_document, func.JSONMergePatch(document, json.dumps(patch))))
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.lower(func.hex(func.SHA256(value)))
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -359,6 +378,11 @@ def epoch(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
 def missing(error: BaseException) -> type[LogError] | None:
     """Read ClickHouse's own code of the failure."""
     return _MISSING.get(getattr(error, "code", None) or 0)
+
+
+def reveals(error: BaseException) -> bool:
+    """Whether it is none about names, syntax, rights, time or memory."""
+    return getattr(error, "code", None) not in _ABOUT_STATEMENTS
 
 
 def timed_out(error: BaseException) -> bool:

@@ -25,6 +25,7 @@ from driftline.warehouse.unproven import cost as cost
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import nothing_of as without
 from driftline.warehouse.unproven import profiler as profiler
+from driftline.warehouse.unproven import reveals as reveals
 from driftline.warehouse.unproven import timed_out as timed_out
 from driftline.warehouse.unproven import whole as integer
 
@@ -133,6 +134,11 @@ def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> Co
     for key in keys:
         found = func.try_element_at(func.from_json(found, "map<string,string>"), key)
     return found
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.sha2(value, 256)
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 from sqlalchemy.ext.compiler import compiles
 
+from driftline import hidden
 from driftline.errors import InputError, LogError
 from driftline.sections import Profiler
 from driftline.warehouse.caller import Caller
@@ -84,6 +85,31 @@ def _time_literal(element: TimeLiteral, compiler: Any, **options: Any) -> str:
     return f"{kinds.get(element.family, 'TIMESTAMP WITH TIME ZONE')} '{element.words}'"
 
 
+class Key(ColumnElement[Any]):
+    """The key of hidden values, as a session knows it: no statement that is shown holds it."""
+
+    inherit_cache = False
+    type = sql.Text()
+
+
+_KEYS = {
+    "duckdb": "getvariable('driftline_key')",
+    "postgresql": "current_setting('driftline.key')",
+    "sqlite": "driftline_key()",
+    "clickhousedb": "{driftline_key:String}",
+    "hive": "driftline_key",
+}
+"""What a session is told beside the statement, by a parameter where the driver has some."""
+
+
+@compiles(Key)
+def _key(element: Key, compiler: Any, **options: Any) -> str:
+    if options.get("shown"):
+        return ":key"
+    held = _KEYS.get(compiler.dialect.name)
+    return held or str(compiler.render_literal_value(hidden.key(), element.type))
+
+
 class Dialect(Protocol):
     """How one database is opened, described and spoken to. All expressions are SQLAlchemy's."""
 
@@ -137,6 +163,9 @@ class Dialect(Protocol):
     def without(self, value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
         """Return a JSON document as text, without what stands under the keys."""
 
+    def sha256(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the digest of a text in UTF-8, as 64 hexadecimal digits in lower case."""
+
     def is_nan(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a double is not a number; NULL is neither."""
 
@@ -180,6 +209,9 @@ class Dialect(Protocol):
 
     def timed_out(self, error: BaseException) -> bool:
         """Whether a statement was ended because it took too long."""
+
+    def reveals(self, error: BaseException) -> bool:
+        """Whether the words of an error may hold a value of the log."""
 
     def cost(self, connection: Connection, statement: str) -> Cost | None:
         """Return what a literal SELECT would read, without running it; None where nobody can."""

@@ -33,6 +33,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.elements import TryCast
 
+from driftline import hidden
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.sections import Profiler
 from driftline.warehouse import duckdb_cost
@@ -59,6 +60,16 @@ more; `?memory_limit=2GB` behind the address gives more to queries that would be
 """
 _NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
 _NO_COLUMN = re.compile(r"column .*not found|not have a column|Could not find key", re.IGNORECASE)
+
+_ABOUT_STATEMENTS = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+)
 
 _FAMILIES = {
     "boolean": Family.BOOLEAN,
@@ -134,6 +145,7 @@ def _execute(cursor: Any, statement: str, context: Any) -> bool:
 
 def _start(connection: Any, _record: object) -> None:
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET VARIABLE driftline_key = $1", [hidden.key()])
     # Else a table that is missing may be found among the variables of a Python frame.
     connection.execute("SET python_enable_replacements = false")
     # Columns are asked for one by one, and each would read the end of every Parquet file again.
@@ -236,6 +248,11 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
     return varchar(func.json_merge_patch(document, json.dumps(patch)))
 
 
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.sha256(value)
+
+
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a double is not a number."""
     return func.isnan(value)
@@ -300,6 +317,11 @@ def missing(error: BaseException) -> type[LogError] | None:
 def timed_out(error: BaseException) -> bool:
     """Whether it was interrupted, which nothing but the deadline does."""
     return isinstance(error, duckdb.InterruptException)
+
+
+def reveals(error: BaseException) -> bool:
+    """Whether it is about values, and not about names, syntax, files or what there is of memory."""
+    return not isinstance(error, (*_ABOUT_STATEMENTS, OSError))
 
 
 cost = duckdb_cost.cost

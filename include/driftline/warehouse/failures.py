@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from driftline.connections import shown, without_secrets
 from driftline.errors import DriftlineError, WarehouseError
 from driftline.fields import written
+from driftline.warehouse.caller import Caller
 from driftline.warehouse.dialect import Dialect
 
 _LIBPQ = re.compile(r"^\w+: .*?\w+:  (?=\S)")
@@ -18,11 +19,12 @@ _LIBPQ = re.compile(r"^\w+: .*?\w+:  (?=\S)")
 
 
 @contextmanager
-def mapped(dialect: Dialect, url: URL, timeout: timedelta | None = None) -> Iterator[None]:
+def mapped(dialect: Dialect, url: URL, caller: Caller | None = None) -> Iterator[None]:
     """Raise whatever a driver raises as MissingTable, MissingColumn or WarehouseError.
 
     Its class does not matter: pyarrow, the drivers and Python below them have many. Secrets are
-    left out.
+    left out. For a discreet caller words that may hold values of the log are kept back, and the
+    driver's error with them: whoever prints a chain of errors would print it too.
     """
     try:
         yield
@@ -30,10 +32,26 @@ def mapped(dialect: Dialect, url: URL, timeout: timedelta | None = None) -> Iter
         raise
     except Exception as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        if timeout and dialect.timed_out(cause):
-            raise WarehouseError(f"{shown(url)}: {too_long(timeout)}") from error
-        kind = dialect.missing(cause) or WarehouseError
-        raise kind(f"{shown(url)}: {without_secrets(_words(cause), url)}") from error
+        if caller and dialect.timed_out(cause):
+            raise WarehouseError(f"{shown(url)}: {too_long(caller.timeout)}") from error
+        kind = dialect.missing(cause)
+        if caller and caller.discreet and not kind and _may_reveal(dialect, cause):
+            raise WarehouseError(f"{shown(url)}: {kept_back(cause)}") from None
+        raise (kind or WarehouseError)(
+            f"{shown(url)}: {without_secrets(_words(cause), url)}"
+        ) from error
+
+
+def kept_back(error: BaseException) -> str:
+    """Say that there was an error of this class, and why no more is said."""
+    return (
+        f"{type(error).__name__}; its words are kept back, for they may hold values of sensitive "
+        "columns; the warehouse's own log has them"
+    )
+
+
+def _may_reveal(dialect: Dialect, cause: BaseException) -> bool:
+    return not isinstance(cause, ConnectionError | TimeoutError) and dialect.reveals(cause)
 
 
 def too_long(timeout: timedelta) -> str:

@@ -47,25 +47,41 @@ SCALARS = (Family.BOOLEAN, Family.INTEGER, Family.FLOAT, Family.TEXT)
 
 
 def declared(monitor: Monitor) -> dict[str, ColumnKind] | None:
-    """Return the features that the file lists; None where they are to be inferred."""
+    """Return the features that the file lists by their kind; None where they are to be inferred."""
     lists = monitor.features
     if lists.numeric is None and lists.categorical is None:
         return None
     kinds = dict.fromkeys(lists.numeric or (), ColumnKind.NUMERIC)
     kinds |= dict.fromkeys(lists.categorical or (), ColumnKind.CATEGORICAL)
-    hidden = set(lists.sensitive) & set(kinds)
-    return kinds | dict.fromkeys(hidden, ColumnKind.CATEGORICAL) | read_by_number(monitor)
+    return _hashed(monitor, kinds | read_by_number(monitor))
 
 
 def read_by_number(monitor: Monitor) -> dict[str, ColumnKind]:
     """Return what the file lists as text or timestamps, which it may whether it lists others or
-    not. A time that is sensitive is hashed; of a text the length says nothing.
+    not.
     """
-    lists = monitor.features
-    kinds = dict.fromkeys(lists.text, ColumnKind.TEXT)
-    kinds |= dict.fromkeys(lists.timestamp, ColumnKind.TIMESTAMP)
-    hidden = set(lists.sensitive) & set(lists.timestamp)
-    return kinds | dict.fromkeys(hidden, ColumnKind.CATEGORICAL)
+    kinds = dict.fromkeys(monitor.features.text, ColumnKind.TEXT)
+    return _hashed(monitor, kinds | dict.fromkeys(monitor.features.timestamp, ColumnKind.TIMESTAMP))
+
+
+def _hashed(monitor: Monitor, kinds: Mapping[str, ColumnKind]) -> dict[str, ColumnKind]:
+    """Make categories of what is sensitive, for it is hashed; of a text the length says nothing."""
+    return {
+        name: ColumnKind.CATEGORICAL
+        if monitor.features.hides(name) and kind is not ColumnKind.TEXT
+        else kind
+        for name, kind in kinds.items()
+    }
+
+
+def watched_by_hash(monitor: Monitor, source: Source) -> dict[str, ColumnKind]:
+    """Return what is sensitive and may be a feature: of a struct, what it holds."""
+    leaves = [name for name, _ in source.leaves()]
+    found: list[str] = []
+    for name in filter(lambda name: is_free(monitor, name), monitor.features.sensitive):
+        inside = [leaf for leaf in leaves if leaf.startswith(f"{name}.")]
+        found += [leaf for leaf in inside or [name] if is_free(monitor, leaf)]
+    return dict.fromkeys(found, ColumnKind.CATEGORICAL)
 
 
 def is_free(monitor: Monitor, name: str) -> bool:
@@ -90,23 +106,20 @@ def infer(
     monitor: Monitor, families: Mapping[str, Family], sample: pa.Table
 ) -> dict[str, ColumnKind]:
     """Return the features among the candidates, judged by a sample of their values."""
-    sensitive = monitor.features.sensitive
     found: dict[str, tuple[Family, pa.ChunkedArray]] = {}
     for name, family in families.items():
         values = sample[name]
-        if name in sensitive:
-            found[name] = Family.TEXT, values
-        elif family is Family.JSON or (family is Family.TEXT and is_document(values)):
+        if family is Family.JSON or (family is Family.TEXT and is_document(values)):
             inside = leaves(name, values)
             found |= {path: inner for path, inner in inside.items() if is_free(monitor, path)}
         else:
             found[name] = family, values
-    kinds = {name: kind_of(name, *values) for name, values in found.items()}
-    # What is sensitive inside a document was cut out of the sample: it is taken at its word.
-    unseen = [
-        path for path in sensitive if path not in kinds and path.partition(".")[0] in families
-    ]
-    kinds |= dict.fromkeys(unseen, ColumnKind.CATEGORICAL)
+    # What is sensitive is taken at its word, and watched whatever it holds.
+    kinds = {
+        name: kind_of(name, *values)
+        for name, values in found.items()
+        if not monitor.features.hides(name)
+    }
     found_kinds = {
         name: kind
         for name, kind in kinds.items()

@@ -92,6 +92,11 @@ class Logs:
         return self._selection.predictions
 
     @property
+    def log(self) -> Source:
+        """The prediction log, whatever it lacks; MissingTable when it is not there."""
+        return self._selection.log
+
+    @property
     def labels(self) -> Source | None:
         """The labels' own table; None where the label stands in the prediction's row."""
         return self._selection.labels
@@ -119,6 +124,7 @@ class Logs:
                 self._reader.all(self._selection.select([literal(1)], None, None).limit(0))
                 # What is written of labels can be asked.
                 self._selection.drawn([], None, None, labels=True)
+                self._selection.check_sensitive(*(self.monitor.reference.window or (None, None)))
             except LogError as error:
                 found.append(error)
         return found or self._faulty_business
@@ -149,7 +155,20 @@ class Logs:
 
     @asks
     def features(self, start: datetime | None, end: datetime | None) -> dict[str, ColumnKind]:
-        """Return the features that the file lists, else those that a sample of a stretch shows."""
+        """Return the features that the file lists, else those that a sample of a stretch shows;
+        and what is sensitive, in any case.
+
+        Raises MissingColumn where no row of the stretch has a path that is said to be sensitive:
+        what it should have hidden may stand under another name.
+        """
+        self._selection.check_sensitive(start, end)
+        found = self._listed_or_inferred(start, end)
+        by_hash = features.watched_by_hash(self.monitor, self.predictions)
+        return found | {name: kind for name, kind in by_hash.items() if name not in found}
+
+    def _listed_or_inferred(
+        self, start: datetime | None, end: datetime | None
+    ) -> dict[str, ColumnKind]:
         listed = features.declared(self.monitor)
         if listed is not None:
             return listed
@@ -179,7 +198,9 @@ class Logs:
         outputs = project.features(columns)
         kinds = {name: project.kind(name, kind) for name, kind in columns.items()}
         rows = self._selection.select([literal(1).label("one"), *placed(outputs)], start, end)
-        return count_statistics(self._reader, rows, outputs, kinds, project.sensitive, categories)
+        return count_statistics(
+            self._reader, rows, outputs, kinds, self.monitor.features.hides, categories
+        )
 
     @asks
     def categories(
@@ -271,17 +292,20 @@ class Logs:
         *,
         hours: Sequence[datetime] = (),
         segments: Mapping[str, Collection[str]] | None = None,
+        shown: bool = True,
     ) -> list[str]:
-        """Return the statements with which `parts` counts a stretch."""
+        """Return the statements with which `parts` counts a stretch: as they are shown, the key of
+        hidden values being `:key`, or as the session takes them.
+        """
         segments = {"": ()} if segments is None else segments
         if self.profiler is Profiler.STREAM:
             statement, _, _ = self._selection.stream(layout, start, end, hours, segments)
-            return [self._reader.literal(statement)]
+            return [self._reader.literal(statement, shown=shown)]
         asked: list[Asked] = []
         for name, values in segments.items():
             rows, keys = self._selection.parted(layout, start, end, hours, name, values)
             asked += statements(self._reader, rows, layout, keys)
-        return [self._reader.literal(each.statement) for each in asked]
+        return [self._reader.literal(each.statement, shown=shown) for each in asked]
 
     @asks
     def cost(self, statement: str) -> Cost | None:

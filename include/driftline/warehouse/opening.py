@@ -49,4 +49,8 @@ def _address(monitor: Monitor, connections: Connections) -> URL:
 
 
 def _caller(monitor: Monitor) -> Caller:
-    return Caller(monitor=monitor.monitor, timeout=monitor.statement_timeout)
+    return Caller(
+        monitor=monitor.monitor,
+        timeout=monitor.statement_timeout,
+        discreet=bool(monitor.features.sensitive),
+    )

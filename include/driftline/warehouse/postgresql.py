@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import array as pg_array
 from sqlalchemy.pool import QueuePool
 
+from driftline import hidden
 from driftline.errors import LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.sections import Profiler
 from driftline.warehouse.ahead import ahead
@@ -45,6 +46,8 @@ profiler = Profiler.STREAM
 _BYTES = 1 << 22
 """About so many make a batch: some BATCH rows of twenty columns."""
 
+_TELL = "SELECT set_config('driftline.key', {}, true)"
+"""It is for a transaction, and told as a parameter: statements only say current_setting()."""
 _SESSION = "SET LOCAL TIME ZONE 'UTC'"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$"
 _NOT_FINITE = r"^\s*(nan|[-+]?inf(inity)?)\s*$"
@@ -68,6 +71,9 @@ _FAMILIES = {
     "json": Family.JSON,
     "jsonb": Family.JSON,
 }
+_ABOUT_STATEMENTS = ("08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58")
+"""Classes of SQLSTATE whose words hold names and no values."""
+
 UNDEFINED = {
     "42P01": MissingTable,
     "3F000": MissingTable,
@@ -102,13 +108,17 @@ def named(url: URL, caller: Caller) -> URL:
 def options(caller: Caller) -> dict[str, Any]:
     """Return an engine's options: how its transactions start."""
     limit = f"SET LOCAL statement_timeout = {caller.timeout // timedelta(milliseconds=1)}"
-    return {"postgresql_readonly": True, "start": (_SESSION, limit)}
+    told = {"postgresql_readonly": True, "start": (_SESSION, limit)}
+    return told | {"key": hidden.key()} if caller.discreet else told
 
 
 def start(connection: Connection) -> None:
     """Set what holds for a transaction."""
     for setting in connection.get_execution_options()["start"]:
         connection.exec_driver_sql(setting)
+    if (secret := connection.get_execution_options().get("key")) is not None:
+        native: Any = connection.connection.driver_connection
+        native.execute(_TELL.format("%s"), [secret])
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
@@ -182,6 +192,9 @@ def _transaction(engine: Engine) -> Iterator[Any]:
         ):
             with _asked(connection, setting) as reader:
                 reader.read_all()
+        if (secret := engine.get_execution_options().get("key")) is not None:
+            with _asked(connection, _TELL.format("$1"), secret) as reader:
+                reader.read_all()
         yield connection
 
 
@@ -193,13 +206,15 @@ def _uri(url: URL) -> str:
 
 
 @contextmanager
-def _asked(connection: Any, text: str) -> Iterator[pa.RecordBatchReader]:
+def _asked(connection: Any, text: str, *values: str) -> Iterator[pa.RecordBatchReader]:
     from adbc_driver_manager import AdbcStatement
     from adbc_driver_manager._reader import AdbcRecordBatchReader
 
     with AdbcStatement(connection) as statement:
         statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BYTES})
         statement.set_sql_query(text)
+        if values:
+            statement.bind(pa.record_batch([pa.array([value]) for value in values], ["1"]))
         stream, _ = statement.execute_query()
         # Of what the server says while rows come pyarrow makes an OSError without the SQLSTATE.
         with closing(AdbcRecordBatchReader._import_from_c(stream.address)) as reader:
@@ -249,6 +264,11 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
     words = varchar(value)
     document = sql_cast(case((words.op("~")(r"^\s*\{"), words)), JSONB())
     return varchar(document.op("#-")(pg_array(keys, type_=sql.Text())))
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.encode(func.sha256(func.convert_to(value, "UTF8")), "hex")
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -315,6 +335,16 @@ def missing(error: BaseException) -> type[LogError] | None:
 def timed_out(error: BaseException) -> bool:
     """Read the SQLSTATE, which it shares with what a person has cancelled."""
     return _state(error) == "57014" and "user request" not in str(error)
+
+
+def reveals(error: BaseException) -> bool:
+    """Whether it is none about names, rights, the connection or what there is of resources."""
+    return not _state(error).startswith(_ABOUT_STATEMENTS) and not _is_refused(error)
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether psycopg got no connection, or lost it: such errors have no SQLSTATE."""
+    return type(error).__name__ == "OperationalError" and not _state(error)
 
 
 def cost(connection: Connection, statement: str) -> Cost:

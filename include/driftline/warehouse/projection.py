@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -13,15 +12,15 @@ from sqlalchemy import types as sql
 from driftline.config import Monitor
 from driftline.domain import ColumnKind
 from driftline.errors import LogError
+from driftline.hidden import DIGITS, holds
 from driftline.sections import Task
 from driftline.warehouse.age import TIMES, age
 from driftline.warehouse.clock import INSTANT, Clock
-from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.dialect import Dialect, Family, Key
 from driftline.warehouse.reader import Output
 from driftline.warehouse.rows import PREDICTION, RAW, RESERVED, SCORE, VERSION, score_of
 from driftline.warehouse.source import Field, Source
 
-_HASH_DIGITS = 12
 _OF_TIMES = {
     Family.AWARE: INSTANT,
     Family.NAIVE: pa.timestamp("us"),
@@ -45,17 +44,16 @@ class Projection:
     def _dialect(self) -> Dialect:
         return self.source.dialect
 
-    @cached_property
-    def sensitive(self) -> frozenset[str]:
-        """The columns whose values leave the warehouse hashed only."""
-        return frozenset(self.monitor.features.sensitive)
+    def hides(self, name: str) -> bool:
+        """Whether the values of a column leave the warehouse hashed only."""
+        return self.monitor.features.hides(name)
 
     def kind(self, name: str, kind: ColumnKind) -> ColumnKind:
         """Return how a column is compared: a hash is a category, whatever it was.
 
         Of a text that is sensitive only the length leaves the warehouse.
         """
-        hashed = name in self.sensitive and kind is not ColumnKind.TEXT
+        hashed = self.hides(name) and kind is not ColumnKind.TEXT
         return ColumnKind.CATEGORICAL if hashed else kind
 
     def features(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
@@ -74,7 +72,7 @@ class Projection:
             empty: ColumnElement[Any] = sql_cast(null(), sql.Double())
             return Output(name, self._number(field, kind) if field else empty, pa.float64())
         value = self.string(field) if field else sql_cast(null(), sql.Text())
-        return Output(name, self._hashed(value) if name in self.sensitive else value, pa.string())
+        return Output(name, self._hashed(value) if self.hides(name) else value, pa.string())
 
     def _number(self, field: Field, kind: ColumnKind) -> ColumnElement[Any]:
         """Return the number that stands for a value of a column."""
@@ -89,10 +87,12 @@ class Projection:
 
     def raw(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
         """Return features as the log types them: whole numbers, doubles, booleans, times, else
-        text.
+        text. A sensitive one is among them only where the file lists it as a feature too.
         """
         outputs = []
         for name, kind in columns.items():
+            if self.hides(name) and not self._is_given(name):
+                continue
             field = self.source.field(name, "features")
             family = field.family
             if kind is ColumnKind.TIMESTAMP and family in TIMES:
@@ -102,6 +102,10 @@ class Projection:
                 family = Family.FLOAT
             outputs.append(self._typed(RAW + name, field, family))
         return outputs
+
+    def _is_given(self, name: str) -> bool:
+        features = self.monitor.features
+        return name in features.listed and not holds(name, features.sensitive)
 
     def segments(self, columns: Mapping[str, ColumnKind]) -> list[Output]:
         """Return the segments' columns that are not selected as features already, as text."""
@@ -119,10 +123,11 @@ class Projection:
 
         What is sensitive inside a JSON document is cut out of it in the warehouse.
         """
-        if name in self.sensitive or family.is_number:
+        sensitive = self.monitor.features.sensitive
+        if family.is_number or (self.hides(name) and not holds(name, sensitive)):
             return self._feature(name, self.kind(name, ColumnKind.NUMERIC))
         field = self.source.field(name, "features")
-        inside = [path for path in sorted(self.sensitive) if path.startswith(f"{name}.")]
+        inside = [path for path in sorted(sensitive) if path.startswith(f"{name}.")]
         value = self.string(field)
         for path in inside:
             value = self._dialect.without(value, path.removeprefix(f"{name}.").split("."))
@@ -173,4 +178,5 @@ class Projection:
         return self._dialect.string(field.value, field.family)
 
     def _hashed(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.substr(func.md5(value), 1, _HASH_DIGITS)
+        text = Key().concat(value).concat(Key())
+        return func.substr(self._dialect.sha256(text), 1, DIGITS)

@@ -35,7 +35,7 @@ class Reader:
         self.url = url
         self.caller = caller
         self.dialect: Dialect = dialect_of(url)
-        with mapped(self.dialect, url):
+        with mapped(self.dialect, url, caller):
             self._engine = self.dialect.engine(url, caller)
         sign(self._engine, lambda: self.caller)
 
@@ -56,10 +56,13 @@ class Reader:
             if name not in native.list_filesystems():
                 native.register_filesystem(file_system(self.url))
 
-    def literal(self, statement: Executable | Select[Any]) -> str:
-        """Return the statement with its values written out and quoted by SQLAlchemy."""
+    def literal(self, statement: Executable | Select[Any], *, shown: bool = False) -> str:
+        """Return the statement with its values written out and quoted by SQLAlchemy.
+
+        Where it is `shown`, the key of hidden values is `:key`.
+        """
         compiled = statement.compile(  # type: ignore[union-attr]
-            dialect=self._engine.dialect, compile_kwargs={"literal_binds": True}
+            dialect=self._engine.dialect, compile_kwargs={"literal_binds": True, "shown": shown}
         )
         return str(compiled)
 
@@ -92,7 +95,7 @@ class Reader:
     def tables(self, asked: Sequence[tuple[Select[Any], Sequence[Output]]]) -> Iterator[pa.Table]:
         """Yield the rows of each statement; all see the same rows of the warehouse."""
         literals = [self.caller.signed(self.literal(statement)) for statement, _ in asked]
-        with mapped(self.dialect, self.url, self.caller.timeout):
+        with mapped(self.dialect, self.url, self.caller):
             tables = self.dialect.arrow(self._engine, literals)
             for found, (_, outputs) in zip(tables, asked, strict=True):
                 arrays = [
@@ -107,7 +110,7 @@ class Reader:
         """Yield a statement's rows in batches, under the names and types of the outputs."""
         literal = self.caller.signed(self.literal(statement))
         with (
-            mapped(self.dialect, self.url, self.caller.timeout),
+            mapped(self.dialect, self.url, self.caller),
             closing(self.dialect.batches(self._engine, literal)) as batches,
         ):
             for batch in batches:
@@ -121,7 +124,7 @@ class Reader:
     def _connected(self) -> Iterator[Connection]:
         """Yield a connection for literal statements."""
         with (
-            mapped(self.dialect, self.url, self.caller.timeout),
+            mapped(self.dialect, self.url, self.caller),
             self._engine.connect() as connection,
         ):
             yield connection.execution_options(no_parameters=True)

@@ -36,6 +36,7 @@ from driftline.warehouse.unproven import fetched as arrow
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import nothing_of as without
 from driftline.warehouse.unproven import profiler as profiler
+from driftline.warehouse.unproven import reveals as reveals
 from driftline.warehouse.unproven import timed_out as timed_out
 from driftline.warehouse.unproven import whole as integer
 
@@ -103,6 +104,11 @@ def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
 def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
     """Follow the keys into JSON, at most five; text that is no JSON holds nothing."""
     return func.json_extract_path_text(string(value, family), *keys, literal_column("TRUE"))
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.sha2(value, 256)
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:

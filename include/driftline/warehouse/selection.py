@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +11,13 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Select, case, func, literal, literal_column, select
 
 from driftline.config import Monitor
-from driftline.errors import LogError
+from driftline.errors import LogError, MissingColumn
 from driftline.profile import Layout
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.cut import Cut
 from driftline.warehouse.dialect import varchar
 from driftline.warehouse.draw import Lot, draw, placed
+from driftline.warehouse.features import SAMPLE, leaves
 from driftline.warehouse.labelling import Labelling
 from driftline.warehouse.meeting import tell_apart
 from driftline.warehouse.partition import partition_bounds
@@ -39,9 +41,50 @@ class Selection:
 
     @cached_property
     def predictions(self) -> Source:
-        """The prediction log; MissingTable when it is not there."""
+        """The prediction log; MissingTable when it is not there, MissingColumn where it lacks what
+        is sensitive: that may have been renamed, and would be shown.
+        """
+        for name in self.monitor.features.sensitive:
+            self.log.field(name, "features.sensitive")
+        return self.log
+
+    @cached_property
+    def log(self) -> Source:
+        """The prediction log, whatever it lacks."""
         monitor = self.monitor
         return open_source(self.reader, monitor.predictions, monitor.folder, "predictions")
+
+    def check_sensitive(self, start: datetime | None, end: datetime | None) -> None:
+        """Raise MissingColumn about a sensitive path that no document of a stretch has."""
+        for name in self.monitor.features.sensitive:
+            field = self.predictions.field(name, "features.sensitive")
+            if not field.in_json or self._has(field, start, end):
+                continue
+            root = name.partition(".")[0]
+            if self._has(self.predictions.field(root, "features.sensitive"), start, end):
+                raise self._no_path(name, root, start, end)
+
+    def _has(self, field: Field, start: datetime | None, end: datetime | None) -> bool:
+        """Whether some row of a stretch has a value there: the first one ends the search."""
+        one = self.select([literal(1).label("one")], start, end).where(field.value.is_not(None))
+        return bool(self.reader.all(one.limit(1)))
+
+    def _no_path(
+        self, name: str, root: str, start: datetime | None, end: datetime | None
+    ) -> MissingColumn:
+        field = self.predictions.field(root, "features.sensitive")
+        document = Output(root, self.projection.string(field), pa.string())
+        sample = self.select([document.value.label("document")], start, end).limit(SAMPLE)
+        paths = leaves(root, self.reader.table(sample, [document])[root])
+        parts = [path.split(".") for path in paths]
+        known = {".".join(part[:size]) for part in parts for size in range(2, len(part) + 1)}
+        near = get_close_matches(name, sorted(known), n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else ""
+        return MissingColumn(
+            f"features.sensitive: no document in {self.predictions.name} has {name!r}{guess} "
+            "Nothing is measured while it is not found: what it should hide may stand under "
+            "another name"
+        )
 
     @cached_property
     def labels(self) -> Source | None:

@@ -33,6 +33,7 @@ from driftline.warehouse.dialect import Column, Family, TimeLiteral, double, var
 from driftline.warehouse.unproven import as_it_is as boolean
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import profiler as profiler
+from driftline.warehouse.unproven import reveals as reveals
 from driftline.warehouse.unproven import timed_out as timed_out
 from driftline.warehouse.unproven import whole as integer
 
@@ -137,6 +138,11 @@ def _cut(document: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
         return func.object_delete(held, key)
     inner = _cut(func.get(held, key), rest)
     return func.object_insert(held, key, func.to_variant(inner), literal_column("TRUE"))
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.sha2(value, 256)
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -61,7 +61,8 @@ class Source:
     def lacks(self, name: str, key: str) -> MissingColumn:
         """Return the error for a column that is not there, with those that are."""
         known = [known for known, _ in self.leaves()]
-        near = get_close_matches(name, known, n=1)
+        near = [each for each in known if each.casefold() == name.casefold()]
+        near = near or get_close_matches(name, known, n=1)
         guess = f"; did you mean {near[0]!r}?" if near else "."
         return MissingColumn(
             f"{key}: no column {name!r} in {self.name}{guess} It has {', '.join(known)}"

@@ -34,6 +34,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
+from driftline import hidden
 from driftline.connections import shown
 from driftline.errors import InputError, LogError, MissingColumn, MissingExtra, MissingTable
 from driftline.sections import Profiler
@@ -59,6 +60,8 @@ _SESSION = (
     "SET spark.sql.variable.substitute = false",  # else ${env:NAME} in a value would be read
     "SET spark.sql.parser.escapedStringLiterals = false",  # a backslash in a literal is an escape
 )
+_TELL = "DECLARE OR REPLACE VARIABLE driftline_key STRING DEFAULT {}"
+"""PyHive has no parameters: so the key stands in one statement of a session, and in no other."""
 _TIMEOUT = "SET spark.sql.thriftServer.queryTimeout"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _NOT_FINITE = r"(?i)^\s*(nan|[-+]?inf(inity)?)\s*$"
@@ -115,13 +118,20 @@ def engine(url: URL, caller: Caller) -> Engine:
     )
     seconds = math.ceil(caller.timeout.total_seconds())
 
+    told = [_TELL.format(_quoted(hidden.key()))] if caller.discreet else []
+
     def start(connection: Any, _record: object) -> None:
         with refusals(), connection.cursor() as cursor:
-            for statement in (*_SESSION, f"{_TIMEOUT} = {seconds}s"):
+            for statement in (*_SESSION, f"{_TIMEOUT} = {seconds}s", *told):
                 cursor.execute(statement)
 
     event.listen(made, "connect", start)
     return made
+
+
+def _quoted(value: str) -> str:
+    """Write a text without a character that Spark could read as anything else."""
+    return f"decode(unhex('{value.encode().hex()}'), 'UTF-8')"
 
 
 def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
@@ -215,6 +225,11 @@ def _without(entries: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[
     return func.transform_values(entries, pair.op("->")(case((key == first, kept), else_=held)))
 
 
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.sha2(value, 256)
+
+
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a double is not a number, which Spark holds equal to itself and the greatest."""
     return func.isnan(value)
@@ -276,6 +291,12 @@ def missing(error: BaseException) -> type[LogError] | None:
     """Read the name of the error, with which Spark begins."""
     name = _NAME.match(str(error))
     return _UNDEFINED.get(name[1]) if name else None
+
+
+def reveals(error: BaseException) -> bool:
+    """Whether it is none about names and syntax."""
+    named = _NAME.search(str(error))
+    return named is None or not (named[1] in _UNDEFINED or named[1].startswith("PARSE"))
 
 
 def timed_out(error: BaseException) -> bool:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy import types as sql
 from sqlalchemy.pool import QueuePool
 
+from driftline import hidden
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.sections import Profiler
 from driftline.warehouse.caller import Caller
@@ -93,6 +94,8 @@ def lend_functions(connection: sqlite3.Connection, _record: object = None) -> No
     """Register on a connection the functions that our SQL calls and SQLite has not."""
     for function in (md5, floor, driftline_number, driftline_matches, driftline_instant):
         connection.create_function(function.__name__, -1, function, deterministic=True)
+    connection.create_function("sha256", 1, _sha256, deterministic=True)
+    connection.create_function("driftline_key", 0, hidden.key, deterministic=True)
 
 
 def floor(value: float | None) -> int | None:
@@ -103,6 +106,10 @@ def floor(value: float | None) -> int | None:
 def md5(value: str | None) -> str | None:
     """Return the digest that md5() returns in the other databases."""
     return None if value is None else hashlib.md5(value.encode()).hexdigest()  # noqa: S324
+
+
+def _sha256(value: str | None) -> str | None:
+    return None if value is None else hashlib.sha256(value.encode()).hexdigest()
 
 
 def driftline_number(value: str) -> float | None:
@@ -250,6 +257,11 @@ def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any
     return case((func.json_valid(value) == 1, func.json_remove(value, path)))
 
 
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.sha256(value)
+
+
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return false: SQLite stores NaN as NULL."""
     return false()
@@ -309,6 +321,11 @@ def missing(error: BaseException) -> type[LogError] | None:
 def timed_out(error: BaseException) -> bool:
     """Whether it was interrupted, which nothing but the time limit does."""
     return isinstance(error, sqlite3.OperationalError) and str(error) == "interrupted"
+
+
+def reveals(error: BaseException) -> bool:
+    """Whether it is none of SQLite's own, or about a text that is no UTF-8: that one it quotes."""
+    return not isinstance(error, sqlite3.Error) or "decode" in str(error)
 
 
 def cost(connection: Connection, statement: str) -> Cost:

@@ -1,6 +1,6 @@
 """What a stretch of the log holds in each column, counted by the warehouse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select
@@ -17,7 +17,7 @@ def count_statistics(
     rows: Select[Any],
     outputs: Sequence[Output],
     kinds: Mapping[str, ColumnKind],
-    sensitive: frozenset[str],
+    hides: Callable[[str], bool],
     categories: Mapping[str, Mapping[str, int]],
 ) -> WindowStatistics:
     """Count one scan for rows, nulls and ranges, and one for each column of categories.
@@ -43,12 +43,12 @@ def count_statistics(
         nulls = total - next(answers)
         if kind.is_number:
             ends = next(answers), next(answers)
-            low, high = (None, None) if output.name in sensitive else ends
+            low, high = (None, None) if hides(output.name) else ends
             columns[output.name] = ColumnStatistics(
                 kind=kind, nulls=nulls, minimum=low, maximum=high
             )
         else:
-            hidden = output.name in sensitive
+            hidden = hides(output.name)
             held = {} if hidden else categories.get(output.name)
             if held is None:
                 held = count_categories(reader, stretch.c[f"c{place}"], MOST_CATEGORIES + 1)

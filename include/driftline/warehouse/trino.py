@@ -34,6 +34,7 @@ from driftline.warehouse.unproven import cost as cost
 from driftline.warehouse.unproven import fetched as arrow
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import profiler as profiler
+from driftline.warehouse.unproven import reveals as reveals
 from driftline.warehouse.unproven import scientific as exact
 from driftline.warehouse.unproven import timed_out as timed_out
 from driftline.warehouse.unproven import whole as integer
@@ -155,6 +156,11 @@ def _parsed(value: ColumnElement[Any]) -> ColumnElement[Any]:
 def _map(document: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return a JSON object as a map; NULL where it is none."""
     return func.driftline_map(document)
+
+
+def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the digest of a text as hexadecimal digits."""
+    return func.lower(func.to_hex(func.sha256(func.to_utf8(value))))
 
 
 def is_nan(value: ColumnElement[Any]) -> ColumnElement[bool]:

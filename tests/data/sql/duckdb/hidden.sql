@@ -1,3 +1,23 @@
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND json_extract_string("logs"."predictions"."inputs", '/home/postcode') IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND "logs"."predictions"."inputs" IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN json_valid("logs"."predictions"."document") THEN json_extract_string("logs"."predictions"."document", '/email') END IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND "logs"."predictions"."document" IS NOT NULL 
+ LIMIT 1;
+
 SELECT count(*) AS count_1 
 FROM "logs"."predictions" 
 WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00';

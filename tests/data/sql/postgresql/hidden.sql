@@ -1,3 +1,23 @@
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND jsonb_extract_path_text(CAST("logs"."predictions"."inputs" AS JSONB), 'home', 'postcode') IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND "logs"."predictions"."inputs" IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND jsonb_extract_path_text(CAST(CASE WHEN (CAST("logs"."predictions"."document" AS TEXT) ~ '^\s*\{') THEN CAST("logs"."predictions"."document" AS TEXT) END AS JSONB), 'email') IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS one 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND "logs"."predictions"."document" IS NOT NULL 
+ LIMIT 1;
+
 SELECT count(*) AS count_1 
 FROM "logs"."predictions" 
 WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00';

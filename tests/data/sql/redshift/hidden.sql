@@ -1,3 +1,23 @@
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::timestamptz AND json_extract_path_text(json_serialize("logs"."predictions"."inputs"), 'home', 'postcode', TRUE) IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::timestamptz AND "logs"."predictions"."inputs" IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::timestamptz AND json_extract_path_text(CAST("logs"."predictions"."document" AS VARCHAR(65535)), 'email', TRUE) IS NOT NULL 
+ LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::timestamptz AND "logs"."predictions"."document" IS NOT NULL 
+ LIMIT 1;
+
 SELECT count(*) AS "count_1" 
 FROM "logs"."predictions" 
 WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::timestamptz;

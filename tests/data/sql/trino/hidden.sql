@@ -1,3 +1,23 @@
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC' AND json_extract_scalar(element_at(TRY_CAST((element_at(TRY_CAST(("logs"."predictions"."inputs") AS MAP(VARCHAR, JSON)), 'home')) AS MAP(VARCHAR, JSON)), 'postcode'), '$') IS NOT NULL
+LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC' AND "logs"."predictions"."inputs" IS NOT NULL
+LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC' AND json_extract_scalar(element_at(TRY_CAST((try(json_parse(CAST("logs"."predictions"."document" AS VARCHAR)))) AS MAP(VARCHAR, JSON)), 'email'), '$') IS NOT NULL
+LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC' AND "logs"."predictions"."document" IS NOT NULL
+LIMIT 1;
+
 SELECT count(*) AS "count_1" 
 FROM "logs"."predictions" 
 WHERE "logs"."predictions"."ts" >= TIMESTAMP '2013-04-01 10:00:00 UTC' AND "logs"."predictions"."ts" < TIMESTAMP '2013-04-01 13:00:00 UTC';

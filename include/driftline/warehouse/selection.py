@@ -145,19 +145,22 @@ class Selection:
             return None if labelling.settings.absent else empty
         pairs = zip(labelling.keys, labelling.table.keys, strict=True)
         said = [
-            f"{self._shown(self.predictions, own)}, {self._shown(source, other)}"
+            ", ".join(
+                self._shown(*each, hidden=any(map(self.monitor.features.hides, names)))
+                for each in ((self.predictions, own), (source, other))
+            )
             for own, other in pairs
+            for names in [(own.name, other.name)]
         ]
         return LogError(
             f"{key}: {none}: {'; '.join(said)}. Where these are the same ids in two writings "
             "(case, dashes, spaces, leading zeros), let a query: make them alike"
         )
 
-    def _shown(self, source: Source, field: Field) -> str:
-        """Describe a column by its name, its type and one of its values."""
+    def _shown(self, source: Source, field: Field, *, hidden: bool) -> str:
+        """Describe a column by its name, its type and, unless it is hidden, one of its values."""
         there = select(varchar(field.value)).select_from(source.relation)
         found = self.reader.all(there.where(field.value.is_not(None)).limit(1))
-        hidden = field.name in self.monitor.features.sensitive
         example = f" (such as {found[0][0]!r})" if found and not hidden else ""
         return f"{field.name} of {source.name} is {field.type}{example}"
 

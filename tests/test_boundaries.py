@@ -25,7 +25,7 @@ LEVELS = [
     {"alerts", "retraining", "watch", "estimates", "why", "steps"},
     {"measuring"},
     {"hours", "outcome_hours"},
-    {"pipeline", "reports"},
+    {"pipeline", "reports", "doubts"},
     {"conclusion"},
     {"inquiry"},
     {"run", "tasks"},

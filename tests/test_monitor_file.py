@@ -226,6 +226,7 @@ def test_a_fault_names_line_key_and_what_is_allowed(
         ("{metric: roc_auc, window: 30d, min: 0}", "30d is not among windows"),
         ("{metric: mae, max: 1}", "nothing here measures 'mae'"),
         ("{metric: domain_classifier_auc, window: 7d, max: 1}", "measured once a day, on 1d"),
+        ("{metric: null_share, window: 7d, max: 1}", "quality is measured on: 1h, 1d"),
         ("{metric: latency_p95, max: 1}", "It needs predictions.latency_ms"),
         ("{metric: throughput, min: 1}", "It needs predictions.latency_ms or predictions.status"),
         ("{metric: psi}", "write a bound"),

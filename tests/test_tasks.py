@@ -208,3 +208,5 @@ def test_a_step_that_fails_fails_its_task_and_the_others_are_judged(
         tasks.measure(run, Suite.DRIFT)
         said = tasks.judge(run)
     assert said.alert
+    assert not said.clear
+    assert "7 of 9 steps failed" in said.reason  # one task failed, that of performance never ran

@@ -1,7 +1,7 @@
 """The flow's second half, in one transaction: judge, keep incidents, put the message aside."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from driftline.domain import (
     cadence_length,
     digest,
 )
+from driftline.doubts import Doubts, doubts
 from driftline.judge import INHIBITED, Baselines, Broken, Evidence, Past, broken, judge, selects
 from driftline.pipeline import Compared, kept, planned
 from driftline.reference import Reference
@@ -53,6 +54,8 @@ class Conclusion:
     """The incidents that these verdicts keep open, with the newest verdict of each."""
     errors: tuple[str, ...] = ()
     told: bool = False
+    doubts: Doubts = field(default_factory=Doubts)
+    """What keeps one from saying that all is well where nothing is open."""
 
     @property
     def opened(self) -> tuple[Incident, ...]:
@@ -205,8 +208,22 @@ def _conclude(
             until=interval.end + _longest(monitor),
         )
     )
-    conclusion = Conclusion(interval=interval, verdicts=tuple(found), open=alive, told=told)
+    conclusion = Conclusion(
+        interval=interval,
+        verdicts=tuple(found),
+        open=alive,
+        told=told,
+        doubts=doubts(connection, monitor, asked, rules, found, watch.log_start),
+    )
     return conclusion, changed, broke
+
+
+def unjudged(
+    connection: Connection, monitor: Monitor, interval: Window, as_of: datetime | None
+) -> Doubts:
+    """Return what is not known of an interval of which nothing could be compared or judged."""
+    asked = planned(connection, monitor, interval, as_of)
+    return doubts(connection, monitor, asked, rules_of(monitor, []))
 
 
 def _longest(monitor: Monitor) -> timedelta:

@@ -335,7 +335,15 @@ class Monitor(Defaults):
                 f"nothing says which way {rule.metric} is worse: write min or max here, or "
                 f"business.{rule.metric}: {{sql: ..., better: higher}} (or lower)",
             )
-        if rule.metric in known or rule.metric.startswith("expect_"):
+        if rule.metric in metrics.QUALITY or rule.metric.startswith("expect_"):
+            checked = [w for w in self.windows if w == "1h" or w == self._days[0]]
+            if rule.window not in (None, *checked):
+                raise fault(
+                    f"{key}.window",
+                    f"found {rule.window}; quality is measured on: {', '.join(checked)}",
+                )
+            return
+        if rule.metric in known:
             return
         nearest = difflib.get_close_matches(rule.metric, known, n=1)
         hint = f". Did you mean {nearest[0]!r}?" if nearest else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from driftline import metrics
 from driftline.config import Monitor
-from driftline.domain import cadence_length
+from driftline.domain import Suite, cadence_length
 from driftline.sections import Expectation, Rule, Task
 
 MIN_ROWS = 200
@@ -58,6 +58,19 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
         rules.append({"name": "performance"} | rare | _performance(monitor))
     shared = {"window": weekly[-1], "for": 3, "min_rows": MIN_ROWS}
     return tuple(Rule.model_validate(shared | rule) for rule in rules)
+
+
+def suite_of(monitor: Monitor, rule: Rule) -> Suite:
+    """Return which suite measures what a rule is about."""
+    if rule.suite:
+        return Suite(rule.suite)
+    if rule.metric in metrics.QUALITY or rule.metric.startswith("expect_"):
+        return Suite.QUALITY
+    if rule.metric in metrics.PERFORMANCE[monitor.task]:
+        return Suite.PERFORMANCE
+    if rule.metric in metrics.OPERATIONS:
+        return Suite.OPERATIONS
+    return Suite.BUSINESS if rule.metric in monitor.business else Suite.DRIFT
 
 
 def performance_metric(monitor: Monitor) -> str:

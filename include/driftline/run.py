@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 
 from driftline import measuring, pipeline, reports
 from driftline.alerts.delivery import deliver
-from driftline.conclusion import Conclusion
+from driftline.conclusion import Conclusion, unjudged
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Suite, Window, intervals
@@ -93,9 +93,10 @@ def run(
                     coming=coming,
                 )
             else:
-                conclusion = Conclusion(interval=interval, verdicts=(), open={})
                 with store.begin(monitor.monitor) as connection:
                     pipeline.record(connection, monitor, results, run_id)
+                    unmeasured = unjudged(connection, monitor, interval, as_of)
+                conclusion = Conclusion(interval=interval, verdicts=(), open={}, doubts=unmeasured)
             for result in results:
                 trouble = result.error or result.not_evaluated
                 found = trouble or f"{len(result.measurements)} numbers"

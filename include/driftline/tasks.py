@@ -60,10 +60,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What follows from the verdicts of a run: somebody is told, the model is retrained, or not."""
+    """What follows from the verdicts of a run: somebody is told, the model is retrained, or not.
+
+    `clear` is whether all is well: no incident is open, and nothing is in doubt that should not be.
+    """
 
     alert: bool
     retrain: Request | None
+    clear: bool
     reason: str
 
 
@@ -168,7 +172,12 @@ def judge(run: Run) -> Decision:
         retrain, reason = _retraining(store, run, conclusion.open)
     failed = sum(verdict.outcome.failed for verdict in conclusion.verdicts)
     said = f"{len(conclusion.verdicts)} verdicts, {failed} failed, {len(conclusion.open)} open"
-    return Decision(alert=alert, retrain=retrain, reason=f"{said}; {reason}")
+    return Decision(
+        alert=alert,
+        retrain=retrain,
+        clear=not conclusion.open and not conclusion.doubts.grave,
+        reason="; ".join([said, *conclusion.doubts.lines, reason]),
+    )
 
 
 def report(run: Run) -> list[Path]:

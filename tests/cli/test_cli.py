@@ -85,6 +85,7 @@ def file(logs_folder: Path, tmp_path: Path) -> Path:
         },
         "reference": {"window": ["2024-01-01", "2024-01-05"]},
         "windows": ["1d"],
+        "drift": {"domain_classifier": False},
         "rules": [{"metric": "psi", "columns": "x", "window": "1d", "max": 0.5}],
     }
     path = tmp_path / "model.yaml"
@@ -103,6 +104,98 @@ def test_a_run_says_what_it_found_and_ends_as_asked(file: Path) -> None:
     assert "report.html" in fired.output
     assert driftline("run", file, *days, "--fail-on", "warn").exit_code == 3
     assert driftline("run", file, *days, "--fail-on", "critical").exit_code == 0
+
+
+DAY = ("--from", "2024-01-06", "--to", "2024-01-07")
+AUC = "{metric: roc_auc, min: 0.5, window: 1d, severity: critical}"
+LABELS = "{logs}/labels/*.parquet"
+NOT_EVERY = "SELECT * FROM read_parquet('{logs}/labels/*.parquet') WHERE y = 1"
+OF_OTHERS = "SELECT 'x' || id AS id, labelled_at, y FROM read_parquet('{logs}/labels/*.parquet')"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "code"),
+    [
+        (
+            {"quality": "[{expect_no_such_thing: {column: x}}]"},
+            ("At 2024-01-07 00:00 UTC: 1 of 5 steps failed",),
+            1,
+        ),
+        (
+            {"rules": f"[{AUC}]", "labels": NOT_EVERY},
+            ("roc_auc-1d (critical): every label is ", "1 critical rule could not be judged."),
+            3,
+        ),
+        (
+            {"labels": OF_OTHERS},
+            ("predictions of 1d 2024-01-05 to", "UTC: no prediction has found a label."),
+            0,
+        ),
+        (
+            {"rules": f"[{AUC[:-1]}, min_rows: 500}}]"},
+            ("rows, fewer than the rule's 500", "Nothing is wrong that could be judged at"),
+            0,
+        ),
+    ],
+)
+@pytest.mark.usefixtures("no_pages", "no_samples")
+def test_all_is_well_only_where_everything_is_known(
+    file: Path,
+    logs_folder: Path,
+    changes: dict[str, str],
+    said: tuple[str, ...],
+    code: int,
+) -> None:
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for key, text in changes.items():
+        if key == "labels":
+            del written["labels"]["parquet"]
+            written["labels"]["query"] = text.format(logs=logs_folder)
+            written["warehouse"] = "duckdb:///:memory:"
+        else:
+            written[key] = yaml.safe_load(text)
+    file.write_text(yaml.safe_dump(written), encoding="utf-8")
+    ended = driftline("run", file, *DAY, "--fail-on", "critical")
+    assert ended.exit_code == code, ended.output
+    for words in said:
+        assert words in ended.output
+    assert "Nothing is wrong at" not in ended.output
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_what_began_and_ended_within_a_run_is_listed(file: Path) -> None:
+    """The shift of `x` begins on the 9th."""
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("max: 0.5", "min: 0.5"), encoding="utf-8")
+    ran = driftline("backfill", file, "--from", "2024-01-08", "--to", "2024-01-10")
+    assert ran.exit_code == 0, ran.output
+    _, _, ended = ran.output.partition("ended in this time:")
+    assert "warn psi-x-1d since 2024-01-08 to 2024-01-09, until 2024-01-10 00:00" in ended
+    assert "psi of x (1d) is " in ended
+
+
+@pytest.mark.usefixtures("no_pages", "no_samples", "no_expectations")
+def test_an_alert_that_goes_to_the_log_is_not_said_twice(file: Path, caplog: Any) -> None:
+    days = ("--from", "2024-01-09", "--to", "2024-01-10")
+    live = driftline("run", file, *days)
+    assert caplog.text.count("psi-x-1d (warn), since") == 1
+    assert "2024-01-10 warn psi-x-1d" not in live.stderr
+    past = driftline("backfill", file, *days, "--redo")  # nobody is told: it is shown
+    assert "2024-01-10 warn psi-x-1d" in past.stderr
+
+
+def test_numbers_fit_a_terminal_and_say_whose_they_are(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    driftline("run", file, *DAY)
+    shown = driftline("metrics", file, "--limit", "200").output
+    assert max(map(len, shown.splitlines())) <= 80
+    rows = json.loads(driftline("metrics", file, "--format", "json").stdout)
+    for row in rows:
+        assert row["metric"] in shown
+    for words in ("log_loss_ratio (estimate) ", "log_loss (evidently) ", "log_loss "):
+        assert words in shown
 
 
 def test_a_backfill_goes_on_where_it_was(file: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from driftline import monitor_file
+from driftline import monitor_file, tasks
 from driftline.domain import HOUR, floor
 from driftline.errors import InputError, UnknownConnection, WarehouseError
 from driftline.orchestration import context as of
+from driftline.orchestration import measuring
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.context import clearly, interval_of, run_of
 from tests.orchestration.conftest import Folder
@@ -102,6 +103,21 @@ def test_only_a_backfill_tells_nobody(
     assert run.page is page
     assert run.run_id == f"m__daily__{run_type}__x"
     assert run.interval.start == MIDNIGHT - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("alert", "clear", "follows"),
+    [(False, True, "all_clear"), (False, False, "not_clear"), (True, False, "alert")],
+)
+def test_all_is_clear_only_where_nothing_is_in_doubt(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, alert: bool, clear: bool, follows: str
+) -> None:
+    path = str(folder.add("m"))
+    decided = tasks.Decision(alert=alert, retrain=None, clear=clear, reason="0 verdicts")
+    monkeypatch.setattr(of, "get_current_context", lambda: a_run(data_interval_end=MIDNIGHT))
+    monkeypatch.setattr(tasks, "judge", lambda run: decided)
+    ways = measuring.judge.function(monitor=path, cadence="1d", always=["report"], retraining=False)
+    assert ways == [follows, "report"]
 
 
 def test_what_a_retry_cannot_mend_is_not_retried() -> None:

@@ -54,7 +54,7 @@ def test_the_file_says_which_dags_there_are(folder: Folder, more: str, made: set
 def test_the_daily_graph(folder: Folder) -> None:
     folder.add("m", RETRAINED)
     daily = airflow_dags(folder.path)["m__daily"]
-    follows = {"alert", "retrain", "all_clear", "report"}
+    follows = {"alert", "retrain", "all_clear", "not_clear", "report"}
     measured = {f"measure.{name}" for name in ("quality", "drift", "performance")}
     assert edges(daily) == {
         "settle": {"reference"},
@@ -65,6 +65,7 @@ def test_the_daily_graph(folder: Folder) -> None:
         "alert": {"done"},
         "retrain": {"done"},
         "all_clear": {"done"},
+        "not_clear": {"done"},
         "report": set(),
         "done": set(),
     }
@@ -82,8 +83,9 @@ def test_the_hourly_graph_is_smaller(folder: Folder) -> None:
         "reference": {"measure.quality", "measure.drift"},
         "measure.quality": {"judge", "done"},
         "measure.drift": {"judge", "done"},
-        "judge": {"alert", "all_clear"},
+        "judge": {"alert", "all_clear", "not_clear"},
         "alert": {"done"},
+        "not_clear": {"done"},
         "all_clear": {"done"},
         "done": set(),
     }

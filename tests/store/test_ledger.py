@@ -54,6 +54,27 @@ def test_a_later_attempt_replaces_the_earlier(store: Store) -> None:
         assert ledger.of(connection, "flights") == [DONE]
 
 
+def test_a_step_that_fails_has_measured_nothing(store: Store) -> None:
+    """A monitor whose every step fails is as silent as one that does not run."""
+
+    def last() -> object:
+        with store.read() as connection:
+            return ledger.last_measured(connection, "flights")
+
+    def mark_at(entry: Entry, days: int) -> None:
+        with store.begin() as connection:
+            ledger.mark(connection, [entry], run_id="r", recorded_at=MONDAY.end + days * LATER)
+
+    assert last() is None
+    mark_at(replace(DONE, window=TUESDAY, state=State.FAILED), 1)
+    mark_at(replace(DONE, window=HOUR, state=State.FAILED), 3)
+    assert last() == MONDAY.end + LATER
+    mark_at(DONE, 4)
+    mark_at(replace(DONE, window=HOUR, state=State.FAILED), 5)
+    mark_at(replace(DONE, suite=Suite.QUALITY, state=State.CLAIMED), 6)
+    assert last() == MONDAY.end + 4 * LATER
+
+
 def test_only_what_is_done_is_done(store: Store) -> None:
     restated = replace(DONE, as_of=TUESDAY.end)
     mark(

@@ -33,6 +33,10 @@ CHANNELS: Mapping[str, Callable[[Notice, str], None]] = {"slack": slack.send, "l
 """How a notice is sent on each channel; what has no channel of its own yet goes to the log."""
 
 
+LOG = ("log", "")
+"""The way of what has no other."""
+
+
 def routed(
     routes: Routes, incidents: Mapping[Incident, Verdict]
 ) -> Iterator[tuple[str, str, dict[Incident, Verdict]]]:
@@ -48,12 +52,12 @@ def routed(
 def ways(routes: Routes, severity: str) -> list[tuple[str, str]]:
     """Return channel and target of each route of a severity; without a route it is the log."""
     found = [
-        (route.channel, route.target) if route.channel in CHANNELS else ("log", "")
+        (route.channel, route.target) if route.channel in CHANNELS else LOG
         for named, given in routes.items()
         if named == severity
         for route in given
     ]
-    return found or [("log", "")]
+    return found or [LOG]
 
 
 def deliver(store: Store, monitor: str | None = None) -> list[str]:

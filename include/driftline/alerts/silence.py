@@ -11,18 +11,19 @@ from driftline.domain import DAY, HOUR, Outcome, digest
 from driftline.store import ledger, outbox
 
 PATIENCE = 3
-"""So many of its intervals a monitor may record nothing."""
+"""So many of its intervals a monitor may measure nothing."""
 
 
 def silent_since(connection: Connection, monitor: Monitor, now: datetime) -> datetime | None:
-    """Return when a monitor recorded something last, where that is too long ago; else None.
+    """Return when a monitor measured something last, where that is too long ago; else None.
 
-    One whose schedule has ended is at rest, one that has never run has not begun.
+    What failed has measured nothing. One whose schedule has ended is at rest, one that has never
+    run has not begun.
     """
     schedule = monitor.schedule
     if schedule.end and schedule.end <= now:
         return None
-    last = ledger.last_recorded(connection, monitor.monitor)
+    last = ledger.last_measured(connection, monitor.monitor)
     step = HOUR if schedule.hourly and "1h" in monitor.windows else DAY
     allowed = PATIENCE * step + monitor.predictions.settle
     return last if last and now - last > allowed else None
@@ -39,11 +40,11 @@ def tell(connection: Connection, monitor: Monitor, since: datetime, now: datetim
             Finding(
                 rule="silent",
                 severity=str(Outcome.CRITICAL),
-                lines=(f"nothing was recorded for {hours:.0f} hours",),
+                lines=(f"nothing was measured for {hours:.0f} hours",),
                 since=f"{since:%F %H:%M} UTC",
             ),
         ),
-        causes=("its DAGs are paused, fail, or are not parsed",),
+        causes=("its DAGs are paused, all their steps fail, or they are not parsed",),
         look=(f"{monitor.path}", "the task monitor_files of the DAG housekeeping"),
     )
     ways = delivery.ways(monitor.routes, str(Outcome.CRITICAL))

@@ -53,7 +53,7 @@ def main(verbose: bool) -> None:
 
     \b
     Exit codes: 0 it ran; 1 it failed; 2 the input is wrong;
-    3 a verdict at or above --fail-on.
+    3 a verdict at or above --fail-on, or a critical rule that could not be judged.
     """
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

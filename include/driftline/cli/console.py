@@ -76,7 +76,8 @@ as_of_option = click.option(
 fail_on_option = click.option(
     "--fail-on",
     type=click.Choice(["warn", "critical"]),
-    help="Exit with 3 when a verdict is this or worse.",
+    help="Exit with 3 when a verdict is this or worse, or a critical rule could not be judged in "
+    "the end (not where labels are still to come, or too few rows for its min_rows).",
 )
 
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from rich.table import Table
 from driftline import monitor_file
 from driftline.cli.console import COLORS, Time, open_store, out
 from driftline.config import Monitor
-from driftline.domain import Suite
+from driftline.domain import Engine, Suite
+from driftline.sections import Baseline
 
 
 @click.command()
@@ -85,20 +86,47 @@ def _metrics_table(monitor: Monitor, rows: Sequence[dict[str, Any]]) -> Table | 
     if not rows:
         called = escape(monitor_file.called(monitor))
         return f"No such measurements; to measure: driftline run {called}"
-    table = Table()
-    for heading in ("window", "metric", "of", "value", "rows", "verdict", "reason"):
-        numeric = heading in ("value", "rows")
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    table = Table(box=None, pad_edge=False)
+    longest = max(len(row["metric"]) for row in rows)
+    table.add_column("window to", no_wrap=True)
+    table.add_column("what", overflow="fold", min_width=min(longest, WIDEST))
+    for heading in ("value", "rows"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", width=len("evaluated"))
     for row in rows:
-        subject = (row["column_name"], row["segment"], row["model_version"], row["detail"])
         verdict = row.get("verdict") or ""
         table.add_row(
-            f"{row['cadence']} to {row['window_end']:%F %H:%M}",
-            row["metric"],
-            escape(" ".join(filter(None, subject))),
+            _window(row),
+            _what(row),
             "-" if row["value"] is None else f"{row['value']:.4g}",
             "-" if row["row_count"] is None else f"{row['row_count']:,}",
             f"[{COLORS.get(verdict, 'default')}]{verdict.replace('_', ' ')}[/]",
-            escape(row["reason"]),
         )
     return table
+
+
+WIDEST = 36
+"""So many characters of a metric's name stay on one line."""
+
+
+def _window(row: Mapping[str, Any]) -> str:
+    hour = "%F %H:%M" if row["cadence"] == "1h" else "%F"
+    return f"{row['cadence']:>3} {row['window_end']:{hour}}"
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    """Return the metric, whose number it is, what it is of, and the reason on its own line.
+
+    What is only expected is not to be taken for what came true, nor a sample's for all rows'.
+    """
+    against = "" if row["baseline"] == Baseline.REFERENCE else row["baseline"]
+    of = (row["column_name"], row["segment"], row["model_version"], row["detail"], against)
+    subject = ", ".join(filter(None, of))
+    whose = "estimate" if row["suite"] == Suite.ESTIMATE else ""
+    whose = whose or ("evidently" if row["engine"] == Engine.EVIDENTLY else "")
+    return (
+        str(row["metric"])
+        + (f" [italic]({whose})[/]" if whose else "")
+        + (f" of {escape(subject)}" if subject else "")
+        + (f"\n[dim]{escape(row['reason'])}[/]" if row["reason"] else "")
+    )

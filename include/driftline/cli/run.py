@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from driftline import monitor_file
+from driftline.cli import summary
 from driftline.cli.console import (
     COLORS,
     FAILED,
@@ -28,6 +28,10 @@ from driftline.errors import InputError
 
 if TYPE_CHECKING:
     from driftline.conclusion import Conclusion
+
+
+MOST_NAMED = 3
+"""So many steps are named that met the same error; the rest are counted."""
 
 
 @click.command()
@@ -101,22 +105,41 @@ def _run(
             out.print("Nothing to measure: " + ("all is done" if resume else "no window ends"))
             return
         conclusions = list(
-            _shown(running.run(monitor, todo, store, as_of=as_of, page=page, jobs=jobs), todo)
+            _shown(
+                monitor,
+                running.run(monitor, todo, store, as_of=as_of, page=page, jobs=jobs),
+                todo,
+            )
         )
+        said = list(summary.lines(store, monitor.monitor, conclusions))
     errors = [error for conclusion in conclusions for error in conclusion.errors]
-    for error in errors:
-        err.print(f"[red]failed:[/] {escape(error)}", soft_wrap=True)
-    _summary(monitor, conclusions)
+    for error in _grouped(errors):
+        err.print(f"[red]failed:[/] {escape(error)}", soft_wrap=True, highlight=False)
+    for line in said:
+        out.print(line, soft_wrap=not out.is_terminal, highlight=False)
+    _close(monitor, conclusions)
     if errors:
         raise click.exceptions.Exit(FAILED)
-    at_least = {"warn": {Outcome.WARN, Outcome.CRITICAL}, "critical": {Outcome.CRITICAL}}
-    said = {verdict.outcome for conclusion in conclusions for verdict in conclusion.verdicts}
-    if fail_on and said & at_least[fail_on]:
+    if fail_on and _fails(conclusions, fail_on):
         raise click.exceptions.Exit(VERDICT)
 
 
-def _shown(conclusions: "Iterator[Conclusion]", todo: Sequence[Window]) -> "Iterator[Conclusion]":
-    """Pass the conclusions on and show a progress bar, and what fires as it does."""
+def _fails(conclusions: "Sequence[Conclusion]", fail_on: str) -> bool:
+    """Whether a verdict is as bad as that, or a critical rule could not be judged in the end."""
+    at_least = {"warn": {Outcome.WARN, Outcome.CRITICAL}, "critical": {Outcome.CRITICAL}}
+    said = {verdict.outcome for conclusion in conclusions for verdict in conclusion.verdicts}
+    return bool(said & at_least[fail_on] or summary.at_the_end(conclusions).blind)
+
+
+def _shown(
+    monitor: Monitor, conclusions: "Iterator[Conclusion]", todo: Sequence[Window]
+) -> "Iterator[Conclusion]":
+    """Pass the conclusions on and show a progress bar, and what fires as it does.
+
+    What has just gone to the log, which is this terminal, is not said again.
+    """
+    from driftline.alerts.delivery import LOG, ways
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -129,6 +152,8 @@ def _shown(conclusions: "Iterator[Conclusion]", todo: Sequence[Window]) -> "Iter
             following = f"measuring {todo[number]}" if number < len(todo) else "done"
             progress.update(task, advance=1, description=following)
             for incident in conclusion.opened:
+                if conclusion.told and LOG in ways(monitor.routes, incident.severity):
+                    continue
                 color = COLORS[incident.severity]
                 verdict = conclusion.open[incident]
                 progress.console.print(
@@ -139,33 +164,24 @@ def _shown(conclusions: "Iterator[Conclusion]", todo: Sequence[Window]) -> "Iter
             yield conclusion
 
 
-def _summary(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
+def _close(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
+    """Say where the newest report lies, and what to type next."""
     from driftline.home import artifact
     from driftline.reports import REPORT
 
-    last = conclusions[-1]
-    verdicts = [verdict for conclusion in conclusions for verdict in conclusion.verdicts]
-    counts = {o: sum(verdict.outcome is o for verdict in verdicts) for o in Outcome}
-    table = Table(title=f"{escape(monitor.monitor)}: open at {last.interval.end:%F %H:%M} UTC")
-    for heading in ("rule", "severity", "what was found", "since"):
-        table.add_column(heading, overflow="fold")
-    for incident, verdict in last.open.items():
-        color = COLORS[incident.severity]
-        table.add_row(
-            escape(incident.rule),
-            f"[{color}]{incident.severity}[/]",
-            escape(verdict.reason),
-            incident.first.span,
-        )
-    out.print(
-        f"{len(conclusions)} run(s), {len(verdicts)} verdicts: "
-        + ", ".join(f"[{COLORS[o]}]{n} {o.replace('_', ' ')}[/]" for o, n in counts.items())
-    )
-    failed = sum(verdict.outcome.failed for verdict in last.verdicts)
-    calm = f"{failed} verdict(s) failed, none long enough," if failed else "Nothing is wrong"
-    out.print(table if last.open else f"{calm} at {last.interval.end:%F %H:%M} UTC.")
     reports = [artifact(monitor, c.interval, REPORT) for c in conclusions]
     for path in [path for path in reports if path.exists()][-1:]:
         out.print(f"report: {escape(str(path))}", soft_wrap=True, highlight=False)
     called = escape(monitor_file.called(monitor))
     out.print(f"next:   driftline metrics {called}", soft_wrap=True, highlight=False)
+
+
+def _grouped(errors: Sequence[str]) -> Iterator[str]:
+    """Yield each error once, with all that met it: a warehouse that is down fails every step."""
+    met: dict[str, list[str]] = {}
+    for error in errors:
+        subject, _, words = error.partition(": ")
+        met.setdefault(words, []).append(subject)
+    for words, subjects in met.items():
+        more = f" and {len(subjects) - MOST_NAMED} more" if len(subjects) > MOST_NAMED else ""
+        yield f"{', '.join(subjects[:MOST_NAMED])}{more}: {words}"

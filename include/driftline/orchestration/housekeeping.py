@@ -88,7 +88,7 @@ def _tell_of_silence(store: Store, monitors: Sequence[Monitor]) -> list[str]:
             since = silence.silent_since(connection, monitor, now)
             if since is None:
                 continue
-            said = f"{monitor.monitor}: nothing recorded since {since:%F %H:%M} UTC"
+            said = f"{monitor.monitor}: nothing measured since {since:%F %H:%M} UTC"
             if _paused(monitor):
                 log.info("%s; its DAGs are paused", said)
                 continue

@@ -86,7 +86,7 @@ SAID = {
 
 @task.branch
 def judge(monitor: str, cadence: str, always: list[str], retraining: bool) -> list[str]:
-    """Judge what was recorded; go on to the alert, the retraining, both, or neither.
+    """Judge what was recorded; go on to the alert, the retraining, both, or say how it stands.
 
     `always` is what follows whatever is decided: the report.
     """
@@ -99,7 +99,8 @@ def judge(monitor: str, cadence: str, always: list[str], retraining: bool) -> li
         instance.xcom_push(key=REQUEST, value=decision.retrain.to_conf())
         instance.xcom_push(key=RUN_ID, value=decision.retrain.run_id)
         chosen.append("retrain")
-    return [*(chosen or ["all_clear"]), *always]
+    standing = "all_clear" if decision.clear else "not_clear"
+    return [*(chosen or [standing]), *always]
 
 
 def elsewhere(python: str, module: str, asked: dict[str, Any], monitor: str) -> Any:

@@ -58,7 +58,7 @@ def cadences(monitor: Monitor) -> list[str]:
 def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
     """Return the DAG that measures, judges and tells each hour or day of a monitor.
 
-    settle -> reference -> measure each suite -> judge -> alert | retrain | all_clear -> done
+    settle -> reference -> measure each suite -> judge -> what follows -> done
     """
     schedule, step = monitor.schedule, {"1h": HOUR, "1d": DAY}[cadence]
     path, python = str(monitor.path.resolve()), str(settings.python) if settings.python else None
@@ -107,6 +107,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         follows: list[Any] = [
             take(task_id="alert", what="alert", doc_md=words.ALERT),
             EmptyOperator(task_id="all_clear", doc_md=words.ALL_CLEAR),
+            EmptyOperator(task_id="not_clear", doc_md=words.NOT_CLEAR),
         ]
         if retraining:
             follows.append(_retrain(dag.get_task("judge"), retraining, path if own_dag else None))

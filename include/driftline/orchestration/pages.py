@@ -18,7 +18,7 @@ from driftline.home import artifact
 from driftline.orchestration.connections import airflow_connection
 from driftline.orchestration.places import monitor_folder
 from driftline.reports import REPORT
-from driftline.store import incidents, measurements, open_store, retrainings
+from driftline.store import incidents, ledger, measurements, open_store, retrainings
 
 NEWEST = 300
 """So many of the newest numbers are shown."""
@@ -72,6 +72,12 @@ def metrics(monitor: Readable) -> HTMLResponse:
     with open_store(monitor, airflow_connection) as store, store.read() as connection:
         rows = measurements.current(connection, monitor.monitor, limit=NEWEST)
         firing = incidents.firing(connection, monitor.monitor)
+        failed = ledger.of(
+            connection,
+            monitor.monitor,
+            config_hash=monitor.config_hash,
+            states=[ledger.State.FAILED],
+        )
         retrained = retrainings.history(connection, monitor.monitor)
     body = [
         f"<h1>{escape(monitor.monitor)}</h1>",
@@ -82,7 +88,16 @@ def metrics(monitor: Readable) -> HTMLResponse:
                 (i.severity, i.rule, i.series.subject, i.first.span, i.note)
                 for i in reversed(firing)
             ],
-            "Nothing fires.",
+            "No incident is open." if not failed else "No incident is open, and steps failed:",
+        ),
+        "<h2>Steps that failed and were not taken again</h2>",
+        _table(
+            ("state", "suite", "window", "as of", "error"),
+            [
+                (e.state, e.suite, str(e.window), f"{e.as_of:%F %H:%M}", e.error)
+                for e in reversed(failed[-20:])
+            ],
+            "None.",
         ),
         "<h2>Retrainings</h2>",
         _table(

@@ -54,7 +54,12 @@ evidence never starts two.
 
 **When it fails** because the DAG is paused: unpause it, then clear this task."""
 
-ALL_CLEAR = "No message, no retraining: nothing fires, or what fires has been told already."
+ALL_CLEAR = """Nothing fires, every step was measured, every critical rule that could be judged was, and
+predictions that are old enough have labels."""
+
+NOT_CLEAR = """No new message and no retraining, and yet not all is well: what fires has been told already, a
+step failed, a critical rule could not be judged, or no prediction found a label. The last line of the log of
+`judge` says which."""
 
 DONE = "The run is whole: everything was measured, and what followed was done."
 
@@ -94,7 +99,7 @@ ANNOUNCE = (
 HOUSEKEEPING = """Keeps house for all monitors: sends what is left in the outboxes, tells of monitors
 that have gone silent, and fails on monitor files with faults. A red task here wants a person."""
 
-SILENT = """Fails, and sends one message, when a monitor that is on schedule has recorded nothing for three
+SILENT = """Fails, and sends one message, when a monitor that is on schedule has measured nothing for three
 of its intervals: its DAG is paused, fails, or is no longer parsed. Set `schedule.end` in the file of a
 monitor that is at rest."""
 

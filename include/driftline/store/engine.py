@@ -114,7 +114,7 @@ def open_store(monitor: Monitor, connections: Connections) -> Iterator[Store]:
     url = store_url(monitor.store, folder=monitor.folder, connections=connections)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         upgrade(url)
-        log.warning("made the store %s", url.database)
+        log.warning("made the store %s", Path(str(url.database)).resolve())
     with Store.open(url) as opened:
         yield opened
 

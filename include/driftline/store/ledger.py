@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from driftline.domain import Suite, Window
 from driftline.errors import WindowClaimed
 from driftline.store.engine import lock
-from driftline.store.rows import upsert, window_of, window_row
+from driftline.store.rows import Row, upsert, window_of, window_row
 from driftline.store.tables import windows
 
 
@@ -122,20 +122,40 @@ def of(
     if end is not None:
         asked = asked.where(own.window_end <= end)
     order = (own.window_end, own.cadence, own.suite, own.as_of, own.config_hash)
-    return [
-        Entry(
-            monitor=row["monitor"],
-            window=window_of(row),
-            suite=Suite(row["suite"]),
-            state=State(row["state"]),
-            as_of=row["as_of"],
-            config_hash=row["config_hash"],
-            rows=row["row_count"],
-            coverage=row["coverage"],
-            error=row["error"],
-        )
-        for row in connection.execute(asked.order_by(*order)).mappings()
-    ]
+    return [_entry(row) for row in connection.execute(asked.order_by(*order)).mappings()]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        monitor=row["monitor"],
+        window=window_of(row),
+        suite=Suite(row["suite"]),
+        state=State(row["state"]),
+        as_of=row["as_of"],
+        config_hash=row["config_hash"],
+        rows=row["row_count"],
+        coverage=row["coverage"],
+        error=row["error"],
+    )
+
+
+def known(
+    connection: Connection,
+    monitor: str,
+    *,
+    config_hash: str,
+    as_of: Iterable[datetime],
+    start: datetime,
+) -> list[Entry]:
+    """Return what was processed as known at these moments, of windows that start then or later."""
+    own = windows.c
+    asked = select(windows).where(
+        own.monitor == monitor,
+        own.config_hash == config_hash,
+        own.as_of.in_(as_of),
+        own.window_start >= start,
+    )
+    return [_entry(row) for row in connection.execute(asked).mappings()]
 
 
 def restated(
@@ -186,14 +206,20 @@ def last_known(
     return max(last, interval.end) if last else interval.end
 
 
-def last_recorded(connection: Connection, monitor: str) -> datetime | None:
-    """Return when a run recorded something of a monitor last; None when none ever has."""
+def last_measured(connection: Connection, monitor: str) -> datetime | None:
+    """Return when a run measured something of a monitor last, or failed to for the first time.
+
+    None where none ever has tried: a step that fails, however often, has measured nothing.
+    """
     own = windows.c
-    asked = select(func.max(own.recorded_at)).where(
-        own.monitor == monitor, own.state != State.CLAIMED.value
-    )
-    last: datetime | None = connection.scalar(asked)
-    return last
+    measured = own.state.in_([State.DONE.value, State.NOT_EVALUATED.value])
+    asked = select(
+        func.max(own.recorded_at).filter(measured),
+        func.min(own.recorded_at).filter(own.state == State.FAILED.value),
+    ).where(own.monitor == monitor)
+    last, failed = connection.execute(asked).one()
+    found: datetime | None = last or failed
+    return found
 
 
 def done(

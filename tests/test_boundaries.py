@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 LEVELS = [
     {"errors", "printable"},
     {"metrics", "domain"},
-    {"stats", "fields", "child", "profile", "outcome_profile", "classes", "hidden"},
+    {"stats", "fields", "document", "child", "profile", "outcome_profile", "classes", "hidden"},
     {"reference"},
     {"sections"},
     {"config"},

@@ -491,15 +491,3 @@ def test_a_monitor_is_called_by_its_name_where_that_finds_it(
         monkeypatch.setenv("DRIFTLINE_MONITORS", str(folders))
         assert monitor_file.called(monitor) == called
         assert monitor_file.find(called).monitor == monitor.monitor
-
-
-@pytest.mark.parametrize("text", [SHORT, LONG])
-def test_both_parsers_of_yaml_read_the_same(text: str) -> None:
-    (fast_root, fast), (root, values) = (
-        monitor_file._composed(loader(text))
-        for loader in (monitor_file._FastLoader, monitor_file._Loader)
-    )
-    assert fast == values
-    assert [key.start_mark.line for key, _ in fast_root.value] == [
-        key.start_mark.line for key, _ in root.value
-    ]

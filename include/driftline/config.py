@@ -1,9 +1,11 @@
 """The monitor file as a pydantic model; `sections` has its parts, `monitor_file` reads it."""
 
 import difflib
+from collections import Counter
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -73,7 +75,7 @@ _OF_HASHES = (
 class Monitor(Defaults):
     """One model under watch."""
 
-    monitor: Name
+    monitor: Annotated[Name, Field(max_length=100)]  # a tag in Airflow has no more characters
     task: Task
     predictions: Predictions
     labels: Labels | None = None
@@ -212,16 +214,17 @@ class Monitor(Defaults):
             raise fault("predictions.score", f"that of a {self.task} model is one column")
         if self.task is Task.REGRESSION and predictions.prediction is None:
             raise fault("predictions", "write prediction: the value that the model predicts")
-        names = [rule.name for rule in self.rules or ()]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = Counter(rule.name for rule in self.rules or ())
+        twice = sorted(name for name, times in names.items() if times > 1)
         if twice:
             raise fault("rules", f"each needs a name of its own; twice: {', '.join(twice)}")
-        asked = [(each.type, each.column, each.detail) for each in self.quality]
-        for number, one in enumerate(asked):
-            if one in asked[:number]:
-                raise fault(f"quality.{number}", f"the same as quality.{asked.index(one)}")
-            secret = [name for name in self.quality[number].columns if self.features.hides(name)]
-            if secret and one[0] not in _OF_HASHES:
+        asked: dict[tuple[str, str, str], int] = {}
+        for number, each in enumerate(self.quality):
+            one = (each.type, each.column, each.detail)
+            if (first := asked.setdefault(one, number)) != number:
+                raise fault(f"quality.{number}", f"the same as quality.{first}")
+            secret = [name for name in each.columns if self.features.hides(name)]
+            if secret and each.type not in _OF_HASHES:
                 raise fault(
                     f"quality.{number}",
                     f"{secret[0]} is sensitive: its values are hashed and can only be asked for "
@@ -244,8 +247,9 @@ class Monitor(Defaults):
             raise fault(f"business.{taken[0]}", "the name is that of another metric; take another")
         if self.retraining:
             self._can_be_retrained(self.retraining)
+        known = self._measured
         for number, rule in enumerate(self.rules or ()):
-            self._can_be_judged(f"rules.{number}", rule)
+            self._can_be_judged(f"rules.{number}", rule, known)
         return self
 
     def _roles_are_shown(self) -> None:
@@ -304,7 +308,20 @@ class Monitor(Defaults):
         if rule.window == "1h":
             raise fault(f"{key}.window", "estimates are made for windows of days")
 
-    def _can_be_judged(self, key: str, rule: Rule) -> None:
+    @property
+    def _measured(self) -> dict[str, None]:
+        """The metrics that a rule without a suite may be about."""
+        drift = [metrics.DRIFT_SHARE]
+        if self.drift.domain_classifier and self._days:
+            drift.append(metrics.DOMAIN_CLASSIFIER_AUC)
+        own = (method for column in self.drift.columns.values() for method in column.method)
+        for method in dict.fromkeys((*self.drift_methods(""), *own)):
+            drift += metrics.DRIFT[method]
+        performance = metrics.PERFORMANCE[self.task] if self.labels else ()
+        named = (*self.operations, *self.business)
+        return dict.fromkeys((*metrics.QUALITY, *drift, *performance, *named))
+
+    def _can_be_judged(self, key: str, rule: Rule, known: Collection[str]) -> None:
         """Refuse a rule that no measurement can ever meet: it would be silent for ever."""
         if rule.window and rule.window not in self.windows:
             raise fault(
@@ -312,22 +329,16 @@ class Monitor(Defaults):
             )
         if rule.baseline not in (None, Baseline.REFERENCE, *self.drift.baselines):
             raise fault(f"{key}.baseline", f"{rule.baseline} is not among drift.baselines")
-        drift = [metrics.DRIFT_SHARE]
-        if self.drift.domain_classifier and (days := self._days):
-            drift.append(metrics.DOMAIN_CLASSIFIER_AUC)
-            if rule.metric == metrics.DOMAIN_CLASSIFIER_AUC and rule.window not in (None, days[0]):
-                raise fault(
-                    f"{key}.window",
-                    f"found {rule.window}; {rule.metric} is measured once a day, on {days[0]}",
-                )
-        for column in ("", *self.drift.columns):
-            drift += (name for m in self.drift_methods(column) for name in metrics.DRIFT[m])
-        performance = metrics.PERFORMANCE[self.task] if self.labels else ()
+        daily = self._days[:1]
+        asked = rule.metric == metrics.DOMAIN_CLASSIFIER_AUC and rule.metric in known
+        if asked and rule.window not in (None, *daily):
+            raise fault(
+                f"{key}.window",
+                f"found {rule.window}; {rule.metric} is measured once a day, on {daily[0]}",
+            )
         if rule.suite:
             self._can_be_estimated(key, rule)
             return
-        own = (*self.operations, *self.business)
-        known = [*metrics.QUALITY, *dict.fromkeys(drift), *performance, *own]
         business = self.business.get(rule.metric)
         if rule.worse_by and business and business.better is None:
             raise fault(

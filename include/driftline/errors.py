@@ -19,10 +19,18 @@ DriftlineError
 └── DeliveryError             a channel did not take a message; a retry may help
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from driftline.printable import printable
+
+MOST_FAULTS = 20
+"""As many of a file are told at once."""
+
+_PASSWORD = re.compile(r"(://[^\s:/@]*:)(?!\$\{)[^\s/@]+@")
 
 
 class DriftlineError(Exception):
@@ -46,16 +54,24 @@ class Fault:
     missing: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else f"{self.file}"
-        text = f"{place}: {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
+        place = _readable(f"{self.file}:{self.line}" if self.line else f"{self.file}", 300)
+        words = [place, *([_readable(self.key, 100)] if self.key else []), _readable(self.problem)]
+        text = ": ".join(words)
         if self.hint:
-            text += f". {self.hint}"
+            text += f". {_readable(self.hint, 100)}"
         if self.source:
-            stripped = self.source.lstrip()
+            source = _readable(self.source, 120)
+            stripped = source.lstrip()
             gutter = f"{self.line:>5} | "
-            indent = " " * (len(gutter) + len(self.source) - len(stripped))
-            text += f"\n{gutter}{self.source}\n{indent}^"
-        return text
+            indent = " " * (len(gutter) + len(source) - len(stripped))
+            text += f"\n{gutter}{source}\n{indent}^"
+        return _PASSWORD.sub(r"\1***@", text)
+
+
+def _readable(text: str, most: int = 1000) -> str:
+    """Return text of bounded length, with what a terminal would obey written out."""
+    cut = f"{text[:most]}... ({len(text):,} characters)" if len(text) > most else text
+    return printable(cut.replace("\t", " "))
 
 
 class ConfigError(InputError):
@@ -63,7 +79,10 @@ class ConfigError(InputError):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n".join(map(str, self.faults)))
+        told = [str(fault) for fault in self.faults[:MOST_FAULTS]]
+        if more := len(self.faults) - len(told):
+            told.append(f"{self.faults[0].file}: and {more} more faults")
+        super().__init__("\n".join(told))
 
 
 class UnknownMonitor(InputError):

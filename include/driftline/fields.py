@@ -12,6 +12,9 @@ from driftline.domain import cadence_length
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
+LONGEST = timedelta(days=36_500)
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+"""With a hundred years to either side no sum leaves the calendar."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -27,7 +30,10 @@ def slug(text: str) -> str:
 
 def _duration(value: object) -> object:
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        count = int(match[1]) if len(match[1]) < 15 else 10**15
+        if count * timedelta(**{_UNITS[match[2]]: 1}).total_seconds() > LONGEST.total_seconds():
+            raise ValueError(f"write at most {written(LONGEST)}, a hundred years")
+        return timedelta(**{_UNITS[match[2]]: count})
     if isinstance(value, timedelta):
         return value
     raise ValueError("write a number and a unit (s, m, h, d, w), such as 10m, 24h or 3d")
@@ -40,23 +46,27 @@ def written(length: timedelta) -> str:
     return f"{length // units[unit]}{unit}"
 
 
-def _moment(value: object) -> object:
+def moment(value: object) -> datetime:
+    """Return a date or a time, or the text of one, in UTC; ValueError says what to write."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
             raise ValueError("write a date or a time, such as 2013-03-01") from None
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise ValueError("write a date or a time, such as 2013-03-01")
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  # of UTC, see below
+    if not isinstance(value, datetime):
+        raise ValueError("write a date or a time, such as 2013-03-01")
+    zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+    if not EARLIEST <= zoned <= LATEST:
+        raise ValueError(f"write a date between the years {EARLIEST.year} and {LATEST.year}")
+    return zoned.astimezone(UTC)
 
 
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # of an unknown one, `../x`, a folder's name
         raise ValueError("write a time zone's name, such as UTC or America/New_York") from None
     return value
 
@@ -85,7 +95,7 @@ Duration = Annotated[
     BeforeValidator(_duration),
     PlainSerializer(lambda length: f"{length // timedelta(seconds=1)}s", when_used="json"),
 ]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(moment)]
 Name = Annotated[str, AfterValidator(_name)]
 Cadence = Annotated[str, AfterValidator(_cadence)]
 Column = Annotated[str, Field(min_length=1)]

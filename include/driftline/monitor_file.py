@@ -3,140 +3,43 @@
 import difflib
 import os
 import re
+import reprlib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from driftline.config import Defaults, Monitor
+from driftline.document import Document, holds, text_of
 from driftline.errors import ConfigError, Fault, UnknownMonitor
 
 DEFAULTS_FILE = "driftline.yaml"
+MOST_ERRORS, MOST_NAMES = 100, 50
+
+
+class _Short(reprlib.Repr):
+    """Shows a value as a file would have it, and not all of a long one."""
+
+    def repr_datetime(self, value: datetime, level: int) -> str:
+        return str(value)
+
+    def repr_date(self, value: date, level: int) -> str:
+        return str(value)
+
+
+_SHORT = _Short()
+_SHORT.maxstring = _SHORT.maxother = 100
 
 Read = TypeVar("Read", bound=BaseModel)
 
-_BOOLEAN = "tag:yaml.org,2002:bool"
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice; as in YAML 1.2, `yes` and `on` are words."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        if key_node.tag == "tag:yaml.org,2002:merge":
-            continue
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str | int | float | bool):
-            raise yaml.constructor.ConstructorError(
-                None, None, "a key must be a plain word or number", key_node.start_mark
-            )
-        if key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{key!r} is written twice", key_node.start_mark
-            )
-        seen.add(key)
-    loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag != _BOOLEAN]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    _BOOLEAN, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), [*"tTfF"]
-)
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The same on libyaml's parser, ten times as fast; what is wrong the other says better."""
-
-    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
-    yaml_constructors = _Loader.yaml_constructors
-
-
-def _read(text: str) -> tuple[yaml.Node | None, Any]:
-    """Return a YAML document as nodes, which know their lines, and as values."""
-    try:
-        return _composed(_FastLoader(text))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return _composed(_Loader(text))
-
-
-def _composed(loader: Any) -> tuple[yaml.Node | None, Any]:
-    try:
-        root = loader.get_single_node()
-        return root, None if root is None else loader.construct_document(root)
-    finally:
-        loader.dispose()
-
-
-class _Source:
-    """The text of one YAML file and where in it each key stands."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self.text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ConfigError([self._fault(None, "", "there is no such file")]) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([self._fault(None, "", f"it cannot be read: {error}")]) from None
-        try:
-            self.root, self.values = _read(self.text)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else None
-            raise ConfigError([self._fault(line, "", f"{error.problem}")]) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError([self._fault(None, "", f"it is no valid YAML: {error}")]) from None
-        if not isinstance(self.values, dict):
-            raise ConfigError([self._fault(1, "", "it must be a mapping of keys to values")])
-
-    def fault(
-        self, keys: Sequence[str | int], problem: str, hint: str = "", *, missing: str = ""
-    ) -> Fault:
-        name = ".".join(map(str, keys))
-        return self._fault(self._line(keys), name, problem, hint, missing)
-
-    def _fault(
-        self, line: int | None, key: str, problem: str, hint: str = "", missing: str = ""
-    ) -> Fault:
-        lines = self.text.splitlines() if hasattr(self, "text") else []
-        source = lines[line - 1].rstrip() if line and line <= len(lines) else ""
-        return Fault(
-            file=self.path,
-            line=line,
-            key=key,
-            problem=f"the key {missing!r} is missing" if missing else problem,
-            source=source,
-            hint=hint,
-            missing=missing,
-        )
-
-    def _line(self, keys: Sequence[str | int]) -> int:
-        node, line = self.root, 1
-        for key in keys:
-            found = _child(node, key)
-            if found is None:
-                break
-            line, node = found
-        return int(line)
-
-    def value(self, keys: Sequence[str | int]) -> object:
-        value: object = self.values
-        for key in keys:
-            if not _holds(value, key):
-                return None
-            value = value[key]  # type: ignore[index]
-        return value
+_KEY = re.compile(r"""^["']?monitor["']?[ \t]*:[ \t]*(?:["']?([\w.-]+))?""", re.MULTILINE)
+"""How nearly everybody writes the name of a monitor."""
+_LIKELY = re.compile(r"\b(monitor|predictions)\b['\"]?[ \t]*:")
 
 
 def load(path: Path | str) -> Monitor:
@@ -145,16 +48,26 @@ def load(path: Path | str) -> Monitor:
     Raises ConfigError with every fault of the defaults, else of the file.
     """
     path = Path(path)
-    source = _Source(path)
-    values = dict(source.values)
-    beside = path.parent / DEFAULTS_FILE
-    if beside.is_file() and beside.resolve() != path.resolve():
-        defaults = _Source(beside)
-        _validated(defaults, Defaults, defaults.values)
-        values = {**defaults.values, **values}
-    monitor = _validated(source, Monitor, values)
+    try:
+        monitor = _loaded(path)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a file provokes, it is that file's fault
+        problem = f"driftline cannot read it: {type(error).__name__}: {error}"
+        raise ConfigError([Fault(file=path, line=None, key="", problem=problem)]) from error
     monitor._path = path
     return monitor
+
+
+def _loaded(path: Path) -> Monitor:
+    source = Document(path)
+    values = dict(source.values)
+    beside = path.parent / DEFAULTS_FILE
+    if os.path.lexists(beside) and beside.absolute() != path.absolute():
+        defaults = Document(beside)
+        _validated(defaults, Defaults, defaults.values)
+        values = {**defaults.values, **values}
+    return _validated(source, Monitor, values)
 
 
 def placed(path: Path, said: str) -> Fault:
@@ -164,7 +77,7 @@ def placed(path: Path, said: str) -> Fault:
     """
     key, _, problem = said.partition(": ")
     keys = [int(word) if word.isdigit() else word for word in key.split(".")]
-    source = _Source(path)
+    source = Document(path)
     if keys[0] not in source.values:
         return Fault(file=path, line=None, key="", problem=said)
     return source.fault(keys, problem)
@@ -174,15 +87,24 @@ def find(name: str, folders: Sequence[Path] | None = None) -> Monitor:
     """Read the monitor of this name, or the file at this path."""
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         return load(name)
-    files = list(monitor_files(folders))
+    files = {file: named(file) for file in monitor_files(folders)}
     for file in sorted(files, key=lambda file: file.stem != name):
-        if _Source(file).values.get("monitor") == name:
+        if files[file] == name:
             return load(file)
-    names = [str(_Source(file).values.get("monitor")) for file in files]
+    names = list(files.values())
     looked = ", ".join(map(str, folders or search_path()))
     raise UnknownMonitor(
         f"no monitor {name!r} in {looked}; there {_listing(names)}. {_nearest(name, names)}".strip()
     )
+
+
+def named(file: Path) -> str:
+    """Return what a file calls its monitor, whatever else is wrong with it; else its own name."""
+    try:
+        found = _KEY.search(text_of(file))
+        return (found and found[1]) or str(Document(file).values["monitor"])
+    except (ConfigError, KeyError):
+        return file.stem
 
 
 def called(monitor: Monitor) -> str:
@@ -200,40 +122,35 @@ def search_path() -> tuple[Path, ...]:
 
 
 def monitor_files(folders: Sequence[Path] | None = None) -> Iterator[Path]:
-    """Yield the YAML files of these folders that hold a monitor, in the order of their names."""
+    """Yield the YAML files of these folders that are a monitor's, in the order of their names.
+
+    What cannot be read is one too, so that somebody is told; a hidden file is none: editors leave
+    such beside what they edit.
+    """
     for folder in folders or search_path():
         for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-            if file.name == DEFAULTS_FILE:
-                continue
-            text = file.read_text(encoding="utf-8", errors="replace")
-            if text.startswith("monitor:") or "\nmonitor:" in text:
+            if file.name != DEFAULTS_FILE and not file.name.startswith(".") and _is_one(file):
                 yield file
 
 
-def _holds(value: object, key: str | int) -> bool:
-    if isinstance(value, list):
-        return isinstance(key, int) and key < len(value)
-    return isinstance(value, dict) and key in value
+def _is_one(file: Path) -> bool:
+    """Whether a file is a monitor's, be it ever so faulty; an empty one was."""
+    try:
+        text = text_of(file)
+        if _KEY.search(text) or not text.strip():
+            return True
+        written = Document(file).values.keys() if _LIKELY.search(text) else set()
+        return bool({"monitor", "predictions"} & written)
+    except ConfigError:
+        return True
 
 
-def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key_node, value_node in node.value:
-            if str(key_node.value) == str(key):
-                return key_node.start_mark.line + 1, value_node
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        child = node.value[key]
-        return child.start_mark.line + 1, child
-    if isinstance(node, yaml.SequenceNode):
-        return next(filter(None, (_child(child, key) for child in node.value)), None)
-    return None
-
-
-def _validated(source: _Source, model: type[Read], values: Mapping[str, Any]) -> Read:
+def _validated(source: Document, model: type[Read], values: Mapping[str, Any]) -> Read:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = _in_order(_fault(source, model, details) for details in error.errors())
+        told = islice(error.errors(include_url=False), MOST_ERRORS)
+        faults = _in_order(_fault(source, model, details) for details in told)
         raise ConfigError(faults) from None
 
 
@@ -245,7 +162,7 @@ def _in_order(faults: Iterable[Fault]) -> list[Fault]:
     return sorted(kept, key=lambda fault: fault.line or 0)
 
 
-def _fault(source: _Source, model: type[BaseModel], details: ErrorDetails) -> Fault:
+def _fault(source: Document, model: type[BaseModel], details: ErrorDetails) -> Fault:
     keys = _written(source, details["loc"])
     if details["type"] == "extra_forbidden":
         valid = _keys(model, details["loc"][:-1])
@@ -264,19 +181,21 @@ def _fault(source: _Source, model: type[BaseModel], details: ErrorDetails) -> Fa
         valid = [word.strip(" '") for word in allowed.split(",")]
         found = details["input"]
         hint = _nearest(str(found), valid)
-        return source.fault(keys, f"found {found!r}; allowed {_listing(valid)}", hint)
+        return source.fault(keys, f"found {_SHORT.repr(found)}; allowed {_listing(valid)}", hint)
     if details["type"] == "value_error":
         section = isinstance(details["input"], dict)
-        return source.fault(keys, message if section else f"found {details['input']!r}; {message}")
-    return source.fault(keys, f"found {details['input']!r}; {message}")
+        return source.fault(
+            keys, message if section else f"found {_SHORT.repr(details['input'])}; {message}"
+        )
+    return source.fault(keys, f"found {_SHORT.repr(details['input'])}; {message}")
 
 
-def _written(source: _Source, location: tuple[str | int, ...]) -> list[str | int]:
+def _written(source: Document, location: tuple[str | int, ...]) -> list[str | int]:
     """Leave out the parts of pydantic's location that name a branch of a union, not a key."""
     keys: list[str | int] = []
     for part in location:
         value = source.value(keys)
-        if _holds(value, part) or (part == location[-1] and isinstance(value, dict)):
+        if holds(value, part) or (part == location[-1] and isinstance(value, dict)):
             keys.append(part)
     return keys or list(location[:1])
 
@@ -300,11 +219,12 @@ def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _listing(names: Sequence[str]) -> str:
-    return f"are: {', '.join(names)}" if names else "are none"
+    more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"are: {', '.join(names[:MOST_NAMES])}{more}" if names else "are none"
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
-    match = difflib.get_close_matches(name, names, n=1)
+    match = difflib.get_close_matches(name[:100], names, n=1)
     return _meant(match[0]) if match else ""
 
 

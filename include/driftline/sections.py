@@ -48,7 +48,9 @@ class Task(StrEnum):
 class Section(BaseModel):
     """A mapping in the file: unknown keys are errors, values do not change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class Table(Section):
@@ -280,6 +282,14 @@ class Expectation(Section):
         severity = {"severity": arguments["severity"]} if "severity" in arguments else {}
         return {"type": str(name), "kwargs": kwargs, **severity}
 
+    @model_validator(mode="after")
+    def _can_be_named(self) -> Self:
+        try:
+            assert self.detail is not None
+        except TypeError:
+            raise ValueError("the keys of a mapping are all words, or all numbers") from None
+        return self
+
     @property
     def column(self) -> str:
         """The column that it speaks of; '' when it is about the table."""
@@ -375,7 +385,7 @@ class Drift(Section):
     method: Methods = ()
     baselines: Annotated[tuple[Baseline, ...], BeforeValidator(listed)] = (Baseline.REFERENCE,)
     columns: dict[str, ColumnDrift] = Field(default_factory=dict)
-    rows: Annotated[int, Field(ge=100)] = 100_000
+    rows: Annotated[int, Field(ge=100, le=100_000_000)] = 100_000
     profiler: Profiler = Profiler.AUTO
     domain_classifier: bool = Field(
         True,
@@ -559,7 +569,7 @@ class Retraining(Section):
     window: Duration = timedelta(days=60)
     cooldown: Duration = timedelta(days=3)
     gate: Gate = Gate()
-    rows: Annotated[int, Field(ge=1000)] = 1_000_000
+    rows: Annotated[int, Field(ge=1000, le=1_000_000_000)] = 1_000_000
     approval: Literal["human", "none"] = "human"
 
     @model_validator(mode="after")

@@ -1,41 +1,61 @@
-"""Monitor files that are cut, doubled and bent by chance are monitors, or faults with a place."""
+"""A monitor file that was bent by chance is a monitor, or has faults with their places."""
 
-import random
-import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from driftline import monitor_file
 from driftline.config import Monitor
 from driftline.errors import ConfigError
+from driftline.rules import rules_of
+from tests.fuzz.mutations import mutated
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FILES = re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def without_lines(text: str, chance: random.Random) -> str:
-    """Return a file that has lost some of its lines."""
-    lines = text.splitlines(keepends=True)
-    for _ in range(chance.randint(1, 4)):
-        del lines[chance.randrange(len(lines))]
-    return "".join(lines)
+Many = Callable[[int, int], int]
 
 
-def mutated(number: int) -> Iterator[str]:
-    chance = random.Random(9)
-    for _ in range(number):
-        yield without_lines(chance.choice(FILES), chance)
+@pytest.mark.parametrize("part", range(4))
+def test_a_bent_file_is_a_monitor_or_a_located_fault(tmp_path: Path, many: Many, part: int) -> None:
+    path = tmp_path / "bent.yaml"
+    for content in mutated(many(100, 3_000), seed=part):
+        path.write_bytes(content)
+        _holds(path, path)
 
 
-def test_a_file_is_a_monitor_or_a_fault(tmp_path: Path, many: Callable[[int, int], int]) -> None:
-    path = tmp_path / "mutated.yaml"
-    for text in mutated(many(300, 10_000)):
-        path.write_text(text, encoding="utf-8")
-        assert read(path), text
+def test_so_is_one_over_bent_defaults(tmp_path: Path, many: Many) -> None:
+    path, defaults = tmp_path / "m.yaml", tmp_path / "driftline.yaml"
+    path.write_text(
+        "monitor: m\ntask: binary\nwarehouse: w\nreference: {previous: 28d}\n"
+        "predictions: {table: t, timestamp: at, score: s}\n"
+    )
+    for content in mutated(many(50, 1_000), seed=9):
+        kept = [b"warehouse:", b"store:", b"owner:", b"windows:", b"schedule:", b"routes:"]
+        lines = [line for line in content.splitlines() if line.startswith((*kept, b" "))]
+        defaults.write_bytes(b"\n".join(lines))
+        _holds(path, defaults)
 
 
-def read(path: Path) -> Monitor | ConfigError:
+def _holds(path: Path, bent: Path) -> None:
+    """Read a file; whatever comes of it comes soon, and every fault has its place."""
+    begun, content = time.process_time(), bent.read_bytes()
+    assert list(monitor_file.monitor_files([path.parent])) in ([path], []), content
+    read = _read(path)
+    assert time.process_time() - begun < 1, content  # of the processor, whoever else is at it
+    if isinstance(read, Monitor):
+        assert read.config_hash
+        assert len({rule.name for rule in rules_of(read, [])}) == len(rules_of(read, []))
+        assert monitor_file.named(path) == read.monitor
+        return
+    assert len(str(read)) < 20_000, content
+    assert all(line.isprintable() for line in str(read).splitlines()), content
+    assert read.faults, content
+    for fault in read.faults:
+        assert fault.file in (path, bent), content
+        assert fault.line, (fault, content)
+
+
+def _read(path: Path) -> Monitor | ConfigError:
     try:
         return monitor_file.load(path)
     except ConfigError as error:

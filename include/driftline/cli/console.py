@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
 from driftline.config import Monitor
 from driftline.connections import from_environment
-from driftline.fields import Moment
+from driftline.fields import moment
 from driftline.printable import printable
 
 if TYPE_CHECKING:
@@ -39,16 +38,15 @@ class Time(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A date or a time; UTC unless it names a zone."""
 
     name = "time"
-    _adapter = TypeAdapter(Moment)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Return what was typed as a time in UTC."""
         try:
-            return self._adapter.validate_python(value)
-        except ValidationError:
-            self.fail(f"{value!r} is no date or time, such as 2013-04-01 or 2013-04-01T06:00")
+            return moment(value)
+        except ValueError as error:
+            self.fail(f"found {value!r}; {error}")
 
 
 def period(command: Command) -> Command:

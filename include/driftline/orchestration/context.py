@@ -13,6 +13,7 @@ from driftline import monitor_file
 from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import DriftlineError, InputError, MissingExtra
+from driftline.fields import moment
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.pipeline import refuse_future
 from driftline.tasks import Run
@@ -55,11 +56,11 @@ def _named(cadence: str, given: str) -> Window:
 def moment_of(name: str, given: str) -> datetime:
     """Return the moment that a Param names, in UTC where it says no zone."""
     try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        allowed = "a date with its time, such as 2013-04-04T00:00:00Z"
-        raise InputError(f"{name}: found {given!r}; allowed is {allowed}") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment(given)
+    except ValueError as error:
+        raise InputError(
+            f"{name}: found {given!r}; {error}, such as 2013-04-04T00:00:00Z"
+        ) from None
 
 
 def _step(cadence: str) -> timedelta:

@@ -143,7 +143,7 @@ def test_other_yaml_is_no_monitor_and_a_misspelt_one_is(tmp_path: Path) -> None:
 
 def test_one_file_takes_no_other_from_who_looks_for_it(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("monitor: a\n" + "[" * 1000)
-    (tmp_path / "b.yaml").write_text("{")
+    (tmp_path / "b.yaml").write_text("{monitor: b")
     (tmp_path / "c.yaml").write_text(FILE)
     assert monitor_file.find("m", [tmp_path]).path == tmp_path / "c.yaml"
     with pytest.raises(ConfigError, match=r"a\.yaml:3: "):

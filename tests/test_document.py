@@ -148,7 +148,7 @@ def test_one_file_takes_no_other_from_who_looks_for_it(tmp_path: Path) -> None:
     assert monitor_file.find("m", [tmp_path]).path == tmp_path / "c.yaml"
     with pytest.raises(ConfigError, match=r"a\.yaml:3: "):
         monitor_file.find("a", [tmp_path])
-    with pytest.raises(ConfigError, match=r"b\.yaml:1: "):
+    with pytest.raises(ConfigError, match=r"b\.yaml:2: "):
         monitor_file.find("b", [tmp_path])
 
 

@@ -66,7 +66,7 @@ ALLOWED = {
         *("REGEXP_MATCHES", "TIMEZONE", "STRUCT_EXTRACT", "GETVARIABLE"),
     },
     "postgresql": {
-        *("ISFINITE", "JSONB_EXTRACT_PATH_TEXT", "TIMEZONE"),
+        *("ISFINITE", "JSONB_EXTRACT_PATH_TEXT", "TIMEZONE", "PG_INPUT_IS_VALID", "PG_TYPEOF"),
         *("CONVERT_TO", "CURRENT_SETTING"),
     },
     "sqlite": {

@@ -52,6 +52,8 @@ class Family(StrEnum):
     AWARE = "timestamp with zone"
     JSON = "json"
     STRUCT = "struct"
+    LIST = "list"
+    MAP = "map"
     OTHER = "other"
 
     @property
@@ -60,13 +62,20 @@ class Family(StrEnum):
         return self in (Family.INTEGER, Family.FLOAT)
 
 
+SCALARS = (Family.BOOLEAN, Family.INTEGER, Family.FLOAT, Family.TEXT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column as the database describes it; a struct knows its members."""
+    """A column as the database describes it; a struct knows its members, a list or map its items.
+
+    What cannot be followed into has none.
+    """
 
     type: str
     family: Family
     members: Mapping[str, "Column"] = field(default_factory=dict)
+    item: "Column | None" = None
 
 
 class TimeLiteral(ColumnElement[Any]):
@@ -158,7 +167,12 @@ class Dialect(Protocol):
     def member(
         self, value: ColumnElement[Any], family: Family, keys: Sequence[str]
     ) -> ColumnElement[Any]:
-        """Return what stands under these keys of a JSON document (as text) or of a struct."""
+        """Return what stands under these keys of a JSON document (as text) or of a struct.
+
+        A key of digits is the place in a list too, the first is 0. Of text that is no document
+        nothing stands there. Where a Column has an `item`, also what a list has at a place and a
+        map under a key.
+        """
 
     def without(self, value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
         """Return a JSON document as text, without what stands under the keys."""
@@ -215,6 +229,11 @@ class Dialect(Protocol):
 
     def cost(self, connection: Connection, statement: str) -> Cost | None:
         """Return what a literal SELECT would read, without running it; None where nobody can."""
+
+
+def is_place(key: str) -> bool:
+    """Whether a key may be a place in a list: as JSON Pointer has it, no sign and no zeros."""
+    return key.isascii() and key.isdigit() and (key == "0" or key[0] != "0") and len(key) < 10
 
 
 def backend(url: URL) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -86,6 +86,9 @@ _FAMILIES = {
     "timestamp with time zone": Family.AWARE,
     "json": Family.JSON,
     "struct": Family.STRUCT,
+    "list": Family.LIST,
+    "array": Family.LIST,
+    "map": Family.MAP,
     **{
         f"{sign}{size}": Family.INTEGER
         for sign in ("", "u")
@@ -165,11 +168,15 @@ def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
 def _column(kind: Any) -> Column:
     name = "json" if str(kind).upper() == "JSON" else kind.id
     family = _FAMILIES.get(name, Family.OTHER)
+    # A list has a child, an array its size beside it; a map has a key and a value.
+    parts = dict(kind.children) if family in (Family.LIST, Family.MAP) else {}
+    item = parts.get("value" if str(parts.get("key")) == "VARCHAR" else "child")
     members = dict(kind.children) if family is Family.STRUCT else {}
     return Column(
         type=str(kind),
         family=family,
         members={member: _column(child) for member, child in members.items()},
+        item=_column(item) if item else None,
     )
 
 
@@ -228,15 +235,23 @@ def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
-    """Follow the keys into a struct, or into JSON by a JSON Pointer, where no key is special."""
-    if family is Family.STRUCT:
+    """Follow the keys into a struct, list or map, or into JSON by a JSON Pointer, where no key is
+    special.
+    """
+    if family in _NESTED:
         for key in keys:
-            value = func.struct_extract(value, key)
+            value = _NESTED[family](value, key)
         return value
     pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
-    if family is Family.JSON:
-        return func.json_extract_string(value, pointer)
-    return case((func.json_valid(value), func.json_extract_string(value, pointer)))
+    words = varchar(value)  # of Parquet's own JSON nobody knows whether it is valid
+    return case((func.json_valid(words), func.json_extract_string(words, pointer)))
+
+
+_NESTED: Mapping[Family, Callable[[ColumnElement[Any], str], ColumnElement[Any]]] = {
+    Family.STRUCT: lambda value, key: func.struct_extract(value, key),
+    Family.LIST: lambda value, key: func.list_extract(value, int(key) + 1),
+    Family.MAP: lambda value, key: func.map_extract_value(value, key),
+}
 
 
 def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:

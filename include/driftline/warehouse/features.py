@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from driftline.config import Monitor
 from driftline.domain import ColumnKind
 from driftline.warehouse.age import TIMES
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.dialect import SCALARS, Family
 from driftline.warehouse.source import Source
 
 SAMPLE = 1000
@@ -43,7 +43,6 @@ _LETTERS = 0.6
 """Their share that are letters."""
 _LENGTHS = 10
 """Different lengths that its values have at least: machines write what is always as long."""
-SCALARS = (Family.BOOLEAN, Family.INTEGER, Family.FLOAT, Family.TEXT)
 
 
 def declared(monitor: Monitor) -> dict[str, ColumnKind] | None:

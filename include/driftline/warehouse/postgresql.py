@@ -26,11 +26,13 @@ from sqlalchemy import (
     select,
     table,
     text,
+    type_coerce,
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import array as pg_array
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 
 from driftline import hidden
@@ -49,6 +51,8 @@ _BYTES = 1 << 22
 _TELL = "SELECT set_config('driftline.key', {}, true)"
 """It is for a transaction, and told as a parameter: statements only say current_setting()."""
 _SESSION = "SET LOCAL TIME ZONE 'UTC'"
+_TELLS_VALID = (16,)
+"""The version that can tell whether a text could be cast, without an error."""
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$"
 _NOT_FINITE = r"^\s*(nan|[-+]?inf(inity)?)\s*$"
 _ISO = r"^\d{4}-[01]\d-[0-3]\d([T ][0-2]\d(:[0-5]\d(:[0-5]\d([.]\d+)?)?)?)?"
@@ -137,14 +141,15 @@ def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
             .where(oid.in_([number for _, number in described])),
         )
     )
-    found = {
-        number: Column(
-            type=name,
-            family=Family.TEXT if is_enum else _FAMILIES.get(name, Family.OTHER),
-        )
-        for number, name, is_enum in types
-    }
+    found = {number: _column(name, is_enum) for number, name, is_enum in types}
     return {name: found[number] for name, number in described}
+
+
+def _column(name: str, is_enum: bool) -> Column:
+    if name.endswith("[]"):
+        return Column(type=name, family=Family.LIST, item=_column(name.removesuffix("[]"), False))
+    family = Family.TEXT if is_enum else _FAMILIES.get(name, Family.OTHER)
+    return Column(type=name, family=family)
 
 
 def _literal(connection: Connection, statement: Select[Any]) -> str:
@@ -251,19 +256,49 @@ def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return value
 
 
+class _IsDocument(ColumnElement[bool]):
+    """Whether a text is a JSON object or list that jsonb takes.
+
+    PostgreSQL 15 and older can only look how it begins: there what is cut off ends the statement.
+    """
+
+    inherit_cache = False
+    type = sql.Boolean()
+
+    def __init__(self, words: ColumnElement[Any]) -> None:
+        self.words = words
+
+
+@compiles(_IsDocument, "postgresql")
+def _is_document(element: _IsDocument, compiler: Any, **options: Any) -> str:
+    words = compiler.process(element.words, **options)
+    begins = rf"{words} ~ '^\s*[[{{]'"
+    known = compiler.dialect.server_version_info or _TELLS_VALID
+    return begins if known < _TELLS_VALID else f"{begins} AND pg_input_is_valid({words}, 'jsonb')"
+
+
 def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
-    """Follow the keys into json or jsonb; text that is no JSON object holds nothing."""
-    if family is not Family.JSON:
-        words = varchar(value)
-        value = case((words.op("~")(r"^\s*\{"), words))
-    return func.jsonb_extract_path_text(sql_cast(value, JSONB()), *keys)
+    """Follow the keys into json or jsonb, text that holds either, or an array."""
+    if family is Family.LIST:
+        return type_coerce(value, ARRAY(sql.Text()))[int(keys[0]) + 1]
+    return func.jsonb_extract_path_text(_document(value, family), *keys)
 
 
 def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
     """Take what stands under the keys out of a JSON document; other text is NULL."""
+    document, path = _document(value, Family.TEXT), pg_array(keys, type_=sql.Text())
+    there = document.op("#>")(path).is_not(None)  # a name is an error where a list is
+    return varchar(case((there, document.op("#-")(path)), else_=document))
+
+
+def _document(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
     words = varchar(value)
-    document = sql_cast(case((words.op("~")(r"^\s*\{"), words)), JSONB())
-    return varchar(document.op("#-")(pg_array(keys, type_=sql.Text())))
+    read = case((_IsDocument(words), sql_cast(words, JSONB())))
+    if family is not Family.JSON:
+        return read
+    # A column of json may hold what jsonb does not take: \u0000, half of a surrogate pair.
+    is_jsonb = func.pg_typeof(value) == literal_column("'jsonb'::regtype")
+    return case((is_jsonb, sql_cast(value, JSONB())), else_=read)
 
 
 def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from driftline.errors import LogError, MissingColumn
 from driftline.sections import Table
 from driftline.warehouse import s3
-from driftline.warehouse.dialect import Column, Dialect, Family, backend
+from driftline.warehouse.dialect import SCALARS, Column, Dialect, Family, backend, is_place
 from driftline.warehouse.reader import Reader
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
@@ -81,14 +81,26 @@ class Source:
         root, dot, rest = name.partition(".")
         if not dot or not rest or root not in columns:
             return None
-        holder = columns[root]
-        value = self._member(parent, root)
+        return self._inside(columns[root], self._member(parent, root), rest)
+
+    def _inside(self, holder: Column, value: ColumnElement[Any], path: str) -> Field | None:
+        """Return what a path leads to from a column's value on; None where that is nowhere."""
         if holder.family is Family.STRUCT:
-            return self._descend(holder.members, value, rest)
+            return self._descend(holder.members, value, path)
         if holder.family in (Family.JSON, Family.TEXT):
-            value = self.dialect.member(value, holder.family, rest.split("."))
+            value = self.dialect.member(value, holder.family, path.split("."))
             return Field(value=value, family=Family.TEXT, type=holder.type, in_json=True)
-        return None
+        item = holder.item
+        if item is None:
+            return None
+        nested = item.family not in SCALARS
+        key, _, rest = path.partition(".") if nested else (path, "", "")
+        if holder.family is Family.LIST and not is_place(key):
+            return None
+        found = self.dialect.member(value, holder.family, [key])
+        if rest:
+            return self._inside(item, found, rest)
+        return Field(value=found, family=item.family, type=item.type)
 
     def _member(self, parent: ColumnElement[Any] | None, name: str) -> ColumnElement[Any]:
         if parent is None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -48,6 +49,7 @@ from driftline.warehouse.dialect import (
     Family,
     column_by_column,
     double,
+    is_place,
     tree,
     varchar,
 )
@@ -241,20 +243,26 @@ def boolean(value: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def member(value: ColumnElement[Any], family: Family, keys: Sequence[str]) -> ColumnElement[Any]:
     """Follow the keys into JSON text; what is no JSON holds nothing."""
-    path = "$" + "".join(f'."{key}"' for key in keys)
-    kind = func.json_type(value, path)
-    return case(
-        (func.json_valid(value) == 0, None),
-        (kind == "true", "true"),
-        (kind == "false", "false"),
-        else_=func.json_extract(value, path),
-    )
+    found = []
+    for path in _paths(keys):
+        kind = func.json_type(value, path)
+        found += [
+            (kind == "true", "true"),
+            (kind == "false", "false"),
+            (kind.is_not(None), func.json_extract(value, path)),
+        ]
+    return case((func.json_valid(value) == 0, None), *found)
+
+
+def _paths(keys: Sequence[str]) -> list[str]:
+    """Return the paths that keys may mean: one of digits is a name, or the place in a list."""
+    meant = [[f'."{key}"', f"[{int(key)}]"] if is_place(key) else [f'."{key}"'] for key in keys]
+    return ["$" + "".join(each) for each in product(*meant)]
 
 
 def without(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[Any]:
     """Take what stands under the keys out of a JSON document; other text is NULL."""
-    path = "$" + "".join(f'."{key}"' for key in keys)
-    return case((func.json_valid(value) == 1, func.json_remove(value, path)))
+    return case((func.json_valid(value) == 1, func.json_remove(value, *_paths(keys))))
 
 
 def sha256(value: ColumnElement[Any]) -> ColumnElement[Any]:

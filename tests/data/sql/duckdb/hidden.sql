@@ -1,6 +1,6 @@
 SELECT 1 AS one 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND json_extract_string("logs"."predictions"."inputs", '/home/postcode') IS NOT NULL 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN json_valid(CAST("logs"."predictions"."inputs" AS TEXT)) THEN json_extract_string(CAST("logs"."predictions"."inputs" AS TEXT), '/home/postcode') END IS NOT NULL 
  LIMIT 1;
 
 SELECT 1 AS one 
@@ -10,7 +10,7 @@ WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00
 
 SELECT 1 AS one 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN json_valid("logs"."predictions"."document") THEN json_extract_string("logs"."predictions"."document", '/email') END IS NOT NULL 
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN json_valid(CAST("logs"."predictions"."document" AS TEXT)) THEN json_extract_string(CAST("logs"."predictions"."document" AS TEXT), '/email') END IS NOT NULL 
  LIMIT 1;
 
 SELECT 1 AS one 

@@ -1,6 +1,6 @@
 SELECT 1 AS one 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN (json_valid("logs"."predictions"."inputs") = 0) THEN NULL WHEN (json_type("logs"."predictions"."inputs", '$."home"."postcode"') = 'true') THEN 'true' WHEN (json_type("logs"."predictions"."inputs", '$."home"."postcode"') = 'false') THEN 'false' ELSE json_extract("logs"."predictions"."inputs", '$."home"."postcode"') END IS NOT NULL
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN (json_valid("logs"."predictions"."inputs") = 0) THEN NULL WHEN (json_type("logs"."predictions"."inputs", '$."home"."postcode"') = 'true') THEN 'true' WHEN (json_type("logs"."predictions"."inputs", '$."home"."postcode"') = 'false') THEN 'false' WHEN (json_type("logs"."predictions"."inputs", '$."home"."postcode"') IS NOT NULL) THEN json_extract("logs"."predictions"."inputs", '$."home"."postcode"') END IS NOT NULL
  LIMIT 1 OFFSET 0;
 
 SELECT 1 AS one 
@@ -10,7 +10,7 @@ WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00
 
 SELECT 1 AS one 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN (json_valid("logs"."predictions"."document") = 0) THEN NULL WHEN (json_type("logs"."predictions"."document", '$."email"') = 'true') THEN 'true' WHEN (json_type("logs"."predictions"."document", '$."email"') = 'false') THEN 'false' ELSE json_extract("logs"."predictions"."document", '$."email"') END IS NOT NULL
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '2013-04-01 10:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2013-04-01 13:00:00+00:00' AND CASE WHEN (json_valid("logs"."predictions"."document") = 0) THEN NULL WHEN (json_type("logs"."predictions"."document", '$."email"') = 'true') THEN 'true' WHEN (json_type("logs"."predictions"."document", '$."email"') = 'false') THEN 'false' WHEN (json_type("logs"."predictions"."document", '$."email"') IS NOT NULL) THEN json_extract("logs"."predictions"."document", '$."email"') END IS NOT NULL
  LIMIT 1 OFFSET 0;
 
 SELECT 1 AS one 

@@ -1,0 +1,195 @@
+"""JSON documents of every shape: what SQL reads at a path is what Python's json reads there."""
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from driftline.domain import DAY, ColumnKind
+from driftline.warehouse import SCORE, open_logs
+from tests.warehouses import Warehouse
+
+NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL
+START = datetime(2013, 4, 1, tzinfo=UTC)
+END = START + DAY
+
+
+def log(payloads: list[str | None], **columns: Any) -> pa.Table:
+    size = len(payloads)
+    moments = [START + timedelta(seconds=place) for place in range(size)]
+    base = {
+        "id": [f"r{place}" for place in range(size)],
+        "ts": pa.array(moments, pa.timestamp("us", "UTC")),
+        "score": np.arange(size) / size,
+        "payload": pa.array(payloads, pa.string()),
+    }
+    return pa.table({**base, **columns})
+
+
+def read(warehouse: Warehouse, columns: dict[str, ColumnKind]) -> dict[str, list[Any]]:
+    """Return what stands at these paths, in the order of the rows."""
+    with open_logs(warehouse.monitor()) as logs:
+        table = logs.rows(START, END, columns, limit=100_000).table.sort_by(SCORE)
+    return {name: table[name].to_pylist() for name in columns}
+
+
+ODD = {
+    "cut off": '{"x": 1, "y": {"z": 2',
+    "two at once": '{"x": 1} {"x": 2}',
+    "nothing": "",
+    "spaces": "  ",
+    "words": "{not JSON}",
+    "a bare word": '{"x": nope}',
+    "single quotes": "{'x': 1}",
+    "no value": '{"x": }',
+    "a control character": '{"x": "a\nb"}',
+    "a number alone": "7",
+    "null": "null",
+}
+"""Payloads that hold nothing, whatever database reads them."""
+
+LENIENT = {
+    "NaN": '{"x": 1, "y": NaN}',
+    "infinite": '{"x": 1, "y": -Infinity}',
+    "half of a pair": '{"x": 1, "n": "\\ud83d"}',
+    "a NUL": '{"x": 1, "note": "a\\u0000b"}',
+    "far too large": '{"x": 1, "y": 1e400000}',
+    "a comma too many": '{"x": 1,}',
+    "no quotes": "{x: 1}",
+}
+"""Payloads that some databases read all the same."""
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_one_odd_payload_is_one_row(warehouse: Warehouse, kind: str):
+    """Its paths are null, and every other row's are as they were."""
+    odd = [*ODD.values(), *LENIENT.values()] if kind == "text" else ['{"x": 1, "n": "\\ud83d"}']
+    good = ['{"x": 1, "y": {"z": 2.5}}', ' \n[{"x": 3}]', "{}"]
+    if kind == "json" and warehouse.kind != "postgresql":
+        pytest.skip("its documents are valid, or text")
+    warehouse.load("predictions", log([*odd, *good]), types={"payload": kind})
+    paths = {"payload.x": NUMERIC, "payload.y.z": NUMERIC, "payload.0.x": NUMERIC}
+    found = read(warehouse, paths)
+    surely = len(ODD) if kind == "text" else len(odd)
+    for name in paths:
+        assert found[name][:surely] == [None] * surely, name
+    assert set(found["payload.x"][: len(odd)]) <= {None, 1.0}
+    assert found["payload.x"][len(odd) :] == [1.0, None, None]
+    assert found["payload.y.z"][len(odd) :] == [2.5, None, None]
+    assert found["payload.0.x"][len(odd) :] == [None, 3.0, None]
+    with open_logs(warehouse.monitor(features={"sensitive": ["payload.y.z"]})) as logs:
+        logs.features(START, END)
+        assert logs.statistics(START, END, paths).rows == len(odd) + len(good)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(-1e15, 1e15).map(lambda number: round(number, 6))
+    | st.text("abÄ🛫 .'%:\\/\n{}[]", max_size=6)
+)
+KEYS = st.sampled_from(["a", "b", "0", "1", "x y", "Ä", "~1", "a'b", "%s"])
+DOCUMENTS = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def paths(value: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths to all that a document holds."""
+    if before:
+        yield before
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from paths(inner, (*before, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from paths(inner, (*before, str(place)))
+
+
+def at(document: Any, path: tuple[str, ...]) -> Any:
+    """Return what Python reads at a path; nothing where it leads nowhere."""
+    for key in path:
+        if isinstance(document, dict):
+            document = document.get(key)
+        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            return None
+    return document
+
+
+def same(found: str | None, wanted: Any) -> bool:
+    """Whether a database's text is what Python read: the text itself, or its JSON."""
+    if wanted is None or isinstance(wanted, str):
+        return found == wanted
+    if isinstance(wanted, bool):
+        return found == str(wanted).lower()
+    assert found is not None
+    got = json.loads(found)
+    if isinstance(wanted, int | float):
+        return math.isclose(got, wanted, rel_tol=1e-12)
+    return bool(got == wanted)
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.dictionaries(KEYS, DOCUMENTS, max_size=3) | st.lists(DOCUMENTS, max_size=3),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_sql_reads_at_a_path_is_what_python_reads(warehouse: Warehouse, documents: list[Any]):
+    texts = [json.dumps(each, ensure_ascii=False) for each in documents]
+    warehouse.load("predictions", log(texts))
+    all_paths = dict.fromkeys(path for each in documents for path in paths(each))
+    asked = {f"payload.{'.'.join(path)}": path for path in list(all_paths)[:40]}
+    if not asked:
+        return
+    words = read(warehouse, dict.fromkeys(asked, CATEGORICAL))
+    numbers = read(warehouse, dict.fromkeys(asked, NUMERIC))
+    for name, path in asked.items():
+        for place, document in enumerate(documents):
+            wanted = at(document, path)
+            assert same(words[name][place], wanted), (name, texts[place])
+            if isinstance(wanted, bool | int | float):
+                assert math.isclose(numbers[name][place], wanted, rel_tol=1e-12), name
+
+
+def test_lists_and_maps_of_the_database_are_followed(warehouse: Warehouse):
+    kinds = {
+        "duckdb": {"l": "INTEGER[]", "m": "MAP(VARCHAR, DOUBLE)", "s": "STRUCT(in_ VARCHAR)[]"},
+        "postgresql": {"l": "INTEGER[]", "t": "TEXT[]", "d": "JSONB[]"},
+    }.get("duckdb" if warehouse.kind == "parquet" else warehouse.kind)
+    if kinds is None:
+        pytest.skip("it has neither")
+    held = {
+        "l": ("[7, 8]", "{7,8}"),
+        "m": ("{a.b=1.5, c=2}", ""),
+        "s": ("[{'in_': x}, {'in_': y}]", ""),
+        "t": ("", "{one,two}"),
+        "d": ("", '{"{\\"x\\": [1, 5]}"}'),
+    }
+    postgres = warehouse.kind == "postgresql"
+    columns = {name: pa.array([held[name][postgres], None]) for name in kinds}
+    warehouse.load("predictions", log([None, None], **columns), types=kinds)
+    wanted: dict[str, Any] = {"l.0": 7.0, "l.1": 8.0, "l.2": None}
+    if postgres:
+        wanted |= {"t.1": "two", "d.0.x.1": 5.0, "d.1.x": None}
+    else:
+        wanted |= {"m.a.b": 1.5, "m.none": None, "s.1.in_": "y", "s.0.in_": "x"}
+    ask = {n: CATEGORICAL if isinstance(v, str) else NUMERIC for n, v in wanted.items()}
+    assert read(warehouse, ask) == {name: [value, None] for name, value in wanted.items()}
+    with open_logs(warehouse.monitor()) as logs:
+        for nowhere in ("l.x", "l.-1", "l.01", "l.0.x", "l.", "l"):
+            assert (logs.predictions.find(nowhere) is None) == (nowhere != "l"), nowhere

@@ -1,11 +1,14 @@
 """How often `why` puts the true cause first, when it is planted.
 
-    python benchmarks/causes.py              every cause, size and data set: some 15 minutes
+    python benchmarks/causes.py              every cause, size and data set: an hour
     python benchmarks/causes.py --quick      one seed of two data sets, the largest size
+    python benchmarks/causes.py --parts      how a pure shift, and a pure change, are told
 
 A window is drawn like its reference and one thing is broken in it, from some hour on: for the
 last 15%, 40% or 100% of its rows (a shift is as strong as that). What is broken is drawn at
-random among the columns that the model depends on. Data sets: `made` (a logistic world with
+random among the columns that the model depends on. Predictions and labels are written as logs, and
+the product's own inquiry is asked about the window a day after its end: what it does not read from
+a log, it does not know. Data sets: `made` (a logistic world with
 correlated columns), `flights` (2013, whole days at random: real days differ); held out, and not
 looked at while the method was made: `visits` (RAND's health insurance experiment, by statsmodels)
 and `costs` (a regression whose columns have heavy tails).
@@ -15,68 +18,92 @@ hours) its kind. `kind` is how often the first cause is also of the right kind.
 """
 
 import argparse
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from planted.plants import BINARY_ONLY, PLANTS, SIZES, Case, Truth, control
-from planted.worlds import HELD_OUT, WORLDS, Log, World
+import pandas as pd
+import yaml
+from planted.plants import BINARY_ONLY, PLANTS, PURE, SIZES, Case, Truth, control
+from planted.worlds import HELD_OUT, START, WORLDS, Log, World
 
-from driftline import why
+from driftline import metrics as known_metrics
+from driftline import monitor_file, pipeline
+from driftline.connections import from_environment
 from driftline.domain import CauseKind as Kind
-from driftline.domain import ColumnKind, Explanation
-from driftline.metrics import HIGHER_IS_BETTER
-from driftline.stats import influence
-from driftline.suites.frame import Frame
-from driftline.warehouse.rows import Rows
+from driftline.domain import Explanation, Suite, Window
+from driftline.inquiry import inquire
+from driftline.steps import Step
+from driftline.store import open_store
+from driftline.watch import Watch
+
+BEGIN = datetime.fromtimestamp(int(START.astype("datetime64[s]").astype(int)), UTC)
+END = BEGIN + timedelta(days=35)
+LOOKED = timedelta(days=1)
+"""So long after the window's end its labels are looked at."""
 
 
-def sides(logs: tuple[Log, Log], world: World, metric: str) -> tuple[why.Side, why.Side]:
-    scores = [world.answer(log.x) if log.score is None else log.score for log in logs]
-    classes = [
-        (score >= (0.5 if log.threshold is None else log.threshold)).astype(int)
-        for log, score in zip(logs, scores, strict=True)
-    ]
-    first, second = (
-        influence.Rows(log.y[log.labelled].astype(int), said[log.labelled], score[log.labelled])
-        if world.binary
-        else influence.Rows(log.y[log.labelled], score[log.labelled])
-        for log, said, score in zip(logs, classes, scores, strict=True)
-    )
-    added = influence.of_sides(metric, (first, second))
-    assert added is not None
-    sign = -1 if metric in HIGHER_IS_BETTER else 1
-    before, now = (
-        side(log, world, score, said.astype(float) if world.binary else None, sign * own)
-        for log, score, said, own in zip(logs, scores, classes, added, strict=True)
-    )
-    return before, now
-
-
-def side(
-    log: Log, world: World, score: np.ndarray, said: np.ndarray | None, added: np.ndarray
-) -> why.Side:
-    kinds = {
-        name: ColumnKind.CATEGORICAL if name in world.categorical else ColumnKind.NUMERIC
-        for name in world.x
+def written(logs: tuple[Log, Log], world: World, folder: Path) -> Path:
+    """Write both stretches as one log of predictions and one of labels, and what monitors them."""
+    said, came = [], []
+    for number, log in enumerate(logs):
+        score = world.answer(log.x) if log.score is None else log.score
+        threshold = 0.5 if log.threshold is None else log.threshold
+        own = pd.DataFrame({"id_": np.arange(len(score)) + number * 1_000_000, "at_": log.time})
+        own["score_"], own["version_"] = score, log.version
+        if world.binary:
+            own["class_"] = (score >= threshold).astype(int)
+        late = (log.age * 3600).astype("timedelta64[s]")
+        label = pd.DataFrame({"id_": own["id_"], "at_": log.time + late, "y_": log.y})
+        said.append(pd.concat([own, log.x.reset_index(drop=True)], axis=1))
+        came.append(label[log.labelled].astype({"y_": int} if world.binary else {}))
+    pd.concat(said, ignore_index=True).to_parquet(folder / "predictions.parquet", index=False)
+    pd.concat(came, ignore_index=True).to_parquet(folder / "labels.parquet", index=False)
+    role = {"score": "score_", "prediction": "class_"} if world.binary else {"prediction": "score_"}
+    log = {"parquet": str(folder / "predictions.parquet"), "id": "id_", "timestamp": "at_"}
+    kinds = {"numeric": world.numeric, "categorical": world.categorical}
+    file = folder / "planted.yaml"
+    monitor = {
+        "monitor": "planted",
+        "task": "binary" if world.binary else "regression",
+        "store": f"sqlite:///{folder}/store.db",
+        "predictions": {**log, **role, "version": "version_"},
+        "labels": {
+            "parquet": str(folder / "labels.parquet"),
+            "id": "id_",
+            "timestamp": "at_",
+            "label": "y_",
+        },
+        "features": {kind: names for kind, names in kinds.items() if names},
+        "reference": {"window": [f"{BEGIN:%F}", f"{BEGIN + timedelta(days=28):%F}"]},
+        "windows": ["7d"],
     }
-    loss = np.full(len(score), np.nan)
-    loss[log.labelled] = added
-    table = pa.Table.from_pandas(log.x, preserve_index=False)
-    return why.Side(
-        frame=Frame.of(Rows(table=table, total=len(table)), kinds),
-        loss=loss,
-        score=score,
-        prediction=said,
-        truth=np.where(log.labelled, log.y, np.nan),
-        version=log.version,
-        time=log.time,
-        age=np.where(log.labelled, log.age, np.nan),
-    )
+    file.write_text(yaml.safe_dump(monitor))
+    return file
+
+
+def asked(
+    logs: tuple[Log, Log], world: World, metrics: Iterable[str]
+) -> dict[str, tuple[Explanation, float]]:
+    """Return what the product's inquiry says of the window, and in how many seconds."""
+    window = Window.ending("7d", END)
+    step, found = Step(suite=Suite.PERFORMANCE, window=window, as_of=END + LOOKED), {}
+    with tempfile.TemporaryDirectory() as folder:
+        monitor = monitor_file.find(str(written(logs, world, Path(folder))))
+        with open_store(monitor, from_environment) as store, Watch(monitor) as watch:
+            compared, missed = pipeline.references_of(store, watch, [step])
+            assert not missed, missed
+            for metric in metrics:
+                began = time.perf_counter()
+                told = inquire(store, watch, compared[window], step, metric)
+                found[metric] = told, time.perf_counter() - began
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,17 +162,37 @@ def trial(
     metric = (metrics or {}).get(world.binary, "log_loss_ratio" if world.binary else "rmse")
     if plant == "threshold moved":
         metric = "accuracy"
-    both = sides((reference, window), world, metric)
-    context = why.Context(
-        coverage=float(window.labelled.mean()), usual_coverage=1.0, predictions=len(window.y)
-    )
-    began = time.perf_counter()
-    found = why.explain(*both, context, metric=metric)
-    seconds = time.perf_counter() - began
+    found, seconds = asked((reference, window), world, [metric])[metric]
     return Trial(
         plant=plant, size=size, world=world.name, seed=seed, truth=truth, found=found,
         seconds=seconds,
     )  # fmt: skip
+
+
+def parts(worlds: list[str], seeds: list[int]) -> None:
+    """Show how much of a pure shift is told as other inputs, and of a changed relation as that."""
+    shares: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for name in worlds:
+        world = WORLDS[name]()
+        task = known_metrics.PERFORMANCE["binary" if world.binary else "regression"]
+        metrics = [metric for metric in known_metrics.GATE if metric in task]
+        metrics += ["log_loss_ratio"] if world.binary else []
+        for plant in PURE:
+            for seed in seeds:
+                rng = np.random.default_rng([seed, *plant.encode()])
+                reference, window = world.draw(rng, 15_000 if plant.startswith("shift") else 6_000)
+                PURE[plant](Case(log=window, reference=reference, world=world, rng=rng, size=1.0))
+                for metric, (found, _) in asked((reference, window), world, metrics).items():
+                    if not found.fell or found.relation is None:
+                        continue
+                    part = found.inputs if plant.startswith("shift") else found.relation
+                    shares[metric, plant].append(float(np.clip(part / found.fall, 0, 1)))
+    print("| metric | " + " | ".join(f"{plant}: told as that, least" for plant in PURE) + " |")
+    print("|---|" + "---|" * len(PURE))
+    for metric in dict.fromkeys(metric for metric, _ in shares):
+        own = [shares[metric, plant] for plant in PURE]
+        cells = [f"{np.median(s):.0%}, {min(s):.0%} of {len(s)}" if s else "-" for s in own]
+        print(f"| `{metric}` | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
@@ -158,14 +205,18 @@ def main() -> None:
     parser.add_argument("--controls", type=int, default=None)
     parser.add_argument("--metric", help="what is explained of classes instead of log_loss_ratio")
     parser.add_argument("--error", help="what is explained of numbers instead of rmse")
+    parser.add_argument("--parts", action="store_true", help="inputs and relation, by metric")
     parser.add_argument("--verbose", action="store_true", help="show every miss")
     args = parser.parse_args()
     sizes = args.sizes or (["large"] if args.quick else list(SIZES))
     worlds = args.worlds or (["made", "flights"] if args.quick else list(WORLDS))
     seeds = args.seeds or [0]
     controls = args.controls if args.controls is not None else (5 if args.quick else 10)
-    asked = {True: args.metric, False: args.error}
-    metrics = {binary: metric for binary, metric in asked.items() if metric}
+    if args.parts:
+        parts(worlds, seeds)
+        return
+    named = {True: args.metric, False: args.error}
+    metrics = {binary: metric for binary, metric in named.items() if metric}
     trials: list[Trial] = []
     for name in worlds:
         world = WORLDS[name]()

@@ -1,10 +1,15 @@
 """Why performance fell: found before anybody is told, kept, and told in the message."""
 
 import json
+import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sqlalchemy import select
 
@@ -70,7 +75,7 @@ def test_what_fired_in_a_backfill_is_explained_when_it_is_told(monitor, store: S
 def test_an_inquiry_that_fails_holds_no_message_back(
     monitor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise WarehouseError("the warehouse does not answer")
 
     monkeypatch.setattr(Watch, "labelled_reference", gone)
@@ -138,3 +143,114 @@ def test_a_day_of_which_rows_came_late_is_told_of(
     assert len(words) == 1
     assert "of its rows came late, by" in words[0]
     assert not [cause for cause in before.causes if cause.kind is CauseKind.FAILED_RUN]
+
+
+def asked(
+    monitor, store: Store, metric: str, scope: str = "", *, day: int = 9, known: timedelta = DAY
+):
+    """Return why a metric is what it is on a day, from what was known so long after its end."""
+    window = Window.ending("1d", START + day * DAY)
+    step = Step(suite=Suite.PERFORMANCE, window=window, as_of=window.end + known)
+    with Watch(monitor) as watch:
+        compared, _ = pipeline.references_of(store, watch, [step])
+        return inquiry.inquire(store, watch, compared[window], step, metric, scope)
+
+
+def of(request: pytest.FixtureRequest, folder: Path, said, came, **own):
+    warehouse = make_warehouse(request, "parquet", folder)
+    warehouse.load("predictions", said.drop_columns(["version"]))
+    warehouse.load("labels", came)
+    whole = parts("binary") | {"predictions": {}, "windows": ["1d"], "rules": [RULE]}
+    return warehouse.monitor(**whole | own)
+
+
+def since(table, name: str, days: int):
+    """Return which rows a table has from some day on."""
+    return pc.greater_equal(table[name], pa.scalar(START + days * DAY, table[name].type))
+
+
+def test_an_alert_about_a_segment_explains_that_segment(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store
+) -> None:
+    predictions, labels = logs(rows=1500, days=10)
+    both = predictions.select(["id", "ts", "group"]).join(labels, "id", join_type="inner")
+    turned = pc.and_(since(both, "ts", 8), pc.equal(both["group"], "north"))
+    y = pc.if_else(turned, pc.subtract(1, both["y"]), both["y"])
+    labels = pa.table({"id": both["id"], "labelled_at": both["labelled_at"], "y": y})
+    monitor = of(request, tmp_path, predictions, labels, segments=["group"])
+    cause = asked(monitor, store, "log_loss", "group=north").causes[0]
+    assert (cause.column, cause.segment) == ("group", "group=north")
+    assert (
+        "group=north: the same inputs come out differently, and elsewhere they do not"
+        in cause.words
+    )
+    assert cause.kind is CauseKind.LABELS_FLIPPED
+    assert not asked(monitor, store, "log_loss", "group=south").fell
+
+
+def test_a_segment_is_told_when_others_fare_alike(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store
+) -> None:
+    predictions, labels = logs(rows=1500, days=10)
+    both = predictions.select(["id", "ts"]).join(labels, "id", join_type="inner")
+    y = pc.if_else(since(both, "ts", 8), pc.subtract(1, both["y"]), both["y"])
+    labels = pa.table({"id": both["id"], "labelled_at": both["labelled_at"], "y": y})
+    monitor = of(request, tmp_path, predictions, labels, segments=["group"])
+    cause = asked(monitor, store, "log_loss", "group=north").causes[0]
+    assert cause.column == ""
+    assert "elsewhere as here" in cause.words
+
+
+def test_a_threshold_that_moved_is_seen_in_the_logged_class(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store
+) -> None:
+    predictions, labels = logs(rows=1500, days=10)
+    cut = pc.if_else(since(predictions, "ts", 8), 0.15, 0.5)
+    said = pc.cast(pc.greater_equal(predictions["score"], cut), pa.int64())
+    predictions = predictions.append_column("class", said)
+    own = {"predictions": {"prediction": "class"}}
+    found = asked(of(request, tmp_path, predictions, labels, **own), store, "accuracy")
+    assert found.causes[0].kind is CauseKind.SCORE
+    assert "the threshold was 0.5 and reads 0.15" in found.causes[0].words
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_labels_are_missing_where_they_are_later_than_the_references_were(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store, lost: bool
+) -> None:
+    """Labels take up to twenty hours: two hours after a day a third of them is still to come."""
+    predictions, labels = logs(rows=1500, days=10, drift_on=8)
+    if lost:
+        gone = pc.and_(since(labels, "labelled_at", 8), pc.equal(labels["y"], 0))
+        keep = pc.or_(pc.invert(gone), pa.array(np.arange(len(labels)) % 4 == 0))
+        labels = labels.filter(keep)
+    monitor = of(request, tmp_path, predictions, labels)
+    found = asked(monitor, store, "log_loss", known=timedelta(hours=2))
+    assert found.fell
+    missing = [cause for cause in found.causes if cause.kind is CauseKind.LABELS_MISSING]
+    assert len(missing) == lost
+    if lost:
+        usual = float(re.search(r"; ([0-9.]+)% is usual at this age", missing[0].words)[1])
+        assert 50 < usual < 75
+
+
+@pytest.mark.parametrize("nulls_from", [8, 9])
+def test_only_what_broke_before_the_incident_began_is_named(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store, nulls_from: int
+) -> None:
+    predictions, labels = logs(rows=200, days=11, drift_on=8)
+    broken = pc.if_else(since(predictions, "ts", nulls_from), None, predictions["noise"])
+    at = predictions.column_names.index("noise")
+    predictions = predictions.set_column(at, "noise", broken)
+    rules = [
+        {**RULE, "for": 2},
+        {"name": "nulls", "metric": "null_share", "columns": "noise", "max": 0.1,
+         "severity": "critical", "then": [], "window": "1d"},
+    ]  # fmt: skip
+    monitor = of(request, tmp_path, predictions, labels, rules=rules)
+    list(run(monitor, planned(monitor, START + 8 * DAY, START + 11 * DAY), store))
+    with store.read() as connection:
+        bodies = [json.loads(each) for each in connection.scalars(select(tables.outbox.c.body))]
+    (body,) = [each for each in bodies if each["findings"][0]["rule"] == "worse"]
+    named = [cause for cause in body["causes"] if "noise" in cause]
+    assert bool(named) == (nulls_from == 8), body["causes"]

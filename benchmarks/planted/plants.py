@@ -396,3 +396,19 @@ PLANTS: Mapping[str, Callable[[Case], Truth]] = {
     "labels biased": label_bias,
 }
 BINARY_ONLY = {"threshold moved"}
+
+
+def shift_to_middle(case: Case) -> Truth:
+    """Rows of middling scores come more often: other inputs, by their score alone."""
+    rank = pd.Series(case.world.answer(case.log.x)).rank(pct=True).to_numpy()
+    _tilt(case, np.exp(-8 * case.size * np.abs(rank - 0.5)))
+    return Truth(kinds=(Kind.SHIFT, Kind.SEGMENT_LOST))
+
+
+PURE: Mapping[str, Callable[[Case], Truth]] = {
+    "shift to the middle": shift_to_middle,
+    "shift of a number": shift_numeric,
+    "concept everywhere": concept_everywhere,
+    "labels flipped everywhere": flipped_everywhere,
+}
+"""What changes the inputs alone, or what comes of them alone."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from driftline.alerts import delivery
 from driftline.alerts.incidents import incidents
-from driftline.alerts.notice import notice
+from driftline.alerts.notice import may_cause, notice
 from driftline.config import Monitor
 from driftline.domain import (
     Incident,
@@ -36,10 +36,11 @@ from driftline.watch import Watch
 class Unexplained(Exception):
     """Incidents of performance are to be told, and nobody has explained them yet.
 
-    `asked` holds of each the window, what was known of it, the segment and the metric.
+    `asked` holds of each the window, what was known of it, the segment and the metric, and by when
+    the incident had begun.
     """
 
-    def __init__(self, asked: Sequence[tuple[Window, datetime, str, str]]) -> None:
+    def __init__(self, asked: Sequence[tuple[Window, datetime, str, str, datetime]]) -> None:
         self.asked = tuple(asked)
         super().__init__(f"{len(self.asked)} falls of performance are not explained")
 
@@ -134,7 +135,8 @@ def _conclude(
         for expectation in default_expectations(monitor, compared[step.window], step.window.cadence)
     ]
     rules = rules_of(monitor, expected)
-    known = _broken(connection, monitor, interval)
+    longest = interval.end - _longest(monitor)
+    known = _broken(connection, monitor, longest, interval.end)
     hours_of_day = interval.cadence != "1h"
     before = [
         one
@@ -194,8 +196,8 @@ def _conclude(
     covered = {(str(step.suite), step.window.cadence) for step in taken}
     _close_orphans(connection, monitor, rules, interval, covered)
     alive = _keep_incidents(connection, monitor, rules, interval, found)
-    told = page and _tell(connection, monitor, interval, rules, alive, found, before, now)
-    broke = set(_broken(connection, monitor, interval)) != set(known)
+    told = page and _tell(connection, monitor, interval, rules, alive, found, now)
+    broke = set(_broken(connection, monitor, longest, interval.end)) != set(known)
     # A failure that went with its number is not known any more, only what it inhibits.
     broke = broke or (
         changed
@@ -236,16 +238,18 @@ def _begins_anew(reference: Reference) -> datetime | None:
     return reference.valid_from if reference.model_version else None
 
 
-def _broken(connection: Connection, monitor: Monitor, interval: Window) -> list[Broken]:
-    """Return the critical quality failures of windows that the longest one still holds."""
+def _broken(
+    connection: Connection, monitor: Monitor, start: datetime, end: datetime
+) -> list[Broken]:
+    """Return the critical quality failures of the windows of a stretch."""
     failures = verdicts.failures(
         connection,
         monitor.monitor,
         suite=Suite.QUALITY,
         outcome=Outcome.CRITICAL,
         config_hash=monitor.config_hash,
-        start=interval.end - _longest(monitor),
-        end=interval.end,
+        start=start,
+        end=end,
     )
     return [
         Broken(column=series.column_name, window=window, rule=rule)
@@ -348,7 +352,6 @@ def _tell(
     rules: Sequence[Rule],
     alive: Mapping[Incident, Verdict],
     found: Sequence[Verdict],
-    before: Sequence[Broken],
     now: datetime,
 ) -> bool:
     """Put one grouped message a channel into the outbox, about what nobody has been told yet."""
@@ -366,12 +369,23 @@ def _tell(
         for verdict in found
         if verdict.measurement.suite is Suite.QUALITY and verdict.outcome.failed
     ]
-    earlier = [f"{b.rule} failed on {b.column or 'the table'} in {b.window}" for b in before]
+    told_now = {(v.rule, v.measurement.column_name, v.measurement.window) for v in failed_quality}
+    first = min(incident.first.start for incident in fresh) - _longest(monitor)
+    before = [
+        one
+        for one in _broken(connection, monitor, first, interval.end)
+        if (one.rule, one.column, one.window) not in told_now
+    ]
     why = _explained(connection, monitor, fresh)
     messages = []
     for channel, target, part in delivery.routed(monitor.routes, fresh):
         look = places(monitor, part.values())
         lines = [line for incident in part for line in why.get(incident.id, ())]
+        earlier = [
+            f"{one.rule} failed on {one.column or 'the table'} in {one.window}"
+            for one in before
+            if may_cause(one.window, part)
+        ]
         said = notice(
             monitor.monitor,
             interval,
@@ -416,7 +430,8 @@ def _explained(
             as_of=measured.as_of,
         )
         if explanation is None:
-            missing.append((measured.window, measured.as_of, measured.segment, measured.metric))
+            about = measured.window, measured.as_of, measured.segment, measured.metric
+            missing.append((*about, incident.first.end))
         else:
             found[incident.id] = explanation.lines
     if missing:

@@ -39,9 +39,9 @@ from driftline.suites.outcomes import Outcomes
 from driftline.suites.outcomes import outcomes as scored
 from driftline.warehouse import Rows
 from driftline.warehouse.outcomes import scores_of
-from driftline.warehouse.rows import PREDICTION, SCORE, TIMESTAMP, VERSION
+from driftline.warehouse.rows import KNOWN, PREDICTION, SCORE, TIMESTAMP, VERSION
 from driftline.watch import Watch
-from driftline.why import Context, Hours, Run, Side, explain
+from driftline.why import Context, Hours, Run, Side, Whole, explain
 
 _LOOKED_BACK = 7 * DAY
 """So long before the window hours are looked at: a change may be older than it."""
@@ -96,43 +96,63 @@ def conclude_explained(
                     coming=coming,
                 )
         except Unexplained as missing:
-            for window, known, scope, metric in missing.asked:
+            for window, known, scope, metric, since in missing.asked:
                 step = Step(suite=Suite.PERFORMANCE, window=window, as_of=known)
                 # What fired in a backfill is explained by the live run that tells of it.
                 own, missed = pipeline.references_of(store, watch, [step])
                 found[step, scope, metric] = (
-                    inquire(store, watch, own[window], step, metric, scope)
+                    inquire(store, watch, own[window], step, metric, scope, since=since)
                     if not missed
                     else Explanation.unknown(missed[0].error or missed[0].not_evaluated)
                 )
 
 
 def inquire(
-    store: Store, watch: Watch, reference: Reference, step: Step, metric: str, scope: str = ""
+    store: Store,
+    watch: Watch,
+    reference: Reference,
+    step: Step,
+    metric: str,
+    scope: str = "",
+    *,
+    since: datetime | None = None,
 ) -> Explanation:
     """Return why a metric fell in a window, or in a segment of it (`scope`).
 
-    A metric that is not made of what rows add is explained by one that is.
+    A metric that is not made of what rows add is explained by one that is. What went wrong only
+    after the fall had begun (`since`) is no cause.
 
     What goes wrong on purpose is what the explanation says: a message is not kept back by it.
     """
     columns = watch.features_of(reference)
     try:
-        theirs = watch.labelled_reference(reference, columns)
-        ours = watch.rows(step, columns, labels=True)
+        theirs = watch.labelled_reference(reference, columns, dated=True)
+        ours = watch.rows(step, columns, labels=True, dated=True)
+        asked, whole = (theirs, ours), None
         if scope:
             column, _, value = scope.partition("=")
-            theirs, ours = theirs.where(column, value), ours.where(column, value)
-        both = [scored(watch.monitor, rows) for rows in (theirs, ours)]
-        metric, losses = _losses(watch.monitor, metric, both)
-        before, now = (
-            _side(watch.monitor, rows, columns, known, loss)
-            for rows, known, loss in zip((theirs, ours), both, losses, strict=True)
-        )
-        context = _context(store, watch, reference, step, metric)
-        return explain(before, now, context, metric=metric)
+            _, all_rows = _sides(watch.monitor, columns, metric, asked)
+            held = theirs.holding(column, value), ours.holding(column, value)
+            whole = Whole(reference=all_rows[0], window=all_rows[1], segment=scope, inside=held)
+            asked = theirs.where(column, value), ours.where(column, value)
+        metric, (before, now) = _sides(watch.monitor, columns, metric, asked)
+        context = _context(store, watch, reference, step, metric, scope, since)
+        return explain(before, now, context, metric=metric, whole=whole)
     except DriftlineError as error:
         return Explanation.unknown(str(error))
+
+
+def _sides(
+    monitor: Monitor, columns: Mapping[str, ColumnKind], metric: str, asked: tuple[Rows, Rows]
+) -> tuple[str, tuple[Side, Side]]:
+    """Return both sides, and the metric that their losses add up to."""
+    both = [scored(monitor, rows) for rows in asked]
+    metric, losses = _losses(monitor, metric, both)
+    before, now = (
+        _side(monitor, rows, columns, known, loss)
+        for rows, known, loss in zip(asked, both, losses, strict=True)
+    )
+    return metric, (before, now)
 
 
 def _losses(
@@ -175,6 +195,9 @@ def _side(
         if monitor.task is Task.BINARY:
             truth[known.kept] = known.y_true
             score = _finite(rows.floats(SCORE)) if SCORE in table.column_names else None
+            if score is not None and PREDICTION in table.column_names:
+                prediction = np.full(size, np.nan)
+                prediction[known.kept] = known.y_pred
         else:
             truth[known.kept] = known.y_true == known.y_pred
             own = [name for name in scores_of(monitor).values() if name in table.column_names]
@@ -190,7 +213,13 @@ def _side(
         segments={name: _texts(table, name) for name in others if name in table.column_names},
         version=_texts(table, VERSION) if VERSION in table.column_names else None,
         time=_times(table) if TIMESTAMP in table.column_names else None,
+        age=_ages(rows) if {KNOWN, TIMESTAMP} <= set(table.column_names) else None,
     )
+
+
+def _ages(rows: Rows) -> NDArray[np.float64]:
+    """Return the hours from each prediction to when its label was known; NaN without one."""
+    return (rows.floats(KNOWN) - _times(rows.table).astype(np.float64)) / 3.6e9
 
 
 def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -205,8 +234,16 @@ def _times(table: Any) -> NDArray[np.datetime64]:
     return np.asarray(table[TIMESTAMP].to_numpy()).astype("datetime64[us]")
 
 
-def _context(store: Store, watch: Watch, reference: Reference, step: Step, metric: str) -> Context:
-    """Return what the store knows beside the rows of a window."""
+def _context(
+    store: Store,
+    watch: Watch,
+    reference: Reference,
+    step: Step,
+    metric: str,
+    scope: str,
+    since: datetime | None,
+) -> Context:
+    """Return what the store knows beside the rows of a window, or of a segment of it."""
     monitor, window = watch.monitor, step.window
     layout, start = watch.layout(reference), window.start - _LOOKED_BACK
     with store.read() as connection:
@@ -236,7 +273,7 @@ def _context(store: Store, watch: Watch, reference: Reference, step: Step, metri
                 suite=Suite.PERFORMANCE,
                 metric="mae" if monitor.task is Task.REGRESSION else "accuracy",
                 cadence=window.cadence,
-                segment="",
+                segment=scope,
                 model_version="",
                 config_hash=monitor.config_hash,
                 end=window.start,
@@ -249,7 +286,7 @@ def _context(store: Store, watch: Watch, reference: Reference, step: Step, metri
         for hour, each in came.items()
         if hour >= window.start
         for part, profile in each.items()
-        if not part.segment
+        if part.segment == scope
     ]
     whole = watch.none(reference).total(inside) if inside else None
     first: dict[str, datetime] = {}
@@ -259,11 +296,16 @@ def _context(store: Store, watch: Watch, reference: Reference, step: Step, metri
                 first.setdefault(part.version, hour)
     begins = min(counted, default=None)
     return Context(
-        hours=_hours(watch, reference, counted, came, metric),
-        runs=(*_failed(entries, step.as_of), *_late(entries, step.as_of)),
+        hours=_hours(watch, reference, counted, came, metric, scope),
+        runs=tuple(
+            run
+            for run in (*_failed(entries, step.as_of), *_late(entries, step.as_of))
+            if since is None or run.start < since
+        ),
         versions={version: hour for version, hour in first.items() if hour != begins},
         coverage=coverage(whole) if whole else None,
         usual_coverage=usual,
+        as_of=step.as_of,
         predictions=whole.rows if whole else None,
     )
 
@@ -311,13 +353,14 @@ def _hours(
     counted: Mapping[datetime, Any],
     came: Mapping[datetime, OutcomeParts],
     metric: str,
+    scope: str,
 ) -> Hours | None:
     """Return the store's counts, an hour each."""
     if not counted:
         return None
     layout, order = watch.layout(reference), sorted(counted)
     totals = [
-        layout.total(each for part, each in counted[hour].items() if not part.segment)
+        layout.total(each for part, each in counted[hour].items() if part.segment == scope)
         for hour in order
     ]
     counts = np.stack([total.counts for total in totals]).astype(np.float64)
@@ -325,7 +368,7 @@ def _hours(
     spans = {name: layout.spans[name] for name in features}
     categories = {n: s for n, s in spans.items() if isinstance(s.bins, CategoryBins)}
     known = [
-        [one for part, one in came.get(hour, {}).items() if not part.segment] for hour in order
+        [one for part, one in came.get(hour, {}).items() if part.segment == scope] for hour in order
     ]
     losses, labelled = [], []
     for profiles_of_hour in known:

@@ -375,8 +375,12 @@ class Watch:
         kinds = self.columns(reference)
         return {name: kinds[name] for name in self.features(reference)}
 
-    def labelled_reference(self, reference: Reference, columns: Mapping[str, ColumnKind]) -> Rows:
-        """Return the reference's rows, or a sample of them, with these features and the label."""
+    def labelled_reference(
+        self, reference: Reference, columns: Mapping[str, ColumnKind], *, dated: bool = False
+    ) -> Rows:
+        """Return the reference's rows, or a sample of them, with these features and the label;
+        `dated`, also since when that is known, except of a promotion's.
+        """
         if reference.model_version:
             return rows_of(self.monitor, reference)
         return self.reference_logs.rows(
@@ -385,9 +389,12 @@ class Watch:
             columns,
             labels=True,
             limit=self.monitor.drift.rows,
+            dated=dated,
         )
 
-    def rows(self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool) -> Rows:
+    def rows(
+        self, step: Step, columns: Mapping[str, ColumnKind], *, labels: bool, dated: bool = False
+    ) -> Rows:
         """Return the window's rows, or a sample of them, with these columns."""
         return self.logs.rows(
             step.window.start,
@@ -396,6 +403,7 @@ class Watch:
             as_of=step.as_of,
             labels=labels,
             limit=self.monitor.drift.rows,
+            dated=dated,
         )
 
 

@@ -1,6 +1,7 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from driftline.alerts.notice import MOST_LINES, Notice, notice
+from driftline.alerts.notice import MOST_LINES, Notice, may_cause, notice
 from driftline.alerts.slack import blocks, escape
 from driftline.domain import DAY, Engine, Incident, Outcome, Scope, Suite, Verdict, Window
 
@@ -86,6 +87,23 @@ def test_broken_data_of_an_earlier_day_is_named_too() -> None:
     earlier = ["not-null failed on temp in 1d 2013-04-09 to 2013-04-10"]
     said = notice("flights", DAY_WINDOW, {incident(loss): loss}, (), [], earlier)
     assert said.causes == tuple(earlier)
+
+
+def test_only_what_broke_before_or_during_the_first_failing_window_may_have_caused_it() -> None:
+    """The incident's first window ended at END - 2 days and is a week long."""
+    loss = verdict("worse", "log_loss_ratio", 1.03)
+
+    def may(days: int) -> bool:
+        return may_cause(Window.ending("1d", END - days * DAY), [incident(loss)])
+
+    assert [may(days) for days in (0, 1, 2, 5, 8, 9, 10, 30)] == [
+        *(False, False, True, True, True, True),
+        *(False, False),
+    ]
+    nulls = verdict("not-null", "null_share", 0.9, suite=Suite.QUALITY, column_name="temp")
+    assert not may_cause(WEEK, [incident(nulls)])
+    today = replace(nulls, measurement=replace(nulls.measurement, window=DAY_WINDOW))
+    assert told(loss, quality=(today,)).causes == ()
 
 
 def test_the_outbox_keeps_it_whole() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.errors import LogError
 from driftline.warehouse import LABEL, TIMESTAMP, Counts, open_logs, open_reference
+from driftline.warehouse.rows import KNOWN
 from tests.warehouses import Warehouse, documents
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -97,6 +98,37 @@ def test_the_newest_label_that_was_known_wins(warehouse: Warehouse):
     assert known(warehouse) == expected
     assert known(warehouse, None) == expected | {"c": 1}
     assert known(warehouse, START + 5 * HOUR) == {**dict.fromkeys("bef"), "a": 0, "c": 0, "d": 1}
+
+
+def test_since_when_each_label_is_known(warehouse: Warehouse):
+    """By the time of loading where there is one; of a label that a row lacks there is none."""
+    warehouse.load("predictions", predictions(["a", "b", "c", "d"]))
+    warehouse.load(
+        "labels", labels([("a", 0, 5, 8), ("a", 1, 6, 9), ("b", 1, 4, 48), ("c", 1, 4, 49)])
+    )
+    loaded = JOINED | {"loaded_at": "loaded"}
+    untimed = {key: value for key, value in JOINED.items() if key != "timestamp"}
+    for asked, since in ((JOINED, (6, 4, 4)), (loaded, (9, 48, None)), (untimed, (None,) * 3)):
+        with open_logs(warehouse.monitor(labels=asked)) as logs:
+            columns = {"id": ColumnKind.CATEGORICAL}
+            for limit in (None, 4):
+                drawn = logs.rows(START, END, columns, as_of=AS_OF, limit=limit, dated=True)
+                found = dict(
+                    zip(*(drawn.table[name].to_pylist() for name in ("id", KNOWN)), strict=True)
+                )
+                moments = [m and int(m.timestamp()) * 1_000_000 for m in hours(*since, None)]
+                assert found == dict(zip("abcd", moments, strict=True))
+            assert KNOWN not in logs.rows(START, END, columns, as_of=AS_OF).table.column_names
+
+
+def test_since_when_a_label_in_the_row_is_known(warehouse: Warehouse):
+    rows = predictions(["a", "b"]).append_column("y", pa.array([1, None], pa.int64()))
+    warehouse.load("predictions", rows.append_column("at", times(hours(3, None))))
+    own = {"label": "y", "timestamp": "at"}
+    with open_logs(warehouse.monitor(labels=own)) as logs:
+        drawn = logs.rows(START, END, {}, as_of=AS_OF, dated=True).table
+        (moment,) = hours(3)
+        assert drawn[KNOWN].to_pylist() == [int(moment.timestamp()) * 1_000_000, None]
 
 
 def test_without_a_time_every_label_is_known(warehouse: Warehouse):

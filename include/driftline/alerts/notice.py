@@ -96,8 +96,8 @@ def notice(
     """Return the message about these incidents, the worst first.
 
     `firing` maps an incident to the verdict of this run that keeps it alive; `quality` holds the
-    run's failed quality verdicts, named as probable causes where they are not incidents themselves,
-    as are the critical ones of `earlier` days that the windows still hold.
+    run's failed quality verdicts, named as probable causes where they are not incidents themselves
+    and `may_cause` one; so are those of `earlier` windows, in words.
     """
     told = {verdict.rule for verdict in firing.values()}
     # A broken column explains a number, not another broken column.
@@ -105,7 +105,10 @@ def notice(
     causes = [
         verdict.reason
         for verdict in quality
-        if to_explain and verdict.measurement.suite is Suite.QUALITY and verdict.rule not in told
+        if to_explain
+        and verdict.measurement.suite is Suite.QUALITY
+        and verdict.rule not in told
+        and may_cause(verdict.measurement.window, firing)
     ]
     causes += earlier if to_explain else ()
     findings = sorted(
@@ -126,6 +129,19 @@ def notice(
         why=_first(why),
         causes=_first(causes),
         look=tuple(look),
+    )
+
+
+def may_cause(broken: Window, firing: Iterable[Incident]) -> bool:
+    """Whether what broke in a window may have caused one of these incidents.
+
+    It must have begun before the first window that failed was over, and not have ended before that
+    began: what broke later is a consequence or a coincidence, and what was mended before is over.
+    """
+    return any(
+        broken.start < incident.first.end and broken.end >= incident.first.start
+        for incident in firing
+        if incident.series.suite != Suite.QUALITY
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Label, Select, and_, func, literal, select
 
 from driftline.warehouse.dialect import Dialect
-from driftline.warehouse.labels import LABEL_VALUE, LabelTable
+from driftline.warehouse.labels import LABEL_KNOWN, LABEL_VALUE, LabelTable
 from driftline.warehouse.reader import Output
 from driftline.warehouse.source import Field
 
@@ -34,6 +34,8 @@ class Join:
     end: datetime | None
     as_of: datetime | None
     absent: ColumnElement[Any] | None = None
+    dated: bool = False
+    """Whether is asked for, after the label, since when it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +100,21 @@ def draw(
     kept: list[ColumnElement[Any]] = [drawn.c[name] for name in names] or [literal(1).label("one")]
     if join:
         newest = join.table.newest(
-            drawn, join.keys, list(join.meeting), join.as_of, join.start, join.end
+            drawn,
+            join.keys,
+            list(join.meeting),
+            join.as_of,
+            join.start,
+            join.end,
+            dated=join.dated,
         )
         same = and_(*(drawn.c[key] == newest.c[key] for key in join.meeting))
         label: ColumnElement[Any] = newest.c[LABEL_VALUE]
         if join.absent is not None:
             label = func.coalesce(label, drawn.c[_ABSENT]).label(LABEL_VALUE)
         chosen = select(*kept[: len(names)], label)
+        if join.dated:
+            chosen = chosen.add_columns(newest.c[LABEL_KNOWN])
         statement = chosen.select_from(drawn.outerjoin(newest, same))
     else:
         statement = select(*kept).select_from(drawn)

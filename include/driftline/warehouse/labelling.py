@@ -29,7 +29,7 @@ from driftline.warehouse.draw import Join
 from driftline.warehouse.labels import Events, LabelTable, Times
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output
-from driftline.warehouse.rows import LABEL
+from driftline.warehouse.rows import KNOWN, LABEL
 from driftline.warehouse.source import Field, Source
 
 ClockOf = Callable[[Source, str, str], Clock]
@@ -90,7 +90,12 @@ class Labelling:
         return cls(settings=settings, project=project, times=times, label=label, table=table)
 
     def join(
-        self, start: datetime | None, end: datetime | None, as_of: datetime | None
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        as_of: datetime | None,
+        *,
+        dated: bool = False,
     ) -> Join | None:
         """Return how a draw of a stretch finds its labels; None where they stand in its rows."""
         if self.table is None:
@@ -104,9 +109,15 @@ class Labelling:
             end=end,
             as_of=as_of,
             absent=self._absent(as_of),
+            dated=dated,
         )
 
-    def in_row(self, as_of: datetime | None) -> list[Output]:
+    @property
+    def known(self) -> Output:
+        """Since when a label is known."""
+        return Output(KNOWN, self.times.since(self.project.source.dialect), pa.int64())
+
+    def in_row(self, as_of: datetime | None, *, dated: bool = False) -> list[Output]:
         """Return the label that stands in the prediction's row, NULL while it is not known."""
         if self.label is None:
             return []
@@ -115,7 +126,7 @@ class Labelling:
             value = case((and_(*there), value))
         if absent is not None:
             value = func.coalesce(value, absent)
-        return [self.label._replace(value=value)]
+        return [self.label._replace(value=value), *([self.known] if dated else [])]
 
     def landed(
         self, stretch: Stretch, clock: Clock, after: datetime, until: datetime, since: datetime

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, func, null, or_, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import types as sql
 
 from driftline.warehouse.age import microseconds
 from driftline.warehouse.clock import Clock
-from driftline.warehouse.dialect import varchar
+from driftline.warehouse.dialect import Dialect, varchar
 from driftline.warehouse.meeting import meeting
 from driftline.warehouse.reader import Output
 from driftline.warehouse.source import Field, Source
 
 LABEL_VALUE = "label"
+LABEL_KNOWN = "known"
 _MOMENT = "moment"
 _BEFORE = "before"
 
@@ -39,6 +42,12 @@ class Times:
         if known is None:
             return []
         return [known.until(as_of) if as_of else known.value.is_not(None)]
+
+    def since(self, dialect: Dialect) -> ColumnElement[Any]:
+        """Return since when each is known, in microseconds from 1970; NULL where nothing tells."""
+        if self.known is None:
+            return sql_cast(null(), sql.BigInteger())
+        return microseconds(self.known, dialect)
 
     def between(self, after: datetime, until: datetime) -> list[ColumnElement[bool]]:
         """Return the predicates of labels that became known after one moment, until another."""
@@ -102,8 +111,11 @@ class LabelTable:
         as_of: datetime | None,
         start: datetime | None,
         end: datetime | None,
+        *,
+        dated: bool = False,
     ) -> Subquery:
-        """Return what each labelled prediction is found by, and its newest label.
+        """Return what each labelled prediction is found by, and its newest label; `dated`, since
+        when that is known.
 
         `drawn` holds predictions of a stretch, under `names` what they find labels by. Only their
         labels are ranked: a join and one sort, which need no index. Where two labels came at the
@@ -128,6 +140,7 @@ class LabelTable:
             select(
                 *(value.label(name) for name, value in keys.items()),
                 self.label.value.label(LABEL_VALUE),
+                *([self.times.since(self.source.dialect).label(LABEL_KNOWN)] if dated else []),
                 place.label("place"),
             )
             .select_from(self.source.relation)
@@ -135,7 +148,8 @@ class LabelTable:
             .where(*conditions)
             .subquery("ranked")
         )
-        columns = [ranked.c[name] for name in (*names, LABEL_VALUE)]
+        told = (LABEL_VALUE, LABEL_KNOWN) if dated else (LABEL_VALUE,)
+        columns = [ranked.c[name] for name in (*names, *told)]
         return select(*columns).where(ranked.c.place == 1).subquery("newest")
 
     def landed(

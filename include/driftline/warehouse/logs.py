@@ -478,11 +478,13 @@ class Logs:
         seed: int = 0,
         raw: bool = False,
         labelled: bool = False,
+        dated: bool = False,
     ) -> Rows:
         """Return features, segments, what the model said and the labels known at a moment.
 
         With `raw` the features come once more, as the log types them: what models are trained on.
-        Where only `labelled` rows are wanted the others are dropped as they come.
+        Where only `labelled` rows are wanted the others are dropped as they come. `dated`, it is
+        told since when each label is known.
 
         With a limit the rows are a uniform sample: the same one for a seed in every database, in
         the same order, whatever order the rows lie in. It is drawn by the id; without one by the
@@ -501,6 +503,7 @@ class Logs:
             limit=limit,
             seed=seed,
             labelled=labelled,
+            dated=dated,
         )
 
     def training_rows(

@@ -14,6 +14,8 @@ TIMESTAMP = "@timestamp"
 SCORE = "@score"
 PREDICTION = "@prediction"
 LABEL = "@label"
+KNOWN = "@known"
+"""Since when the label is known, in microseconds from 1970."""
 VERSION = "@version"
 RAW = "@raw:"
 """Before the name of a feature as the log types it."""
@@ -65,13 +67,16 @@ class Rows:
 
         A column of numbers is compared as a number; None selects the nulls.
         """
+        table = self.table.filter(pa.array(self.holding(column, value)))
+        return type(self)(table=table, total=round(len(table) / self.share) if self.share else 0)
+
+    def holding(self, column: str, value: str | None) -> NDArray[np.bool_]:
+        """Return which rows have this value in a column, as `where` compares it."""
         values = self.table[column]
         if value is None:
-            chosen = pc.is_null(values)
-        else:
-            chosen = pc.equal(values, pa.scalar(value).cast(values.type))
-        table = self.table.filter(chosen)
-        return type(self)(table=table, total=round(len(table) / self.share) if self.share else 0)
+            return np.asarray(pc.is_null(values).to_numpy(), bool)
+        same = pc.equal(values, pa.scalar(value).cast(values.type))
+        return np.asarray(pc.fill_null(same, False).to_numpy(), bool)
 
     def labelled(self) -> Self:
         """Return the rows whose label is known."""

@@ -196,8 +196,10 @@ class Selection:
         below: str = "",
         seed: int = 0,
         meant: bool = True,
+        dated: bool = False,
     ) -> tuple[Select[Any], list[Output]]:
-        """Return the SELECT of a draw and its outputs, the label last.
+        """Return the SELECT of a draw and its outputs, the label last; `dated`, since when it is
+        known after it.
 
         Without labels that are only `meant` (`labels.absent`) it has those that are there.
         """
@@ -205,9 +207,9 @@ class Selection:
         labelling = self.labelling if labels else None
         if labelling and not meant:
             labelling = labelling.there
-        join = labelling.join(start, end, as_of) if labelling else None
+        join = labelling.join(start, end, as_of, dated=dated) if labelling else None
         if labelling and join is None:
-            outputs += labelling.in_row(as_of)
+            outputs += labelling.in_row(as_of, dated=dated)
         if limit is not None:
             parts = [project.text(field) for field in self._ids]
             parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
@@ -219,7 +221,9 @@ class Selection:
             lot,
             join,
         )
-        return statement, [*outputs, join.table.label] if join else outputs
+        if labelling and join:
+            outputs += [join.table.label, *([labelling.known] if dated else [])]
+        return statement, outputs
 
     @cached_property
     def _ids(self) -> list[Field]:

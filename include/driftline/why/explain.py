@@ -16,7 +16,7 @@ from driftline.why.fall import Difference
 from driftline.why.faults import stretches
 from driftline.why.scan import Excess
 from driftline.why.shift import furthest, shifts
-from driftline.why.sides import Context, Floats, Side
+from driftline.why.sides import Context, Floats, Side, Whole
 
 MOST = 5
 """Causes that are told."""
@@ -29,11 +29,17 @@ _SEGMENTS = 2
 
 
 def explain(
-    reference: Side, window: Side, context: Context | None = None, *, metric: str = "loss"
+    reference: Side,
+    window: Side,
+    context: Context | None = None,
+    *,
+    metric: str = "loss",
+    whole: Whole | None = None,
 ) -> Explanation:
     """Return why a metric is worse in the window than in the reference: what carries it, ranked.
 
-    Where more of the metric is better the losses of the rows have the other sign.
+    Where more of the metric is better the losses of the rows have the other sign. Where the sides
+    are those of one segment the `whole` tells what is the segment's own.
 
     What surely happened (a column broke, a version came, labels are missing) is weighed before
     what only the fall speaks for; each by the share of the fall that it carries. Where the fall is
@@ -49,7 +55,7 @@ def explain(
     with one_thread():
         relation = _relation(case) if case.enough else None
         apart = case.enough and relation is None
-        suspects = list(_suspects(case, total, relation))
+        suspects = list(_suspects(case, total, relation, whole))
         causes = _ranked(case, suspects, total)
     return Explanation(
         reference_value=before,
@@ -90,7 +96,9 @@ def _relation(case: Case) -> Difference | None:
     return fall.relation(beyond, weights, case.learnt_days)
 
 
-def _suspects(case: Case, total: Difference, relation: Difference | None) -> Iterator[Suspect]:
+def _suspects(
+    case: Case, total: Difference, relation: Difference | None, whole: Whole | None
+) -> Iterator[Suspect]:
     """Yield everything that may be a cause; each step leaves aside what the ones before explain."""
     ours = np.ones(case.window.frame.rows)
     theirs = np.ones(case.reference.frame.rows)
@@ -111,16 +119,18 @@ def _suspects(case: Case, total: Difference, relation: Difference | None) -> Ite
         least = _LEAST * max(total.value, total.error)
         losses = case.reference.loss, case.window.loss
         for shift in shifts(case.columns, losses, (theirs, ours), case.days, least=least):
-            yield findings.of_shift(case, shift)
+            if (moved := findings.of_shift(case, shift)) is not None:
+                yield moved
         asked = [column for column in case.features if column.name in case.matters]
-        if far := furthest(asked, stretches(case.reference, case.window)):
-            yield findings.of_far(case, far)
+        far = furthest(asked, stretches(case.reference, case.window))
+        if far and (moved := findings.of_far(case, far)) is not None:
+            yield moved
     missing = facts.labels(case)
     if relation is None:  # hardly an input is shared: nothing is known of what the same ones cost
         if missing:
             yield missing
         return
-    yield from _of_relation(case, total, relation.value, missing)
+    yield from _of_relation(case, total, relation.value, missing, whole)
 
 
 def _of_relation(
@@ -128,6 +138,7 @@ def _of_relation(
     total: Difference,
     part: float,
     missing: Suspect | None,
+    whole: Whole | None,
 ) -> Iterator[Suspect]:
     """Yield what made the same inputs cost more: version, answers, a mixed-up column, segments."""
     excess, carried = case.excess, 0.0
@@ -156,10 +167,11 @@ def _of_relation(
         yield findings.of_segment(case, segment)
     if missing:
         yield missing
-        return
     rest = scan.whole(left)
     if rest.z > findings.SURE and total.lower > 0:
-        yield findings.everywhere(case, rest.carried * _share_left(case, left))
+        carried = rest.carried * _share_left(case, left)
+        carried -= (missing.carried or 0.0) if missing else 0.0
+        yield findings.everywhere(case, carried, whole)
 
 
 def _share_left(case: Case, excess: Excess) -> float:
@@ -260,6 +272,7 @@ def _summary(
     if relation is not None:
         part = float(np.clip(relation.value / total.value, 0, 1))
         words += f": {1 - part:.0%} from other inputs, {part:.0%} from the same inputs costing more"
+        words += " (within noise)" if part >= 0.005 and relation.lower <= 0 else ""
     elif apart:
         words += ": hardly a row is like one of the reference, all of it comes with other inputs"
     return words

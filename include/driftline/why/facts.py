@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,9 @@ _WORTH = 0.02
 """A version, or answers of another kind, in fewer of the window's rows are not looked at."""
 _GONE = 0.05
 """So large a share of the labels that are usual must be missing."""
+_DATED = 0.98
+"""So large a share of the reference's labels must have a time, to learn from it how late they are.
+"""
 _MODELLED = 0.5
 """The share of the score's variance that features must explain before it is judged by them."""
 
@@ -170,19 +173,27 @@ def _threshold(case: Case) -> Suspect | None:
     cut = _cut(theirs.prediction, theirs.score)
     if cut is None:
         return None
-    usual = (theirs.prediction > 0.5) != (theirs.score >= cut)
-    now = (ours.prediction > 0.5) != (ours.score >= cut)
-    if now.mean() - usual.mean() < _WORTH or _jump(usual, now) < _SURE:
+    usual = _unlike(theirs.prediction, theirs.score, cut)
+    now = _unlike(ours.prediction, ours.score, cut)
+    usual, known = usual[np.isfinite(theirs.prediction)], np.isfinite(ours.prediction)
+    share = float(now[known].mean()) if known.any() else 0.0
+    if share - usual.mean() < _WORTH or _jump(usual, now[known]) < _SURE:
         return None
     moved = _cut(ours.prediction, ours.score)
     gap = case.excess.gap(now[case.rows[1]], np.ones(len(case.rows[0]), dtype=bool))
     return Suspect(
         kind=CauseKind.SCORE,
         carried=gap.carried if gap.z > 0 else None,
-        words=f"the logged class is not what the score says in {now.mean():.1%} of the rows: the "
+        words=f"the logged class is not what the score says in {share:.1%} of the rows: the "
         f"threshold was {cut:.3g}" + (f" and reads {moved:.3g} now" if moved is not None else ""),
         hit=now.astype(float),
     )
+
+
+def _unlike(said: NDArray[Any], score: Floats, cut: float) -> NDArray[np.bool_]:
+    """Return which rows have a class that a threshold does not make of their score."""
+    known = np.isfinite(said) & np.isfinite(score)
+    return np.asarray(known & ((said > 0.5) != (score >= cut)))
 
 
 def _cut(said: NDArray[Any], at: Floats) -> float | None:
@@ -207,11 +218,11 @@ def labels(case: Case) -> Suspect | None:
 
     What early labels make of the fall is seen in the reference: its rows whose labels came as fast
     as the window's did, against all of its rows. Without ages only a bound is known: had the rows
-    whose label is missing cost nothing, the mean would be lower by their share.
+    whose label is missing cost nothing, the mean would be lower by their share; half of it is
+    taken.
     """
     sides = (case.reference, case.window)
-    usual, now = case.context.usual_coverage, case.context.coverage
-    usual = _coverage(sides[0]) if usual is None else usual
+    usual, now = _usual_coverage(case), case.context.coverage
     now = _coverage(sides[1]) if now is None else now
     rows = case.context.predictions or case.window.frame.rows
     if not usual or now is None or not rows:
@@ -224,8 +235,14 @@ def labels(case: Case) -> Suspect | None:
     carried = None
     if held.any():
         loss = case.window.loss[held]  # of any sign: how far it lies above that of good answers
-        carried = gone * float(loss.mean() - np.quantile(loss, 0.05))
-        words += f"; those without may hide up to {carried:.3g}"
+        most = gone * float(loss.mean() - np.quantile(loss, 0.05))
+        carried = min(most, max(case.total.value, 0.0)) / 2
+        words += f"; those without may hide up to {most:.3g}"
+        chosen = _chosen(case)
+        if chosen is not None:
+            carried = chosen
+            words = words.split("; those")[0]
+            words += f"; by which they are, the others would make it {carried:.3g} less"
     early = _early(case)
     if early is not None and (carried is None or early > 0):
         carried = early
@@ -234,8 +251,70 @@ def labels(case: Case) -> Suspect | None:
     return Suspect(kind=CauseKind.LABELS_MISSING, carried=carried, words=words)
 
 
+def _usual_coverage(case: Case) -> float | None:
+    """Return which share of the window's predictions would have a label, had it been as usual.
+
+    The reference's labels tell which share is there at each age: that of the window's rows counts.
+    """
+    theirs, known = case.reference.age, case.context.as_of
+    time, labelled = case.window.time, case.reference.labelled
+    if theirs is None or not labelled.any() or np.isfinite(theirs[labelled]).mean() < _DATED:
+        usual = case.context.usual_coverage
+        return _coverage(case.reference) if usual is None else usual
+    if known is None or time is None or not len(time):
+        return case.context.usual_coverage
+    moment = np.datetime64(known.astimezone(UTC).replace(tzinfo=None), "us")
+    elapsed = (moment - time.astype("datetime64[us]")).astype(np.float64) / 3.6e9
+    there = np.searchsorted(np.sort(theirs[np.isfinite(theirs)]), elapsed, side="right")
+    return float(there.mean()) / len(theirs)
+
+
 def _coverage(side: Side) -> float | None:
     return float(side.labelled.mean()) if side.frame.rows else None
+
+
+def _chosen(case: Case) -> float | None:
+    """Return what it costs that labels are missing of one outcome rather than of the other.
+
+    Were labels of outcome z there with chance a, of the other with b, then of rows that have z
+    with chance p a share of b + (a - b) p would be labelled: a line, fitted to the window by least
+    squares with the reference's p by score. Rows count 1 / a and 1 / b times. None where the line
+    is level: as far as the scores tell, labels are missing anywhere. Source: Horvitz and Thompson,
+    JASA 47, 1952 (the weights).
+    """
+    theirs, ours = case.reference, case.window
+    if theirs.score is None or ours.score is None or theirs.truth is None:
+        return None
+    known, there = theirs.labelled & np.isfinite(theirs.score), np.isfinite(ours.score)
+    if min(known.sum(), there.sum()) < models.FEWEST:
+        return None
+    classes = bool(np.isin(theirs.truth[known], (0.0, 1.0)).all())
+    middle = 0.0 if classes else float(np.median(theirs.loss[known]))
+    of_interest = [
+        side.truth if classes and side.truth is not None else np.where(side.loss > middle, 1.0, 0.0)
+        for side in (theirs, ours)
+    ]
+    edges = np.unique(np.quantile(theirs.score[known], np.linspace(0, 1, 21)[1:-1]))
+    place = np.searchsorted(edges, theirs.score[known], side="right")
+    rows = np.bincount(place, minlength=len(edges) + 1)
+    chance = np.bincount(place, weights=of_interest[0][known], minlength=len(edges) + 1)
+    p = (chance / np.maximum(rows, 1))[np.searchsorted(edges, ours.score[there], side="right")]
+    spread, labelled = float(((p - p.mean()) ** 2).sum()), ours.labelled[there].astype(np.float64)
+    if not spread:
+        return None
+    slope = float((p - p.mean()) @ labelled) / spread
+    level = float(labelled.mean() - slope * p.mean())
+    if abs(slope) < _SURE * np.sqrt(float(labelled.var()) / spread):
+        return None
+    share = np.clip([level, level + slope], _LEAST_LABELLED, 1.0)
+    held = ours.labelled
+    weight = 1 / np.where(of_interest[1][held] > 0.5, share[1], share[0])
+    loss = ours.loss[held]
+    return float(loss.mean() - weight @ loss / weight.sum())
+
+
+_LEAST_LABELLED = 0.05
+"""A row counts at most for so small a share: for twenty."""
 
 
 def _early(case: Case) -> float | None:

@@ -15,7 +15,7 @@ from driftline.why.onset import onset
 from driftline.why.scan import Segment
 from driftline.why.scrambled import Scrambled, scrambled
 from driftline.why.shift import Shift
-from driftline.why.sides import Floats, Side, Times
+from driftline.why.sides import Context, Floats, Times, Whole
 
 FEWEST = 30
 """Labelled rows of either side below which there is no fall to speak of."""
@@ -51,22 +51,20 @@ def of_fault(case: Case, fault: Fault) -> Suspect | None:
     )
 
 
-def of_shift(case: Case, shift: Shift) -> Suspect:
-    """Return a column that moved, with the bin that tells most."""
+def of_shift(case: Case, shift: Shift) -> Suspect | None:
+    """Return a column that moved, and what of it did; None where no words can tell that."""
     column, at = shift.column, shift.bin
+    segment = place = _place(column, at)
     if column.ordered and at < column.ordered:
         segment = column.stretch(at, at)
-        middle = [_median(case, side, column.name) for side in (case.reference, case.window)]
-        words = f"{column.name} moved: its median is {middle[1]:.4g}, {middle[0]:.4g} before"
-        grown = np.bincount(column.window, minlength=column.size) / len(column.window)
-        usual = np.bincount(column.reference, minlength=column.size) / len(column.reference)
-        hit = (grown > usual)[column.window]
-        there = (grown > usual)[column.reference]
+        words = _moved(case, column)
+        usual, grown = _filled(column)
+        hit, there = (grown > usual)[column.window], (grown > usual)[column.reference]
     else:
-        name = column.names[at]
-        segment = f"{column.name}{'=' + name[2:] if name.startswith('= ') else ' ' + name}"
-        words = f"{segment} has {shift.after:.1%} of the rows; {shift.before:.1%} before"
+        words = _shares(place, shift.before, shift.after)
         hit, there = column.window == at, column.reference == at
+    if not words:
+        return None
     if shift.lost:
         hit, there = ~hit, ~there
     return Suspect(
@@ -80,18 +78,78 @@ def of_shift(case: Case, shift: Shift) -> Suspect:
     )
 
 
-def of_far(case: Case, column: Coded) -> Suspect:
+def of_far(case: Case, column: Coded) -> Suspect | None:
     """Return the column that moved furthest, though the fall does not say what that costs."""
-    words = f"{column.name} moved furthest of all columns"
-    if column.ordered:
-        now, before = (_median(case, side, column.name) for side in (case.window, case.reference))
-        words += f": its median is {now:.4g}, {before:.4g} before"
+    words = _moved(case, column)
+    if not words:
+        return None
+    words = (
+        f"{column.name} moved furthest of all columns: {words.removeprefix(_MOVED % column.name)}"
+    )
     return Suspect(kind=CauseKind.SHIFT, column=column.name, carried=None, words=words, fact=False)
 
 
-def _median(case: Case, side: Side, name: str) -> float:
-    values = side.frame.columns[name].values
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+_MOVED = "%s moved: "
+
+
+def _moved(case: Case, column: Coded) -> str:
+    """Say which of a column's numbers moved most, in widths of the reference; '' where none did.
+
+    For a normal distribution they compare as the divergences that they make do, to first order.
+    """
+    before, now = (side.frame.columns[column.name].values for side in (case.reference, case.window))
+    sides = [v[np.isfinite(v)] for v in (before, now)] if column.ordered else []
+    told: dict[str, tuple[float, float, float]] = {}
+    if sides and min(map(len, sides)) >= 2:
+        low, first, middle, third, high = np.quantile(np.array(before)[np.isfinite(before)], _AT)
+        new = np.quantile(sides[1], _AT)
+        width = (third - first) / _QUARTILES or (high - low) / _ENDS
+        if width > 0:
+            spread = new[3] - new[1]
+            told["its median is"] = middle, new[2], abs(new[2] - middle) / width / np.sqrt(2)
+            if third > first and spread > 0:
+                apart = abs(np.log(spread / (third - first)))
+                told["from quartile to quartile it spans"] = third - first, spread, apart
+            told["its 95th percentile is"] = high, new[4], abs(new[4] - high) / width / 2
+            told["its 5th percentile is"] = low, new[0], abs(new[0] - low) / width / 2
+    name = max(told, key=lambda each: told[each][2], default="")
+    if name:
+        usual, found, size = told[name]
+        if size > _TOLD and f"{usual:.4g}" != f"{found:.4g}":
+            return _MOVED % column.name + f"{name} {found:.4g}, {usual:.4g} before"
+    share = _filled(column)
+    at = int(np.argmax(np.abs(share[1] - share[0])))
+    return _shares(_place(column, at), float(share[0][at]), float(share[1][at]))
+
+
+_AT = (0.05, 0.25, 0.5, 0.75, 0.95)
+_QUARTILES, _ENDS = 1.349, 3.29
+"""Standard deviations of a normal distribution between its quartiles, and its 5% and 95%."""
+_TOLD = 0.05
+"""What moved less is not told; then a share tells more."""
+
+
+def _filled(column: Coded) -> tuple[Floats, Floats]:
+    """Return the share of each bin, in the reference and in the window."""
+    before, now = (
+        np.bincount(codes, minlength=column.size) / max(len(codes), 1)
+        for codes in (column.reference, column.window)
+    )
+    return before, now
+
+
+def _place(column: Coded, at: int) -> str:
+    """Return which rows a bin holds, as a person reads it."""
+    name = column.names[at]
+    return f"{column.name}{'=' + name[2:] if name.startswith('= ') else ' ' + name}"
+
+
+def _shares(place: str, before: float, after: float) -> str:
+    """Say which share of the rows a place has, in enough digits; '' where it is the same."""
+    for digits in (1, 2, 3):
+        if f"{before:.{digits}%}" != f"{after:.{digits}%}":
+            return f"{place} has {after:.{digits}%} of the rows; {before:.{digits}%} before"
+    return ""
 
 
 def scrambled_of(case: Case, missing: Suspect | None) -> Scrambled | None:
@@ -158,19 +216,44 @@ def of_segment(case: Case, segment: Segment) -> Suspect:
     )
 
 
-def everywhere(case: Case, carried: float) -> Suspect:
-    """Return that the same inputs cost more in all rows that nothing else explains."""
+def everywhere(case: Case, carried: float, whole: Whole | None = None) -> Suspect:
+    """Return that the same inputs cost more in all rows that nothing else explains.
+
+    Where the rows are those of a segment it is told whether others do so too.
+    """
     flipped = _flipped(case, None)
     words = "the same inputs come out differently, in no segment more than elsewhere"
+    own = False
+    if whole is not None:
+        own, words = _of_segment_alone(whole)
     if flipped is not None:
         words += f"; labels read as if turned round (ROC AUC {flipped:.2f})"
     return Suspect(
         kind=CauseKind.CONCEPT if flipped is None else CauseKind.LABELS_FLIPPED,
+        column=whole.column if whole is not None and own else "",
+        segment=whole.segment if whole is not None and own else "",
         carried=carried,
         words=words,
         fact=False,
         began=_of_excess(case, None),
     )
+
+
+def _of_segment_alone(whole: Whole) -> tuple[bool, str]:
+    """Return whether the same inputs cost more in a segment and not elsewhere, and say so."""
+    words = "the same inputs come out differently"
+    every = Case(reference=whole.reference, window=whole.window, context=Context())
+    if not every.enough:
+        return False, words
+    theirs, ours = (held[rows] for held, rows in zip(whole.inside, every.rows, strict=True))
+    own, rest = every.excess.gap(ours, theirs), every.excess.gap(~ours, ~theirs)
+    if own.z > SURE and rest.error > 0 and rest.value + 2 * rest.error < own.value / 2:
+        words = f"{whole.segment}: {words}, and elsewhere they do not"
+        mixed = scrambled_of(every, None)
+        if mixed is not None and mixed.column.name == whole.column:
+            words += f"; {of_scrambled(every, mixed, 0.0).words}"
+        return True, words
+    return False, f"{words}, elsewhere as here" if rest.z > SURE else words
 
 
 def _flipped(case: Case, segment: Segment | None) -> float | None:

@@ -91,6 +91,23 @@ class Run:
     """What went wrong, in words."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Whole:
+    """All rows, where the sides that are explained are those of one segment: what is its own?"""
+
+    reference: Side
+    window: Side
+    segment: str
+    """The segment in words, such as `origin=JFK`."""
+    inside: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    """Which rows of both sides are the segment's."""
+
+    @property
+    def column(self) -> str:
+        """The column that the segment is of."""
+        return self.segment.partition("=")[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What is known beside the rows. Everything may be missing."""
@@ -103,5 +120,7 @@ class Context:
     """Which share of the window's predictions has a label."""
     usual_coverage: float | None = None
     """Which share past windows had at this age."""
+    as_of: datetime | None = None
+    """When the labels were looked at: how old they could be by then."""
     predictions: int | None = None
     """Predictions in the window, labelled or not."""

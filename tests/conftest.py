@@ -79,7 +79,8 @@ def many(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the default store and artifacts of each test in its own folder."""
     monkeypatch.setenv("DRIFTLINE_HOME", str(tmp_path / "driftline-home"))
-    monkeypatch.delenv("AIRFLOW_CONN_DRIFTLINE_STORE", raising=False)
+    for name in ("AIRFLOW_CONN_DRIFTLINE_STORE", "AIRFLOW_HOME", "DRIFTLINE_ASK_AIRFLOW"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from sklearn import metrics as sk
 from sqlalchemy import URL, make_url, select
 
 from driftline import home, monitor_file
+from driftline.alerts.notice import Notice
 from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.domain import Outcome, Suite, Window
@@ -397,6 +398,31 @@ def test_what_is_yet_to_come_is_not_measured(model: Any, store: Store, ahead: An
     moments = {"end": now, "as_of": now} | {name: now + more for name, more in ahead.items()}
     with pytest.raises(InputError, match="is yet to come"):
         planned(monitor, START, moments["end"], store, moments["as_of"])
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_where_a_message_says_to_look_there_is_something(model: Any, store: Store) -> None:
+    """A report that is written, or the command that makes one: of an empty day, of a past week."""
+
+    def looked() -> list[str]:
+        with store.read() as connection:
+            bodies = connection.scalars(select(tables.outbox.c.body))
+            return [place for body in bodies for place in Notice.from_json(body).look]
+
+    empty = {"metric": "row_count", "window": "1d", "min": 1, "name": "empty"}
+    days = [{**DRIFT, "window": w, "for": 1, "name": w, "max": 0.1} for w in ("1d", "3d")]
+    monitor = model(*logs(days=10, drift_on=7), rules=[*days, empty])
+    name = monitor_file.called(monitor)
+    watch(monitor, store, 7, 8, page=False)
+    watch(monitor, store, 8, 10)
+    watch(monitor, store, 10, 11)
+    said = looked()
+    (report,) = {place for place in said if place.endswith("report.html")}
+    assert Path(report).is_file()
+    assert Path(report).parent.name == "2024-01-09"
+    made = {place for place in said if place.startswith("driftline report")}
+    ends = (("3d", "2024-01-10"), ("1d", "2024-01-12"))
+    assert made == {f"driftline report {name} --window {w} --end {end}" for w, end in ends}
 
 
 def test_an_incident_is_resolved_when_the_data_are_mended(model: Any, store: Store) -> None:

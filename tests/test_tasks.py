@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import make_url, select, update
 
 from driftline import tasks
+from driftline.alerts.notice import Notice
 from driftline.config import Monitor
 from driftline.domain import Suite, Window
 from driftline.errors import LogError, StepFailed, WindowClaimed
+from driftline.reports import Links
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, outbox, tables, upgrade
 from driftline.store.ledger import State
@@ -96,6 +98,19 @@ def test_a_decision_stands_until_its_message_is_sent(model: Any, store: Store) -
     assert tasks.judge(day(monitor, 9)) == said  # a task that was killed after its transaction
     tasks.alert(day(monitor, 9))
     assert not tasks.judge(day(monitor, 9)).alert
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_a_message_of_airflows_leads_there(model: Any, store: Store) -> None:
+    monitor = model(*logs(drift_on=7), rules=[{**DRIFT, "for": 1}])
+    links = Links(run="https://air/dags/d/runs/r", pages="https://air/driftline")
+    whole(day(monitor, 8, links=links))
+    with store.read() as connection:
+        (body,) = connection.scalars(select(tables.outbox.c.body))
+    run_, report, command = Notice.from_json(body).look
+    assert run_ == links.run
+    assert report == "https://air/driftline/model/report/1d/2024-01-08"
+    assert command.endswith("--from 2024-01-08 --to 2024-01-09 --window 1d --metric psi")
 
 
 def test_a_backfill_tells_nobody(model: Any, store: Store) -> None:

@@ -22,9 +22,10 @@ from driftline.domain import (
 )
 from driftline.doubts import Doubts, doubts
 from driftline.judge import INHIBITED, Baselines, Broken, Evidence, Past, broken, judge, selects
-from driftline.pipeline import Compared, kept, planned
+from driftline.pipeline import RESTATED, Compared, kept, planned
 from driftline.reference import Reference
-from driftline.reports import places
+from driftline.reports import Links, places
+from driftline.reports import owed as owed_reports
 from driftline.rules import rules_of
 from driftline.sections import Rule
 from driftline.store import explanations, ledger, measurements, outbox, verdicts
@@ -74,6 +75,7 @@ def conclude(
     run_id: str,
     page: bool,
     coming: Collection[Window] = (),
+    links: Links | None = None,
 ) -> Conclusion:
     """Judge what the run of this interval recorded; write verdicts, incidents and the message.
 
@@ -85,7 +87,9 @@ def conclude(
     bears on them: in whatever order runs end, what they say is what they say in the order of time.
     Those that are `coming` anyway are left to their turn.
     """
-    own, changed, broke = _conclude(connection, watch, compared, interval, as_of, run_id, page)
+    own, changed, broke = _conclude(
+        connection, watch, compared, interval, as_of, run_id, page, links
+    )
     monitor = watch.monitor
     longest = _longest(monitor)
     moved = {"1h": False, "1d": False, interval.cadence: changed}
@@ -105,7 +109,7 @@ def conclude(
         known = {window: kept(connection, watch, window) for window in windows}
         there = {window: reference for window, reference in known.items() if reference}
         _, moved[later.cadence], broke = _conclude(
-            connection, watch, there, later, None, run_id, page
+            connection, watch, there, later, None, run_id, page, links
         )
         if broke:
             muting = max(muting, later.end + longest)
@@ -120,6 +124,7 @@ def _conclude(
     as_of: datetime | None,
     run_id: str,
     page: bool,
+    links: Links | None,
 ) -> tuple[Conclusion, bool, bool]:
     """Conclude one interval; return also whether any verdict is another than it was before, and
     whether what it breaks, for windows that hold it, is.
@@ -196,7 +201,7 @@ def _conclude(
     covered = {(str(step.suite), step.window.cadence) for step in taken}
     _close_orphans(connection, monitor, rules, interval, covered)
     alive = _keep_incidents(connection, monitor, rules, interval, found)
-    told = page and _tell(connection, monitor, interval, rules, alive, found, now)
+    told = page and _tell(connection, monitor, interval, rules, alive, found, now, links)
     broke = set(_broken(connection, monitor, longest, interval.end)) != set(known)
     # A failure that went with its number is not known any more, only what it inhibits.
     broke = broke or (
@@ -353,6 +358,7 @@ def _tell(
     alive: Mapping[Incident, Verdict],
     found: Sequence[Verdict],
     now: datetime,
+    links: Links | None,
 ) -> bool:
     """Put one grouped message a channel into the outbox, about what nobody has been told yet."""
     silent = {rule.name for rule in rules if "alert" not in rule.then}
@@ -377,9 +383,10 @@ def _tell(
         if (one.rule, one.column, one.window) not in told_now
     ]
     why = _explained(connection, monitor, fresh)
+    written = _written(connection, monitor, interval)
     messages = []
     for channel, target, part in delivery.routed(monitor.routes, fresh):
-        look = places(monitor, part.values())
+        look = places(monitor, list(part.values()), written, links)
         lines = [line for incident in part for line in why.get(incident.id, ())]
         earlier = [
             f"{one.rule} failed on {one.column or 'the table'} in {one.window}"
@@ -409,6 +416,22 @@ def _tell(
     outbox.add(connection, messages)
     incident_table.mark_paged(connection, fresh, now)
     return True
+
+
+def _written(connection: Connection, monitor: Monitor, interval: Window) -> set[Window]:
+    """Return the windows whose reports a run that tells writes: its day, and where incidents fire.
+
+    There is none of a window without rows.
+    """
+    owed = owed_reports(connection, monitor, interval.end) | {interval}
+    entries = ledger.known(
+        connection,
+        monitor.monitor,
+        config_hash=monitor.config_hash,
+        as_of=[interval.end],
+        start=min(window.start for window in owed),
+    )
+    return owed & {e.window for e in entries if e.rows and e.suite in RESTATED}
 
 
 def _explained(

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,21 +47,57 @@ _AWS = re.compile("region_name|endpoint_url|aws_session_token|role_arn|external_
 """What an Airflow connection to AWS may say beside its key."""
 _KEYWORDS = {"hive": _THRIFT, "aws": _AWS}
 
+ASK_AIRFLOW = "DRIFTLINE_ASK_AIRFLOW"
+
 STORE = "driftline_store"
 """The connection that results go to where the file names no store."""
 
 
 def from_environment(connection_id: str) -> str:
-    """Return the URI in `AIRFLOW_CONN_<ID>`, which Airflow itself reads too (URI or JSON)."""
+    """Return the URI in `AIRFLOW_CONN_<ID>`, which Airflow itself reads too (URI or JSON).
+
+    With `$DRIFTLINE_ASK_AIRFLOW` (the option --airflow) Airflow's command line is asked for others.
+    """
     variable = f"AIRFLOW_CONN_{connection_id.upper()}"
+    if not os.environ.get(variable) and os.environ.get(ASK_AIRFLOW):
+        os.environ[variable] = _of_airflow(connection_id)  # once, and for the processes we start
     value = os.environ.get(variable)
     if not value:
         raise UnknownConnection(
             f"no connection {connection_id!r}: set {variable} to its URI, or write a URL instead"
+            + (", or ask Airflow with --airflow" if "AIRFLOW_HOME" in os.environ else "")
         )
     if value.lstrip().startswith("{"):
         return _uri_of_json(connection_id, value)
     return _without_hook_extras(connection_id, value)
+
+
+def _of_airflow(connection_id: str) -> str:
+    """Return a connection of Airflow's as JSON, from wherever it keeps it; '' where it has none."""
+    command = shutil.which("airflow", path=_path_with_ours())
+    if command is None:
+        raise InputError("--airflow: there is no command `airflow` here; activate its environment")
+    asked = [command, "connections", "get", connection_id, "--output", "json"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
+    if "Connection not found" in answer.stderr + answer.stdout:
+        return ""
+    try:
+        ((found, *_),) = (json.loads(answer.stdout[answer.stdout.index("[") :]),)
+        named = {name: found.get(name) for name in _PARTS}
+        return json.dumps(named | {"extra": found.get("extra_dejson") or {}})
+    except (ValueError, AttributeError):
+        raise InputError(
+            f"--airflow: `airflow connections get {connection_id}` ended with {answer.returncode} "
+            "and told no connection; try it by hand"
+        ) from None
+
+
+_PARTS = ("conn_type", "host", "login", "password", "schema", "port")
+
+
+def _path_with_ours() -> str:
+    """Return the search path, and at its end where our own interpreter is: Airflow may be there."""
+    return os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 
 
 def resolve(where: str, *, folder: Path, connections: Connections = from_environment) -> URL:

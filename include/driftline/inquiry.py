@@ -28,6 +28,7 @@ from driftline.outcome_profile import ClassProfile, OutcomeParts, OutcomeProfile
 from driftline.pipeline import Compared
 from driftline.profile import CategoryBins
 from driftline.reference import Reference
+from driftline.reports import Links
 from driftline.sections import Task
 from driftline.stats import influence
 from driftline.stats.paired import SUMS
@@ -60,6 +61,7 @@ def conclude_explained(
     run_id: str,
     page: bool,
     coming: Collection[Window] = (),
+    links: Links | None = None,
 ) -> Conclusion:
     """Record results and conclude the interval, in one transaction; explain what fires.
 
@@ -94,6 +96,7 @@ def conclude_explained(
                     run_id=run_id,
                     page=page,
                     coming=coming,
+                    links=links,
                 )
         except Unexplained as missing:
             for window, known, scope, metric, since in missing.asked:

@@ -1,10 +1,14 @@
 """The HTML reports of windows: where they lie, who owes one, and how one is written."""
 
 import os
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from driftline.config import Monitor
 from driftline.domain import Explanation, Suite, Verdict, Window
@@ -26,30 +30,73 @@ _GAP = 0.05
 """A mean of the labels that moves by a smaller share of itself is not worth a word."""
 
 
-def places(monitor: Monitor, found: Iterable[Verdict]) -> list[str]:
-    """Return where to look: the report of each window, and the command that lists the numbers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Where a run of Airflow is seen, and below which address driftline's pages are."""
+
+    run: str
+    pages: str
+
+    def report(self, monitor: Monitor, window: Window) -> str:
+        """Return where the report of a window is read."""
+        return f"{self.pages}/{monitor.monitor}/report/{window.cadence}/{window.start:%F}"
+
+
+def places(
+    monitor: Monitor,
+    found: Collection[Verdict],
+    written: Collection[Window],
+    links: Links | None = None,
+) -> list[str]:
+    """Return where to look: the run, each window's report, and the command that lists the numbers.
+
+    Of a window whose report is not among those that are `written` by the run, and is not there
+    already, it is the command that makes one.
+    """
     windows = sorted({verdict.measurement.window for verdict in found}, key=lambda w: w.start)
-    daily = [window for window in windows if window.cadence != "1h"]
-    reports = [str(artifact(monitor, window, REPORT)) for window in daily]
-    period = f"--from {windows[0].start:%F} --to {windows[-1].end:%F}"
-    return [*reports, f"driftline metrics {called(monitor)} {period}"]
+    look = [links.run] if links else []
+    for window in (window for window in windows if window.cadence != "1h"):
+        path = artifact(monitor, window, REPORT)
+        if window not in written and not path.exists():
+            look.append(f"driftline report {_name(monitor)} {_chosen(window)}")
+        else:
+            look.append(links.report(monitor, window) if links else str(path))
+    return [*look, f"driftline metrics {_name(monitor)} {_period(windows, found)}"]
 
 
-def owed(store: Store, monitor: Monitor, end: datetime) -> set[Window]:
+def _name(monitor: Monitor) -> str:
+    return shlex.quote(called(monitor))
+
+
+def _chosen(window: Window) -> str:
+    return f"--window {window.cadence} --end {window.end:%F}"
+
+
+def _period(windows: Sequence[Window], found: Collection[Verdict]) -> str:
+    """Return the options that list what the verdicts are about."""
+    form = "%Y-%m-%dT%H:%M" if any(w.cadence == "1h" for w in windows) else "%Y-%m-%d"
+    start, end = min(w.start for w in windows), max(w.end for w in windows)
+    period = [f"--from {start:{form}} --to {end:{form}}"]
+    cadences = {window.cadence for window in windows}
+    metrics = {verdict.measurement.metric for verdict in found}
+    period += [f"--window {each}" for each in cadences if len(cadences) == 1]
+    return " ".join([*period, *(f"--metric {each}" for each in metrics if len(metrics) == 1)])
+
+
+def owed(connection: Connection, monitor: Monitor, end: datetime) -> set[Window]:
     """Return the windows in which an incident fired at this moment: somebody will look at them.
 
     Labels may tell only now of a window that ended before.
     """
-    with store.read() as connection:
-        told = ledger.restated(
-            connection,
-            monitor.monitor,
-            config_hash=monitor.config_hash,
-            as_of=end,
-            suite=Suite.PERFORMANCE,
-        )
-        first = min((window.start for window in told), default=end)
-        fired = incidents.of(connection, monitor.monitor, start=first)
+    told = ledger.restated(
+        connection,
+        monitor.monitor,
+        config_hash=monitor.config_hash,
+        as_of=end,
+        suite=Suite.PERFORMANCE,
+    )
+    first = min((window.start for window in told), default=end)
+    fired = incidents.of(connection, monitor.monitor, start=first)
     windows = {Window.ending(cadence, end) for cadence in monitor.windows} | {*told}
     subjects = {(incident.series.cadence, incident.fired) for incident in fired}
     return {w for w in windows if w.cadence != "1h" and (w.cadence, w.end) in subjects}

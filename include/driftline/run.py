@@ -72,7 +72,8 @@ def run(
 
     Each interval is written in one transaction: a kill leaves the store as before it or after it.
     With `page` (a live run) incidents are told, and an HTML report is made of each window in which
-    one fires and of the last day. `jobs` processes measure ahead; judging keeps to the order.
+    one fires, of a day that tells of one, and of the last day. `jobs` processes measure ahead;
+    judging keeps to the order.
     """
     with ExitStack() as opened:
         watch = opened.enter_context(Watch(monitor, connections))
@@ -103,8 +104,8 @@ def run(
                 log.info("%s of %s: %s", result.step.suite, result.step.window, found)
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page and interval.cadence != "1h":
-                last = interval == todo[-1]
-                errors += _reports(store, watch, compared, results, interval, day=last)
+                day = conclusion.told or interval == todo[-1]
+                errors += _reports(store, watch, compared, results, interval, day=day)
             if page:
                 errors += deliver(store, monitor.monitor)
             yield replace(conclusion, errors=tuple(errors))
@@ -210,7 +211,9 @@ def _reports(
     day: bool,
 ) -> list[str]:
     """Make the HTML reports that this run owes; return what went wrong."""
-    owed = reports.owed(store, watch.monitor, interval.end) | ({interval} if day else set())
+    with store.read() as connection:
+        owed = reports.owed(connection, watch.monitor, interval.end)
+    owed |= {interval} if day else set()
     filled = {r.step.window for r in results if r.rows and r.step.suite in pipeline.RESTATED}
     errors = []
     for window in sorted(owed & filled, key=lambda window: (window.end, window.start)):

@@ -31,6 +31,7 @@ from driftline.errors import (
     WindowClaimed,
 )
 from driftline.inquiry import conclude_explained
+from driftline.reports import Links
 from driftline.retraining import admission
 from driftline.retraining.request import Request
 from driftline.steps import Result, Step
@@ -51,6 +52,8 @@ class Run:
     run_id: str
     page: bool = True
     connections: Connections = from_environment
+    links: Links | None = None
+    """Where it is seen in Airflow."""
 
     @property
     def steps(self) -> list[Step]:
@@ -183,7 +186,8 @@ def judge(run: Run) -> Decision:
 def report(run: Run) -> list[Path]:
     """Write the HTML reports that the run owes: of its day, and where an incident opened."""
     with _opened(run) as (store, watch):
-        owed = reports.owed(store, run.monitor, run.interval.end) | {run.interval}
+        with store.read() as connection:
+            owed = reports.owed(connection, run.monitor, run.interval.end) | {run.interval}
         planned = [
             Step(suite=Suite.DRIFT, window=window, as_of=run.interval.end)
             for window in sorted(owed, key=lambda window: (window.end, window.start))
@@ -281,7 +285,13 @@ def _judged(store: Store, watch: Watch, run: Run) -> Conclusion:
         planned = pipeline.planned(connection, run.monitor, run.interval)
     compared, _ = pipeline.references_of(store, watch, planned)
     return conclude_explained(
-        store, watch, compared, run.interval, run_id=run.run_id, page=run.page
+        store,
+        watch,
+        compared,
+        run.interval,
+        run_id=run.run_id,
+        page=run.page,
+        links=run.links,
     )
 
 
@@ -315,6 +325,7 @@ def _asked(asked: Mapping[str, Any]) -> Any:
         interval=Window.ending(asked["cadence"], datetime.fromisoformat(asked["end"])),
         run_id=asked["run_id"],
         page=asked["page"],
+        links=Links(**asked["links"]) if asked.get("links") else None,
     )
     return call(asked["do"], run, asked.get("suite", ""))
 

@@ -119,6 +119,16 @@ def test_slack_shows_hostile_text_as_text() -> None:
     assert escape("a&lt;") == "a&amp;lt;"
 
 
+def test_slack_makes_a_link_of_an_address_and_of_nothing_else() -> None:
+    loss = verdict("worse", "log_loss_ratio", 1.03)
+    look = ["https://air/dags/d/runs/manual__2013-04-12T00%3A00", "driftline metrics flights"]
+    look += ["https://x|<!channel>"]
+    said = blocks(notice("flights", DAY_WINDOW, {incident(loss): loss}, (), look))
+    (links,) = [block["text"] for block in said if block["text"]["type"] == "mrkdwn"]
+    assert links["text"] == f"<{look[0]}>"
+    assert "• driftline metrics flights" in str(said)
+
+
 def test_slack_takes_a_long_message() -> None:
     found = [verdict(f"rule-{n}", "psi", 1.0, column_name="x" * 2_000) for n in range(80)]
     shown = blocks(told(*found))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,67 @@ def test_an_alert_that_goes_to_the_log_is_not_said_twice(file: Path, caplog: Any
     assert "2024-01-10 warn psi-x-1d" not in live.stderr
     past = driftline("backfill", file, *days, "--redo")  # nobody is told: it is shown
     assert "2024-01-10 warn psi-x-1d" in past.stderr
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_where_an_hourly_alert_says_to_look_there_is_something(file: Path, caplog: Any) -> None:
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    written |= {"windows": ["1h"], "rules": [{"metric": "row_count", "window": "1h", "max": 0}]}
+    file.write_text(yaml.safe_dump(written), encoding="utf-8")
+    driftline("run", file, "--from", "2024-01-06T03:00", "--to", "2024-01-06T04:00")
+    (look,) = [line for line in caplog.text.splitlines() if line.startswith("look: driftline ")]
+    command = shlex.split(look.removeprefix("look: driftline "))
+    assert command[0] == "metrics"
+    (row,) = json.loads(driftline(*command, "--format", "json").stdout)
+    assert (row["metric"], row["window_end"]) == ("row_count", "2024-01-06T04:00:00Z")
+
+
+def unnamed(file: Path) -> Path:
+    """The file without the store that it names, beside an Airflow."""
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    del written["store"]
+    file.write_text(yaml.safe_dump(written), encoding="utf-8")
+    return file
+
+
+def test_beside_an_airflow_no_empty_store_is_made(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its tasks measured stands in a connection that a shell does not see."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    for command in (
+        ("metrics", unnamed(file)),
+        ("run", file, *DAY),
+        ("store", "status"),
+        ("store", "upgrade", "--monitor", file),
+    ):
+        ended = driftline(*command)
+        assert ended.exit_code == 2, ended.output
+        for words in ("store:", "AIRFLOW_CONN_DRIFTLINE_STORE", "--airflow"):
+            assert words in ended.output
+    assert not list(tmp_path.rglob("driftline.db"))
+
+
+def test_airflow_is_asked_for_the_connections_that_it_keeps(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    for name in ("DRIFTLINE_ASK_AIRFLOW", "AIRFLOW_CONN_DRIFTLINE_STORE"):
+        monkeypatch.setenv(name, "")  # and taken back after the test
+    kept = {"conn_id": "driftline_store", "conn_type": "sqlite", "host": "", "password": None}
+    kept |= {"schema": f"{tmp_path}/airflows.db", "port": None, "extra_dejson": {}, "login": None}
+    airflow = tmp_path / "airflow"
+    told = f"[{json.dumps(kept)}]"
+    airflow.write_text(
+        '#!/bin/sh\n[ "$*" = "connections get driftline_store --output json" ] || exit 1\n'
+        f"echo 'some warning' >&2\ncat <<'END'\n{told}\nEND\n"
+    )
+    airflow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    made = driftline("store", "upgrade", "--airflow")
+    assert made.exit_code == 0, made.output
+    assert f"{tmp_path}/airflows.db" in made.output
+    assert "No such measurements" in driftline("metrics", unnamed(file), "--airflow").output
 
 
 def test_numbers_fit_a_terminal_and_say_whose_they_are(

@@ -103,6 +103,11 @@ def test_only_a_backfill_tells_nobody(
     assert run.page is page
     assert run.run_id == f"m__daily__{run_type}__x"
     assert run.interval.start == MIDNIGHT - timedelta(days=1)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://air/flow/")
+    links = run_of(str(path), "1d").links
+    assert links is not None
+    assert links.run == f"https://air/flow/dags/m__daily/runs/{run_type}__x"
+    assert links.pages == "https://air/flow/driftline"
 
 
 @pytest.mark.parametrize(

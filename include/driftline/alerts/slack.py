@@ -88,14 +88,21 @@ def blocks(notice: Notice) -> list[dict[str, Any]]:
     for heading, lines in (
         ("Why", notice.why),
         ("Probable cause", notice.causes),
-        ("Where to look", notice.look),
+        ("Where to look", [p for p in notice.look if not _ADDRESS.fullmatch(p)]),
     ):
         if lines:
             sections.append("\n".join([heading, *(f"• {line}" for line in lines)]))
+    pages = [f"<{place}>" for place in notice.look if _ADDRESS.fullmatch(place)]
+    links = {"type": "mrkdwn", "text": "\n".join(pages)[:_LONGEST_TEXT], "verbatim": True}
     return [
         {"type": "header", "text": _plain(title, _LONGEST_HEADER)},
-        *({"type": "section", "text": _plain(text, _LONGEST_TEXT)} for text in sections[:49]),
+        *({"type": "section", "text": _plain(text, _LONGEST_TEXT)} for text in sections[:48]),
+        *([{"type": "section", "text": links}] if pages else []),
     ]
+
+
+_ADDRESS = re.compile(r"https?://[^\s<>|]+")
+"""A page that may be opened; all else stays plain text."""
 
 
 def escape(text: str) -> str:

@@ -7,7 +7,7 @@ import click
 from rich.markup import escape
 
 from driftline import __version__
-from driftline.cli.console import FAILED, WRONG_INPUT, err
+from driftline.cli.console import FAILED, WRONG_INPUT, airflow_option, err
 from driftline.cli.init import init
 from driftline.cli.lint import lint, schema
 from driftline.cli.metrics import metrics
@@ -62,3 +62,6 @@ def main(verbose: bool) -> None:
 
 for _command in (init, lint, run, backfill, metrics, report, why, sql, retrain, store, schema):
     main.add_command(_command)
+    if _command is not schema:
+        for _each in getattr(_command, "commands", {"": _command}).values():
+            _each.params.append(airflow_option())

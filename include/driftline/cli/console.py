@@ -1,5 +1,6 @@
 """What the commands share: the console, the exit codes, the options, the store."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from driftline.config import Monitor
-from driftline.connections import from_environment
+from driftline.connections import ASK_AIRFLOW, STORE, from_environment
+from driftline.errors import InputError, UnknownConnection
 from driftline.fields import moment
 from driftline.printable import printable
 
@@ -84,5 +86,40 @@ def open_store(monitor: Monitor) -> "Iterator[Store]":
     """Open a monitor's store; a SQLite file that is not there yet is made."""
     from driftline import store as stores
 
+    refuse_unnamed_store(monitor.store, str(monitor.path))
     with stores.open_store(monitor, from_environment) as opened:
         yield opened
+
+
+def refuse_unnamed_store(store: str | None, where: str) -> None:
+    """Raise InputError beside an Airflow whose store nobody has named.
+
+    Airflow may keep the connection where a shell does not see it; an empty store made here would
+    say that nothing was ever measured.
+    """
+    if store or "AIRFLOW_HOME" not in os.environ:
+        return
+    try:
+        from_environment(STORE)
+    except UnknownConnection:
+        raise InputError(
+            f"{where}: no store is named, and with AIRFLOW_HOME set its tasks may keep theirs in a "
+            f"connection of Airflow's. Name it: --airflow asks Airflow for {STORE!r}; or write "
+            f"store: in the file or in driftline.yaml, or set AIRFLOW_CONN_{STORE.upper()}"
+        ) from None
+
+
+def _ask(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        os.environ[ASK_AIRFLOW] = "1"
+
+
+def airflow_option() -> click.Option:
+    """Return the option of every command that reads connections."""
+    return click.Option(
+        ["--airflow"],
+        is_flag=True,
+        expose_value=False,
+        callback=_ask,
+        help="Ask Airflow for connections that the environment does not name.",
+    )

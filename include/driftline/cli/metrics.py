@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from driftline import monitor_file
-from driftline.cli.console import COLORS, Time, open_store, out
+from driftline.cli.console import COLORS, Time, literal, open_store, out
 from driftline.config import Monitor
 from driftline.domain import Engine, Suite
 from driftline.sections import Baseline
@@ -84,7 +83,7 @@ def _plain(value: object) -> object:
 
 def _metrics_table(monitor: Monitor, rows: Sequence[dict[str, Any]]) -> Table | str:
     if not rows:
-        called = escape(monitor_file.called(monitor))
+        called = literal(monitor_file.called(monitor))
         return f"No such measurements; to measure: driftline run {called}"
     table = Table(box=None, pad_edge=False)
     longest = max(len(row["metric"]) for row in rows)
@@ -127,6 +126,6 @@ def _what(row: Mapping[str, Any]) -> str:
     return (
         str(row["metric"])
         + (f" [italic]({whose})[/]" if whose else "")
-        + (f" of {escape(subject)}" if subject else "")
-        + (f"\n[dim]{escape(row['reason'])}[/]" if row["reason"] else "")
+        + (f" of {literal(subject)}" if subject else "")
+        + (f"\n[dim]{literal(row['reason'])}[/]" if row["reason"] else "")
     )

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from driftline import monitor_file
-from driftline.cli.console import Time, err, out
+from driftline.cli.console import Time, err, out, refuse_unnamed_store
 from driftline.domain import DAY, Retraining, RetrainingState, floor
 
 
@@ -24,10 +24,14 @@ def retrain(monitor: str, as_of: datetime | None, reason: str, approve: bool) ->
     gain does it pass. With `approval: human` it stops there: look, then run it again with
     --approve. A refusal is a result, not a failure.
     """
+    from driftline import tasks
+    from driftline.pipeline import refuse_future
     from driftline.retraining import steps
     from driftline.retraining.request import Request
 
     loaded = monitor_file.find(monitor)
+    refuse_future("--as-of", as_of)
+    refuse_unnamed_store(loaded.store, str(loaded.path))
     moment = as_of or floor(datetime.now(UTC), DAY)
     run_id = f"retrain__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
     request = Request(monitor=loaded.monitor, as_of=moment, reason=reason)
@@ -54,6 +58,7 @@ def retrain(monitor: str, as_of: datetime | None, reason: str, approve: bool) ->
             soft_wrap=True,
             highlight=False,
         )
+    tasks.deliver(loaded)
 
 
 def _show(row: Retraining) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from driftline import monitor_file
@@ -18,6 +17,7 @@ from driftline.cli.console import (
     err,
     fail_on_option,
     jobs_option,
+    literal,
     open_store,
     out,
     period,
@@ -114,7 +114,7 @@ def _run(
         said = list(summary.lines(store, monitor.monitor, conclusions))
     errors = [error for conclusion in conclusions for error in conclusion.errors]
     for error in _grouped(errors):
-        err.print(f"[red]failed:[/] {escape(error)}", soft_wrap=True, highlight=False)
+        err.print(f"[red]failed:[/] {literal(error)}", soft_wrap=True, highlight=False)
     for line in said:
         out.print(line, soft_wrap=not out.is_terminal, highlight=False)
     _close(monitor, conclusions)
@@ -158,7 +158,7 @@ def _shown(
                 verdict = conclusion.open[incident]
                 progress.console.print(
                     f"{conclusion.interval.end:%F} [{color}]{incident.severity}[/] "
-                    f"[bold]{escape(incident.rule)}[/]: {escape(verdict.reason)}",
+                    f"[bold]{literal(incident.rule)}[/]: {literal(verdict.reason)}",
                     highlight=False,
                 )
             yield conclusion
@@ -171,8 +171,8 @@ def _close(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
 
     reports = [artifact(monitor, c.interval, REPORT) for c in conclusions]
     for path in [path for path in reports if path.exists()][-1:]:
-        out.print(f"report: {escape(str(path))}", soft_wrap=True, highlight=False)
-    called = escape(monitor_file.called(monitor))
+        out.print(f"report: {literal(str(path))}", soft_wrap=True, highlight=False)
+    called = literal(monitor_file.called(monitor))
     out.print(f"next:   driftline metrics {called}", soft_wrap=True, highlight=False)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from driftline import monitor_file
-from driftline.cli.console import FAILED, err, literal, out
+from driftline.cli.console import FAILED, err, literal, out, refuse_unnamed_store
 from driftline.connections import from_environment, shown
 
 if TYPE_CHECKING:
@@ -123,5 +123,7 @@ def _store_url(given: str | None, monitor: str | None) -> "URL":
 
     if monitor and not given:
         loaded = monitor_file.find(monitor)
+        refuse_unnamed_store(loaded.store, str(loaded.path))
         return store_url(loaded.store, folder=loaded.folder, connections=from_environment)
+    refuse_unnamed_store(given, "--url")
     return store_url(given, folder=Path.cwd(), connections=from_environment)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
-from driftline.cli.console import COLORS
+from driftline.cli.console import COLORS, literal
 from driftline.domain import Incident, Outcome, Verdict, Window
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def lines(store: "Store", monitor: str, conclusions: "Sequence[Conclusion]") -> 
         if len(final.unjudged) > MOST:
             yield f"  and {len(final.unjudged) - MOST} more"
     if final.unlabelled:
-        yield f"[red]no labels[/]: {escape(final.unlabelled)}"
+        yield f"[red]no labels[/]: {literal(final.unlabelled)}"
     yield _standing(conclusions, final, len(still))
 
 
@@ -95,8 +93,8 @@ def _listed(title: str, found: Sequence[Incident], newest: dict[str, Verdict]) -
         verdict = newest.get(one.id)
         found_ = verdict.reason if verdict else f"{one.series.subject}; not judged in this run"
         yield (
-            f"  [{COLORS[one.severity]}]{one.severity}[/] [bold]{escape(one.rule)}[/] since "
-            f"{one.first.span}{until}: {escape(found_)}"
+            f"  [{COLORS[one.severity]}]{one.severity}[/] [bold]{literal(one.rule)}[/] since "
+            f"{one.first.span}{until}: {literal(found_)}"
         )
     if len(worst) > MOST:
         yield f"  and {len(worst) - MOST} more"
@@ -104,7 +102,7 @@ def _listed(title: str, found: Sequence[Incident], newest: dict[str, Verdict]) -
 
 def _colored(one: "Unjudged") -> str:
     color = COLORS[one.severity] if one.blind else COLORS["not_evaluated"]
-    return f"[{color}]{escape(one.words)}[/]"
+    return f"[{color}]{literal(one.words)}[/]"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -14,6 +14,7 @@ from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import DriftlineError, InputError, MissingExtra
 from driftline.fields import moment
+from driftline.orchestration.addresses import links_to
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.pipeline import refuse_future
 from driftline.tasks import Run
@@ -77,6 +78,7 @@ def run_of(path: str, cadence: str) -> Run:
         run_id=f"{dag_run.dag_id}__{dag_run.run_id}",
         page=dag_run.run_type != "backfill",
         connections=airflow_connection,
+        links=links_to(dag_run.dag_id, dag_run.run_id),
     )
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from airflow.sdk import BaseOperatorLink
-from airflow.sdk.configuration import conf
 
 from driftline.domain import Window
+from driftline.orchestration.addresses import base
 from driftline.orchestration.context import interval_of, monitor_of
 from driftline.orchestration.plugin import PREFIX
 
@@ -49,5 +49,4 @@ def metrics_url(monitor: str) -> str:
 
 
 def _url(path: str) -> str:
-    base = conf.get("api", "base_url", fallback="") or ""
-    return f"{base.rstrip('/')}{PREFIX}/{path}"
+    return f"{base()}{PREFIX}/{path}"

@@ -7,6 +7,7 @@ import subprocess
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, get_current_context, task
@@ -70,6 +71,7 @@ class Step(BaseOperator):
                     "run_id": run.run_id,
                     "page": run.page,
                     "suite": self.suite,
+                    "links": asdict(run.links) if run.links else None,
                 }
                 found = elsewhere(self.python, "driftline.tasks", asked, self.monitor)
         several = isinstance(found, list)

@@ -16,6 +16,7 @@ from driftline.config import Monitor
 from driftline.domain import Evidence, Retraining, RetrainingState
 from driftline.errors import InputError
 from driftline.orchestration import words
+from driftline.orchestration.addresses import links_to
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.context import clearly, moment_of, monitor_of
 from driftline.orchestration.measuring import elsewhere
@@ -145,7 +146,15 @@ def _gate(monitor: str, python: str | None, go: str, stop: str) -> str:
 def _tell(monitor: str) -> None:
     with clearly():
         loaded = stored(monitor_of(monitor))
-        steps.announce(loaded, _as_of(), run_id=_run_id(), connections=airflow_connection)
+        dag_run = get_current_context()["dag_run"]
+        links = links_to(dag_run.dag_id, dag_run.run_id)
+        steps.announce(
+            loaded,
+            _as_of(),
+            run_id=_run_id(),
+            link=links.run if links else f"the DAG {dag_run.dag_id}",
+            connections=airflow_connection,
+        )
         tasks.deliver(loaded, airflow_connection)
 
 

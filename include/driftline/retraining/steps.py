@@ -225,9 +225,13 @@ def announce(
     as_of: datetime,
     *,
     run_id: str,
+    link: str = "",
     connections: Connections = from_environment,
 ) -> None:
-    """Put what came of it into the outbox, once, and note it on the incidents it was about."""
+    """Put what came of it into the outbox, once, and note it on the incidents it was about.
+
+    `link` is where the run is seen that did it.
+    """
     with open_store(monitor, connections) as store, store.begin(monitor.monitor) as connection:
         row = _found(connection, monitor, as_of)
         said = _NOTES[row.state]
@@ -246,7 +250,7 @@ def announce(
                     since=f"{row.as_of:%F %H:%M} UTC",
                 ),
             ),
-            look=(f"the DAG {monitor.monitor}__retrain",),
+            look=(link,) if link else (),
         )
         ways = delivery.ways(monitor.routes, str(Outcome.WARN))
         outbox.add(

@@ -1,0 +1,19 @@
+"""Where Airflow is seen in a browser, as its `[api] base_url` says."""
+
+from urllib.parse import quote
+
+from airflow.sdk.configuration import conf
+
+from driftline.orchestration.plugin import PREFIX
+from driftline.reports import Links
+
+
+def base() -> str:
+    """Return the address of Airflow's UI; '' where nothing names it."""
+    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+
+
+def links_to(dag_id: str, run_id: str) -> Links | None:
+    """Return where a run is seen; None where nothing says where Airflow is."""
+    run = f"{base()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    return Links(run=run, pages=base() + PREFIX) if base() else None

@@ -185,10 +185,13 @@ def test_an_alert_that_goes_to_the_log_is_not_said_twice(file: Path, caplog: Any
     assert "2024-01-10 warn psi-x-1d" in past.stderr
 
 
+HOURLY = {"metric": "row_count", "window": "1h", "max": 0}
+
+
 @pytest.mark.usefixtures("no_samples", "no_expectations")
 def test_where_an_hourly_alert_says_to_look_there_is_something(file: Path, caplog: Any) -> None:
     written = yaml.safe_load(file.read_text(encoding="utf-8"))
-    written |= {"windows": ["1h"], "rules": [{"metric": "row_count", "window": "1h", "max": 0}]}
+    written |= {"windows": ["1h", "1d"], "rules": [HOURLY]}
     file.write_text(yaml.safe_dump(written), encoding="utf-8")
     driftline("run", file, "--from", "2024-01-06T03:00", "--to", "2024-01-06T04:00")
     (look,) = [line for line in caplog.text.splitlines() if line.startswith("look: driftline ")]

@@ -16,10 +16,12 @@ from pydantic_core import ErrorDetails
 
 from driftline.config import Defaults, Monitor
 from driftline.document import Document, holds, text_of
+from driftline.domain import digest
 from driftline.errors import ConfigError, Fault, UnknownMonitor
 
 DEFAULTS_FILE = "driftline.yaml"
 MOST_ERRORS, MOST_NAMES = 100, 50
+MOST_SIGNS = 200  # of a file's name in an id, of which Airflow takes 250
 
 
 class _Short(reprlib.Repr):
@@ -131,6 +133,19 @@ def monitor_files(folders: Sequence[Path] | None = None) -> Iterator[Path]:
         for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
             if file.name != DEFAULTS_FILE and not file.name.startswith(".") and _is_one(file):
                 yield file
+
+
+def plain_stem(file: Path) -> str:
+    """Return a file's name without its ending, in signs that an id may hold.
+
+    What is not the name itself gets a digest of it, as does `x.yml` beside `x.yaml`: no two files
+    of a folder are called the same.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", file.stem)[:MOST_SIGNS]
+    beside = file.suffix == ".yml" and os.path.lexists(file.with_suffix(".yaml"))
+    if plain == file.stem and not beside:
+        return plain
+    return f"{plain}-{digest(os.fsencode(file.name).hex())[:8]}"
 
 
 def _is_one(file: Path) -> bool:

@@ -1,6 +1,9 @@
 """The DAGs that a folder of monitor files makes: which, how they are joined, when they run."""
 
 import logging
+import os
+import re
+import runpy
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +13,18 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from airflow.utils.file import might_contain_dag
+from click.testing import CliRunner
 from sqlalchemy import make_url
 
+from driftline.cli import main
 from driftline.domain import Evidence
+from driftline.errors import ConfigError
 from driftline.orchestration import airflow_dags, factory, retraining
 from driftline.orchestration.operators import DECLINE, PROMOTE
 from driftline.retraining.request import Request
 from driftline.store import Store, outbox, upgrade
-from tests.orchestration.conftest import Folder
+from tests.orchestration.conftest import MONITOR, Folder
 
 RETRAINED = "retraining: {train: models:train}\n"
 
@@ -198,7 +205,7 @@ def test_a_monitor_may_have_a_pool_and_a_queue_of_its_own(folder: Folder) -> Non
     assert {task.pool for task in made["n__daily"].tasks} == {"warehouse"}
 
 
-def test_a_faulty_file_leaves_the_others_their_dags(
+def test_a_faulty_file_leaves_the_others_their_dags_and_is_one_that_fails(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder.add("good")
@@ -206,10 +213,157 @@ def test_a_faulty_file_leaves_the_others_their_dags(
     folder.add("good", file="other.yaml")
     with caplog.at_level(logging.ERROR):
         made = airflow_dags(folder.path, kinds=["monitoring"])
-    assert set(made) == {"good__hourly", "good__daily"}
+    assert set(made) == {"good__hourly", "good__daily", "bad__faulty", "other__faulty"}
     assert "bad.yaml:17: nonsense: unknown key" in caplog.text
-    assert "other.yaml makes no DAGs" in caplog.text
     assert made["good__daily"].get_task("reference").monitor == str(folder.path / "good.yaml")
+    assert "bad.yaml:17: nonsense: unknown key" in failure(made["bad__faulty"])
+    assert "other.yaml:1: monitor: good.yaml has a monitor of this name" in failure(
+        made["other__faulty"]
+    )
+    stub = made["bad__faulty"]
+    assert stub.is_paused_upon_creation is False  # it runs, and is red, without a person
+    assert stub.timetable.can_be_scheduled
+    assert "bad.yaml:17: nonsense" in (stub.doc_md or "")
+    assert set(airflow_dags(folder.path, kinds=["retraining"])) == set()
+
+
+def failure(dag: DAG) -> str:
+    """Return the words that the one task of a faulty file's DAG fails with."""
+    (task,) = dag.tasks
+    assert not task.template_fields  # what a file holds is no template
+    with pytest.raises(AirflowFailException) as caught:
+        task.execute({})
+    return str(caught.value)
+
+
+HOSTILE = [
+    ("monitor: m\nsegments: " + "[" * 200_000, "nested more than 32 deep"),
+    ("monitor: m\nowner: !!int x\n", "'x' is no int"),
+    ('"monitor": m\n', "the key 'task' is missing"),
+    ("", "it is empty"),
+    ("monitor: {{ 1 / 0 }}\n", "a key must be a plain word or number"),
+    (MONITOR.format(name="m") + "schedule: {end: 0001-01-01}\n", "write a date between"),
+    (MONITOR.format(name="m") + "statement_timeout: 999999999999d\n", "at most 36500d"),
+    (MONITOR.format(name="m" * 101), "at most 100"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), HOSTILE)
+def test_whatever_a_file_holds_is_its_own_fault(folder: Folder, text: str, problem: str) -> None:
+    folder.add("good")
+    (folder.path / "bad.yaml").write_text(text)
+    made = airflow_dags(folder.path)
+    assert set(made) == {"good__hourly", "good__daily", "bad__faulty", "housekeeping"}
+    assert problem in failure(made["bad__faulty"])
+
+
+def test_what_is_no_file_is_a_fault_and_an_editors_lock_is_nothing(folder: Folder) -> None:
+    folder.add("good")
+    os.mkfifo(folder.path / "pipe.yaml")
+    (folder.path / "folder.yaml").mkdir()
+    (folder.path / "device.yml").symlink_to("/dev/zero")
+    (folder.path / "broken.yaml").symlink_to("nowhere")
+    (folder.path / ".#good.yaml").symlink_to("me@host.1:2")
+    made = airflow_dags(folder.path, kinds=["monitoring"])
+    stubs = {f"{name}__faulty" for name in ("pipe", "folder", "device", "broken")}
+    assert set(made) == {"good__hourly", "good__daily", *stubs}
+    assert "a folder, not a file" in failure(made["folder__faulty"])
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.yaml", "größe.yaml", "a\n{{ x }}.yaml", "x" * 249 + ".yaml", "..yaml", "x.yml"]
+)
+def test_a_file_of_any_name_has_an_id_that_airflow_takes(folder: Folder, name: str) -> None:
+    folder.add("x", "nonsense: 1")
+    (folder.path / name).write_text("monitor: [")
+    made = airflow_dags(folder.path, kinds=["monitoring"])
+    if name.startswith("."):
+        assert set(made) == {"x__faulty"}
+        return
+    (other,) = set(made) - {"x__faulty"}
+    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,240}__faulty", other)
+    assert airflow_dags(folder.path, kinds=["monitoring"]).keys() == made.keys()
+
+
+def test_faulty_defaults_are_told_once_and_stop_each_that_rests_on_them(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.add("a")
+    folder.add("b")
+    (folder.path / "driftline.yaml").write_text("owner: us\nstoer: x\n")
+    with caplog.at_level(logging.ERROR):
+        made = airflow_dags(folder.path, kinds=["monitoring"])
+    assert set(made) == {"a__faulty", "b__faulty"}
+    assert all("driftline.yaml:2: stoer: unknown key" in failure(dag) for dag in made.values())
+    assert caplog.text.count("stoer: unknown key") == 1
+
+
+def test_whatever_making_the_dags_of_a_file_raises_is_its_fault(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.add("a")
+    folder.add("b")
+    whole = factory.watching
+
+    def failing(monitor: Any, *rest: Any) -> DAG:
+        if monitor.monitor == "a":
+            raise ZeroDivisionError("of a")
+        return whole(monitor, *rest)
+
+    monkeypatch.setattr(factory, "watching", failing)
+    made = airflow_dags(folder.path, kinds=["monitoring"])
+    assert set(made) == {"a__faulty", "b__hourly", "b__daily"}
+    assert "its DAGs cannot be made: ZeroDivisionError: of a" in failure(made["a__faulty"])
+
+
+def test_one_files_dags_are_made_or_its_faults_raised(folder: Folder) -> None:
+    made = airflow_dags(folder.add("good", RETRAINED))
+    assert set(made) == {"good__hourly", "good__daily", "good__retrain"}
+    with pytest.raises(ConfigError, match=r"bad\.yaml:17: nonsense: unknown key"):
+        airflow_dags(folder.add("bad", "nonsense: 1"))
+
+
+def test_a_dag_file_a_monitor_raises_what_is_wrong_with_it(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(code: int = 0) -> str:
+        ended = CliRunner().invoke(main, ["dags", "write", str(dags)])
+        assert ended.exit_code == code, ended.output
+        return ended.output
+
+    dags = tmp_path / "dags"
+    monkeypatch.setenv("DRIFTLINE_MONITORS", str(folder.path))
+    folder.add("good")
+    folder.add("bad", "nonsense: 1", file="it's {bad}.yaml")
+    write()
+    house, good, bad = sorted(dags.glob("*.py"))
+    assert all(might_contain_dag(str(file), safe_mode=True) for file in (good, bad, house))
+    with pytest.raises(ConfigError, match=r"it's {bad}\.yaml:17: nonsense: unknown key"):
+        runpy.run_path(str(bad))
+    made: list[str] = []
+    monkeypatch.setattr(
+        factory, "airflow_dags", lambda *given, **more: made.extend(airflow_dags(*given, **more))
+    )
+    runpy.run_path(str(good))
+    runpy.run_path(str(house))
+    assert made == ["good__hourly", "good__daily", "housekeeping"]
+    (folder.path / "it's {bad}.yaml").unlink()
+    (dags / "own.py").write_text("airflow_dags()")
+    assert "own.py makes DAGs of monitor files too" in write()
+    assert {path.name for path in dags.glob("*.py")} == {good.name, house.name, "own.py"}
+    (folder.path / "own.yaml").write_text("monitor: own")
+    assert "was not written by this command" in write(2)
+
+
+def test_only_the_faulty_dag_that_is_asked_for_is_made(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.add("a")
+    folder.add("a", file="twice.yaml")
+    folder.add("bad", "nonsense: 1", file="file_of_bad.yaml")
+    for dag_id in ("a__daily", "twice__faulty", "file_of_bad__faulty"):
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        assert list(airflow_dags(folder.path)) == [dag_id]
 
 
 def test_only_the_dag_that_is_asked_for_is_made(

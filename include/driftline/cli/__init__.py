@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from driftline import __version__
 from driftline.cli.console import FAILED, WRONG_INPUT, airflow_option, err
+from driftline.cli.dags import dags
 from driftline.cli.init import init
 from driftline.cli.lint import lint, schema
 from driftline.cli.metrics import metrics
@@ -60,8 +61,21 @@ def main(verbose: bool) -> None:
     logging.getLogger("driftline").setLevel(level)
 
 
-for _command in (init, lint, run, backfill, metrics, report, why, sql, retrain, store, schema):
+for _command in (
+    init,
+    lint,
+    run,
+    backfill,
+    metrics,
+    report,
+    why,
+    sql,
+    retrain,
+    store,
+    schema,
+    dags,
+):
     main.add_command(_command)
-    if _command is not schema:
+    if _command not in (schema, dags):  # they need no connection
         for _each in getattr(_command, "commands", {"": _command}).values():
             _each.params.append(airflow_option())

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,15 @@ from airflow.sdk import DAG, get_parsing_context
 
 from driftline import monitor_file
 from driftline.config import Monitor
-from driftline.errors import DriftlineError
+from driftline.document import Document
+from driftline.errors import ConfigError, Fault
+from driftline.orchestration.faulty import faulty, faulty_id
 from driftline.orchestration.housekeeping import HOUSEKEEPING, housekeeping
 from driftline.orchestration.monitoring import NAMES, cadences, dag_id, watching
 from driftline.orchestration.places import monitor_folder
 from driftline.orchestration.retraining import retraining
 from driftline.orchestration.settings import Settings
+from driftline.printable import printable
 
 log = logging.getLogger(__name__)
 
@@ -31,27 +33,76 @@ def airflow_dags(
 
     The folder is $DRIFTLINE_MONITORS where none is given, else `include/monitors` beside the dags
     folder. `settings` are those of `Settings`: pool, queue, python, retries, ... A worker that asks
-    for one DAG gets that one only. A file that has faults makes no DAGs, and the others do not
-    suffer: the faults are logged, and fail the task `monitor_files` of `housekeeping`.
+    for one DAG gets that one only. A file with faults makes `<stem>__faulty`, whose task fails with
+    them, and the others do not suffer. Given one file instead of a folder, its DAGs are made
+    without housekeeping, and its faults are raised: Airflow shows them as an import error.
     """
     chosen, asked = Settings(**settings), get_parsing_context().dag_id
-    place = Path(folder).resolve() if folder else monitor_folder()
+    place = Path(folder).absolute() if folder else monitor_folder()
+    place = place.parent.resolve() / place.name
     with _nothing_collected():
-        return {dag.dag_id: dag for dag in _made(place, kinds, chosen, asked)}
+        if place.suffix in (".yaml", ".yml") and not place.is_dir():
+            made = _of(monitor_file.load(place), kinds, chosen, asked)
+        else:
+            made = _made(place, kinds, chosen, asked)
+        return {dag.dag_id: dag for dag in made}
 
 
 def _made(
     folder: Path, kinds: Sequence[str], settings: Settings, asked: str | None
 ) -> Iterator[DAG]:
-    for monitor in _monitors(folder, asked):
-        if "monitoring" in kinds:
-            for cadence in cadences(monitor):
-                if asked in (None, dag_id(monitor, NAMES[cadence])):
-                    yield watching(monitor, cadence, settings)
-        if "retraining" in kinds and asked in (None, dag_id(monitor, "retrain")):
-            yield from retraining(monitor, settings)
+    owners: dict[str, Path] = {}
+    told: set[str] = set()
+    for file in _files(folder, asked):
+        try:
+            monitor = monitor_file.load(file)
+            if owners.setdefault(monitor.monitor, file) != file:
+                raise _taken(file, owners[monitor.monitor])
+            yield from list(_of(monitor, kinds, settings, asked))
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this file's fault
+            faults = _words(file, error)
+            if faults not in told:  # those of driftline.yaml are the faults of every file
+                log.error("%s makes no DAGs: %s", printable(str(file)), faults)
+            told.add(faults)
+            if "monitoring" in kinds and asked in (None, faulty_id(file)):
+                yield faulty(file, faults, settings)
     if "housekeeping" in kinds and asked in (None, HOUSEKEEPING):
         yield housekeeping(folder, settings)
+
+
+def _of(
+    monitor: Monitor, kinds: Sequence[str], settings: Settings, asked: str | None
+) -> Iterator[DAG]:
+    """Yield the DAGs of one monitor; with `asked` only that one."""
+    if "monitoring" in kinds:
+        for cadence in cadences(monitor):
+            if asked in (None, dag_id(monitor, NAMES[cadence])):
+                yield watching(monitor, cadence, settings)
+    if "retraining" in kinds and asked in (None, dag_id(monitor, "retrain")):
+        yield from retraining(monitor, settings)
+
+
+def _files(folder: Path, asked: str | None) -> list[Path]:
+    """Return the monitor files of a folder; with `asked` those that may have a say in that DAG."""
+    files = list(monitor_file.monitor_files([folder]))
+    if asked is None:
+        return files
+    names = {asked.rpartition("__")[0]}
+    own = [file for file in files if faulty_id(file) == asked]
+    names |= {monitor_file.named(file) for file in own}
+    return [file for file in files if file in own or monitor_file.named(file) in names]
+
+
+def _taken(file: Path, owner: Path) -> ConfigError:
+    problem = f"{owner.name} has a monitor of this name; give each its own"
+    return ConfigError([Document(file).fault(["monitor"], problem)])
+
+
+def _words(file: Path, error: Exception) -> str:
+    if isinstance(error, ConfigError):
+        return str(error)
+    problem = f"its DAGs cannot be made: {type(error).__name__}: {error}"
+    return str(Fault(file=file, line=None, key="", problem=problem))
 
 
 @contextmanager
@@ -64,28 +115,3 @@ def _nothing_collected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _monitors(folder: Path, asked: str | None) -> Iterator[Monitor]:
-    """Yield the monitors of a folder whose files are right; with `asked` only that DAG's."""
-    wanted = asked.rpartition("__")[0] if asked else None
-    seen: dict[str, Path] = {}
-    for file in monitor_file.monitor_files([folder]):
-        if wanted is not None and not _is_named(file, wanted):
-            continue
-        try:
-            monitor = monitor_file.load(file)
-        except DriftlineError as error:
-            log.error("%s makes no DAGs:\n%s", file, error)
-            continue
-        if monitor.monitor in seen:
-            log.error("%s makes no DAGs: %s is the monitor of %s", file, monitor.monitor, seen)
-            continue
-        seen[monitor.monitor] = file
-        yield monitor
-
-
-def _is_named(file: Path, name: str) -> bool:
-    """Whether a file's `monitor:` is this, read without parsing the file."""
-    found = re.search(r"^monitor:\s*[\"']?([\w.-]+)", file.read_text(errors="replace"), re.M)
-    return found is not None and found[1] == name

@@ -1,7 +1,8 @@
-"""The DAG that keeps house: what is left in the outboxes, monitors gone silent, faulty files."""
+"""The DAG that keeps house: what is left in the outboxes, and monitors gone silent."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import URL
 from driftline import monitor_file
 from driftline.alerts import delivery, silence
 from driftline.config import Monitor
-from driftline.errors import DriftlineError
+from driftline.errors import ConfigError, DriftlineError
 from driftline.orchestration import words
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.monitoring import NAMES, cadences, dag_id
@@ -29,7 +30,7 @@ def housekeeping(folder: Path, settings: Settings) -> DAG:
     """Return the DAG that delivers what is left, and fails where somebody should look."""
     with DAG(
         HOUSEKEEPING,
-        description="Delivers what is left in the outboxes; tells of silent monitors, faulty files",
+        description="Delivers what is left in the outboxes, and tells of silent monitors",
         schedule=CronTriggerTimetable(EVERY, timezone="UTC"),
         start_date=datetime(2000, 1, 1, tzinfo=UTC),
         catchup=False,
@@ -44,23 +45,7 @@ def housekeeping(folder: Path, settings: Settings) -> DAG:
                 given
             )
         )
-        _files.override(task_id="monitor_files", doc_md=words.FILES)(given)
     return dag
-
-
-@task
-def _files(folder: str) -> None:
-    """Fail with the faults of every monitor file."""
-    monitors, faults = _read(folder)
-    names = [monitor.monitor for monitor in monitors]
-    faults += [
-        f"{monitor.path}: monitor: {monitor.monitor!r} is the name of another file's monitor"
-        for number, monitor in enumerate(monitors)
-        if monitor.monitor in names[:number]
-    ]
-    if faults:
-        raise AirflowFailException("\n".join(faults))
-    log.info("%s monitor files are right: %s", len(names), ", ".join(names))
 
 
 @task
@@ -113,7 +98,7 @@ def _in_each_store(folder: str, act: Callable[[Store, Sequence[Monitor]], Iterab
     """Do something in each store of the monitors; fail with all that went wrong, at the end."""
     wrong: list[str] = []
     stores: dict[URL, list[Monitor]] = {}
-    for monitor in _read(folder)[0]:
+    for monitor in _monitors(folder):
         try:
             url = store_url(
                 stored(monitor).store, folder=monitor.folder, connections=airflow_connection
@@ -131,11 +116,11 @@ def _in_each_store(folder: str, act: Callable[[Store, Sequence[Monitor]], Iterab
         raise AirflowFailException("\n".join(wrong))
 
 
-def _read(folder: str) -> tuple[list[Monitor], list[str]]:
-    monitors, faults = [], []
+def _monitors(folder: str) -> list[Monitor]:
+    """Return the monitors of a folder; files with faults have a DAG of their own that tells."""
+    found: dict[str, Monitor] = {}
     for file in monitor_file.monitor_files([Path(folder)]):
-        try:
-            monitors.append(monitor_file.load(file))
-        except DriftlineError as error:
-            faults.append(str(error))
-    return monitors, faults
+        with suppress(ConfigError):
+            monitor = monitor_file.load(file)
+            found.setdefault(monitor.monitor, monitor)
+    return list(found.values())

@@ -39,7 +39,7 @@ def _monitor(monitor: str, user: GetUserDep) -> Monitor:
         try:
             found = monitor_file.load(file)
         except DriftlineError:
-            continue  # the task monitor_files of housekeeping tells of it
+            continue  # a DAG of its own tells of it
         if found.monitor == monitor:
             return found
     raise HTTPException(404, "no monitor file has this name, or it has faults")

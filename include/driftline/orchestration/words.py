@@ -96,8 +96,8 @@ ANNOUNCE = (
     "Tells the routes of the monitor what came of it: promoted, refused, or declined, with numbers."
 )
 
-HOUSEKEEPING = """Keeps house for all monitors: sends what is left in the outboxes, tells of monitors
-that have gone silent, and fails on monitor files with faults. A red task here wants a person."""
+HOUSEKEEPING = """Keeps house for all monitors: sends what is left in the outboxes, and tells of monitors
+that have gone silent. A red task here wants a person."""
 
 SILENT = """Fails, and sends one message, when a monitor that is on schedule has measured nothing for three
 of its intervals: its DAG is paused, fails, or is no longer parsed. Set `schedule.end` in the file of a
@@ -107,8 +107,14 @@ DELIVER = """Sends what is due in every outbox; what fails stays there and falls
 channel refused for good, such as `channel_not_found`, is given up, and this task stays red until somebody has
 mended that and ran `driftline store deliver --failed`, or let go of the message by `driftline store discard`."""
 
-FILES = """Reads every monitor file and fails with each fault: file, line, key, what is allowed. A file
-that has faults makes no DAGs; those of the others go on."""
+FAULTY = """Fails with each fault of the monitor file: file, line, key, what was found and what is
+allowed. Once the file is mended its own DAGs are back, and this one is gone."""
+
+
+def faulty(faults: str) -> str:
+    """Return what the DAG of a file with faults says of itself."""
+    shown = "\n".join(f"    {line}" for line in faults.splitlines())
+    return f"A monitor file has faults, and **nothing of it is watched**:\n\n{shown}\n\n{FAULTY}"
 
 
 def watching(monitor: Monitor, cadence: str, retraining: str | None) -> str:

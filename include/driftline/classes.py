@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,10 @@ from driftline.errors import LogError
 
 _INTEGRAL = re.compile(r"([+-]?\d+)\.0*")
 _MOST_CLASSES = 1000
-_SELF_EXPLAINING = ({"0", "1"}, {"-1", "1"})
+_SELF_EXPLAINING = ("0", "-1")
+"""What says of itself that it is not 1."""
+_MOST = 0.9
+"""Of the rows that are not positive so many are of one class where the others are strays."""
 
 
 def canonical(value: object) -> str:
@@ -40,25 +43,42 @@ def positive_class(chosen: object) -> str:
     return "1" if chosen is None else canonical(chosen)
 
 
-def check_binary(found: Sequence[str], chosen: object) -> None:
-    """Raise LogError where a binary model's labels and predicted classes are not of two classes.
+def negative_class(counts: Mapping[str, int], chosen: object) -> str:
+    """Return the name of a binary model's other class; '' where nothing holds it.
 
-    `chosen` is what the monitor's file says of the positive one, None where it says nothing.
+    `counts` are the rows of each class of labels and predicted classes, `chosen` what the monitor's
+    file says of the positive one, None where it says nothing. What is neither, such as a sentinel,
+    is a stray. Raises LogError where the two cannot be told from strays.
     """
-    positive = positive_class(chosen)
+    positive, found = positive_class(chosen), sorted(counts)
+    others = sorted(set(counts) - {positive}, key=lambda name: (-counts[name], name))
     names = ", ".join(map(repr, found[:5])) + (", ..." if len(found) > 5 else "")
-    if len(found) > 2:
+    if chosen is None:
+        explaining = [name for name in _SELF_EXPLAINING if name in others]
+        if others and not explaining:
+            raise LogError(
+                f"labels hold {names}; write which one the score speaks of under "
+                f"predictions.positive, such as positive: {found[-1]!r}"
+            )
+        return next(iter(explaining), "")
+    if len(others) > 1 and positive not in counts:
+        raise LogError(f"predictions.positive is {positive!r}; labels hold {names}")
+    if len(others) > 1 and counts[others[0]] < _MOST * sum(counts[name] for name in others):
         raise LogError(
             f"labels and predicted classes hold {len(found)} values ({names}); "
             "a binary model has two"
         )
-    if chosen is None and found and not any(set(found) <= pair for pair in _SELF_EXPLAINING):
-        raise LogError(
-            f"labels hold {names}; write which one the score speaks of under "
-            f"predictions.positive, such as positive: {found[-1]!r}"
-        )
-    if len(found) == 2 and positive not in found:
-        raise LogError(f"predictions.positive is {positive!r}; labels hold {names}")
+    return next(iter(others), "")
+
+
+def rows_by_class(*columns: tuple[Sequence[str], NDArray[np.int64]]) -> dict[str, int]:
+    """Return how often each class stands in columns, each as `classes_of` returns it."""
+    found: dict[str, int] = {}
+    for names, places in columns:
+        counted = np.bincount(places[places >= 0], minlength=len(names))
+        for name, rows in zip(names, counted.tolist(), strict=True):
+            found[name] = found.get(name, 0) + rows
+    return found
 
 
 def classes_of(column: Any, key: str) -> tuple[list[str], NDArray[np.int64]]:

@@ -412,6 +412,9 @@ def _added(profile: OutcomeProfile, metric: str, reference: Reference) -> float 
         return -float(np.trace(profile.confusion)) / used
     if not profile.scores:
         return None
+    rows = profile.by_scored_label
+    if not (used := int(rows.sum())):
+        return None
     loss = float(profile.moments[:, 2].sum()) / used
     if metric == "log_loss":
         return loss
@@ -419,6 +422,6 @@ def _added(profile: OutcomeProfile, metric: str, reference: Reference) -> float 
     mean, ratio, rate = (reference.performance.get((name, "")) for name in names)
     if metric != "log_loss_ratio" or not (mean and ratio and rate) or not profile.binary:
         return None
-    positives = float(profile.confusion[1].sum()) / used
+    positives = float(rows[1]) / used
     constant = -positives * np.log(rate) - (1 - positives) * np.log(1 - rate)
     return float(ratio + (loss - ratio * constant) * ratio / mean)

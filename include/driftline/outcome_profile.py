@@ -51,12 +51,14 @@ class OutcomeBins:
     `scores` maps each class that has a score (of a binary model: the positive one) to the edges of
     its bins: `edges[i - 1] <= score < edges[i]`. `errors` are the edges of a regression's absolute
     error, None for a model of classes. Labels and errors are divided by `scale` before they are
-    raised to powers and summed.
+    raised to powers and summed. `negative` names the class of a binary model that is not the
+    positive one, '' where the reference does not tell.
     """
 
     scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     errors: tuple[float, ...] | None = None
     scale: float = 1.0
+    negative: str = ""
 
     @classmethod
     def of_scores(
@@ -171,10 +173,11 @@ class ClassProfile:
 
     `rows` are predictions, `labelled` those with a label; `dropped` maps why a labelled row could
     not be used to how many there were. `confusion` (K, K) counts the others by label and predicted
-    class, in the order of `classes`; `moments` (K, 6) sums by label: the squared error of a row's
-    probabilities and its square, the log loss and its square, the positive class's score and its
-    square. `stray` counts rows whose probabilities do not add up to 1. `found` names the classes
-    that labels and predictions hold.
+    class, in the order of `classes`; `moments` (K, 7) sums by label, of those that have usable
+    scores that add up to 1: the squared error of a row's probabilities and its square, the log loss
+    and its square, the positive class's score and its square, and 1. `unscored` counts rows of
+    `confusion` without a usable score, `stray` those whose probabilities do not add up to 1.
+    `found` names the classes that labels and predictions hold.
     """
 
     bins: OutcomeBins
@@ -185,6 +188,7 @@ class ClassProfile:
     confusion: Counts
     moments: Floats
     scores: Mapping[str, ScoreCounts] = field(default_factory=dict)
+    unscored: int = 0
     stray: int = 0
     found: tuple[str, ...] = ()
 
@@ -196,7 +200,7 @@ class ClassProfile:
             bins=bins,
             classes=classes,
             confusion=np.zeros((many, many), np.int64),
-            moments=np.zeros((many, 6)),
+            moments=np.zeros((many, 7)),
             scores={name: ScoreCounts.empty(edges) for name, edges in bins.scores.items()},
         )
 
@@ -209,6 +213,11 @@ class ClassProfile:
     def by_label(self) -> Counts:
         """How many rows have each class as label."""
         return np.asarray(self.confusion.sum(axis=1))
+
+    @property
+    def by_scored_label(self) -> Counts:
+        """How many rows have each class as label, of those that `moments` are of."""
+        return np.rint(self.moments[:, 6]).astype(np.int64)
 
     @property
     def mean_label(self) -> float | None:
@@ -245,6 +254,7 @@ class ClassProfile:
                 name: ScoreCounts.total([empty, *(part.scores[name] for part in parts)])
                 for name, empty in whole.scores.items()
             },
+            unscored=sum(part.unscored for part in parts),
             stray=sum(part.stray for part in parts),
             found=tuple(sorted({name for part in parts for name in part.found})),
         )
@@ -253,6 +263,7 @@ class ClassProfile:
     def content(self) -> bytes:
         """Its numbers, packed; `read` unpacks them."""
         head = {"classes": self.classes, "found": self.found, "stray": self.stray}
+        head |= {"unscored": self.unscored}
         ints = [self.confusion, *(a for s in self.scores.values() for a in (s.joint, s.said))]
         floats = [self.moments, *(a for s in self.scores.values() for a in (s.sums, s.said_sums))]
         return _packed(head | {"dropped": dict(self.dropped)}, ints, floats)
@@ -263,7 +274,7 @@ class ClassProfile:
         head, ints, floats = _unpacked(content)
         many = len(head["classes"])
         take, sum_of = _Taken(ints), _Taken(floats)
-        confusion, moments = take((many, many)), sum_of((many, 6))
+        confusion, moments = take((many, many)), sum_of((many, 7))
         scores = {}
         for name, edges in bins.scores.items():
             size = len(edges) + 1
@@ -279,6 +290,7 @@ class ClassProfile:
             confusion=confusion,
             moments=moments,
             scores=scores,
+            unscored=head["unscored"],
             stray=head["stray"],
             found=tuple(head["found"]),
         )

@@ -29,7 +29,7 @@ def one(rows: int, seed: int = 0) -> ClassProfile:
         labelled=int(joint.sum()),
         dropped={"the label is not a class": seed} if seed else {},
         confusion=joint.sum(axis=2),
-        moments=rng.normal(size=(2, 6)),
+        moments=rng.normal(size=(2, 7)),
         scores={
             "score": ScoreCounts(
                 joint=joint,

@@ -62,8 +62,9 @@ def test_labels_that_do_not_say_which_is_positive_name_the_key(monitor, labels):
 
 
 def test_more_than_two_classes_or_an_absent_positive_are_errors(monitor):
+    three = monitor(predictions={"positive": "high"})
     with pytest.raises(LogError, match="3 values"):
-        outcomes(monitor(), rows(_label=[0, 1, 2, 0], _score=SCORES))
+        outcomes(three, rows(_label=["high", "low", "low", "middle"], _score=SCORES))
     chosen = monitor(predictions={"positive": "Yes"})
     with pytest.raises(LogError, match=r"'Yes'.*'no', 'yes'"):
         outcomes(chosen, rows(_label=["yes", "no", "no", "no"], _score=SCORES))
@@ -109,11 +110,37 @@ def test_many_classes_are_places_and_the_likeliest_is_predicted(monitor):
             **{"_score:a": [0.2, 0.6, 0.3], "_score:b": [0.7, 0.3, 0.3], "_score:c": [0.1] * 3},
         ),
     )
+    assert known.classes == ("a", "b", "c")
+    assert known.y_true.tolist() == [1, 0]
+    assert known.y_pred.tolist() == [1, 0]
+    assert known.dropped == {"the model has no score for their label 'z'": 1}
+    assert known.undefined("log_loss") == ""
+
+
+def test_a_class_that_the_model_says_without_a_score_is_one(monitor):
+    log = {"prediction": "said"}
+    scores = {"_score:a": [0.2, 0.6, 0.3], "_score:b": [0.7, 0.3, 0.3], "_score:c": [0.1] * 3}
+    labelled = rows(_label=["b", "a", "z"], _prediction=["b", "z", "z"], **scores)
+    known = outcomes(monitor("multiclass", predictions=log), labelled)
     assert known.classes == ("a", "b", "c", "z")
-    assert known.y_true.tolist() == [1, 0, 3]
-    assert known.y_pred.tolist() == [1, 0, 0]
     assert known.undefined("log_loss") == "no score is logged for 'z'"
     assert known.undefined("accuracy") == ""
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        ([0, 1, -1, 0], None),
+        ([0, 1, 2, 0], None),
+        (["0", "1", "unknown", "0"], None),
+        (["no", "yes", "n/a", *["no"] * 17], "yes"),
+    ],
+)
+def test_a_sentinel_among_two_classes_is_left_out(monitor, labels, positive):
+    chosen = monitor(predictions={"positive": positive} if positive else {})
+    known = outcomes(chosen, rows(_label=labels, _score=(SCORES * 5)[: len(labels)]))
+    assert known.y_true.tolist() == [0, 1, 0, *[0] * (len(labels) - 4)]
+    assert known.dropped == {"the label is not a class": 1}
 
 
 def test_numbers_are_no_classes(monitor):

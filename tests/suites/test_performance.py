@@ -1,6 +1,7 @@
 """Performance against scikit-learn on the raw rows, and what leaves a metric undefined."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
@@ -295,6 +296,105 @@ def test_probabilities_that_do_not_add_up(scope, monitor):
     found = measured(scope, monitor("multiclass"), rows(_label=CLASSES, **columns))
     for metric in ("log_loss", "log_loss_ratio", "brier"):
         assert "do not add up to 1" in found[metric, ""].reason
+
+
+def test_one_stray_label_is_left_out_and_voids_nothing(scope, monitor):
+    labels = CLASSES.copy()
+    labels[7] = "d"
+    kept = np.arange(N) != 7
+    y, chances = CLASSES[kept], CHANCES[kept]
+    found = measured(scope, monitor("multiclass"), rows(_label=labels, **COLUMNS))
+    said = np.array(["a", "b", "c"])[chances.argmax(axis=1)]
+    agree(
+        {name: values(found)[name] for name in ("accuracy", "log_loss", "roc_auc", "brier")},
+        {
+            "accuracy": sk.accuracy_score(y, said),
+            "log_loss": sk.log_loss(y, chances),
+            "roc_auc": sk.roc_auc_score(y, chances, multi_class="ovr"),
+            "brier": sk.brier_score_loss(y, chances, labels=["a", "b", "c"]),
+        },
+    )
+    for each in found.values():
+        assert each.row_count == N - 1
+        assert each.coverage == 1.0
+    told = "1 rows left out: the model has no score for their label 'd'"
+    assert found["log_loss_ratio", ""].reason == told
+
+
+def test_a_class_that_the_model_says_counts_among_classes_and_not_scores(scope, monitor):
+    labels, said = CLASSES.copy(), CLASSES[::-1].copy()
+    labels[:20], said[5:25] = "d", "d"
+    log = {"prediction": "said"}
+    given = rows(_label=labels, _prediction=said, **COLUMNS)
+    found = measured(scope, monitor("multiclass", predictions=log), given)
+    assert found["accuracy", ""].value == pytest.approx(sk.accuracy_score(labels, said))
+    assert found["f1", ""].value == pytest.approx(sk.f1_score(labels, said, average="macro"))
+    assert found["log_loss", ""].value == pytest.approx(sk.log_loss(labels[20:], CHANCES[20:]))
+    auc = sk.roc_auc_score(labels[20:], CHANCES[20:], multi_class="ovr")
+    assert found["roc_auc", ""].value == pytest.approx(auc, abs=2e-3)
+    assert (found["accuracy", ""].row_count, found["log_loss", ""].row_count) == (N, N - 20)
+    assert found["log_loss", ""].reason == "20 rows left out: no score is logged for 'd'"
+
+
+def test_some_probabilities_that_do_not_add_up_are_left_out_of_losses(scope, monitor):
+    columns = {name: column.copy() for name, column in COLUMNS.items()}
+    for column in columns.values():
+        column[:9] /= 2
+    found = measured(scope, monitor("multiclass"), rows(_label=CLASSES, **columns))
+    assert found["log_loss", ""].value == pytest.approx(sk.log_loss(CLASSES[9:], CHANCES[9:]))
+    assert "9 rows left out: their class probabilities" in found["brier", ""].reason
+    assert (found["log_loss", ""].row_count, found["roc_auc", ""].row_count) == (N - 9, N)
+
+
+@pytest.mark.parametrize("sentinel", ["-1", "2", "unknown", ""])
+def test_a_sentinel_in_a_binary_label_is_left_out(scope, monitor, sentinel):
+    labels = LABEL.astype(str).astype(object)
+    labels[:30] = sentinel
+    found = measured(scope, monitor(), rows(_label=labels.tolist(), _score=SCORE))
+    y, p = LABEL[30:], SCORE[30:]
+    assert found["accuracy", ""].value == pytest.approx(sk.accuracy_score(y, p >= 0.5))
+    assert found["log_loss", ""].value == pytest.approx(sk.log_loss(y, p))
+    assert found["label_mean", ""].value == pytest.approx(y.mean())
+    assert {each.row_count for each in found.values()} == {N - 30}
+    assert "30 rows left out: the label is not a class" in found["roc_auc", ""].reason
+
+
+@pytest.mark.parametrize("unusable", [None, float("nan"), 7.0, -1.0, float("inf")])
+def test_class_metrics_need_no_score(scope, monitor, unusable):
+    scores, said = [*[unusable] * 50, *SCORE[50:]], (SCORE >= 0.4).astype(int)
+    log = {"prediction": "said"}
+    given = rows(_label=LABEL, _score=pa.array(scores, pa.float64()), _prediction=said)
+    found = measured(scope, monitor(predictions=log), given)
+    expected = {
+        "accuracy": sk.accuracy_score(LABEL, said),
+        "balanced_accuracy": sk.balanced_accuracy_score(LABEL, said),
+        "precision": sk.precision_score(LABEL, said),
+        "recall": sk.recall_score(LABEL, said),
+        "f1": sk.f1_score(LABEL, said),
+        "label_mean": LABEL.mean(),
+        "log_loss": sk.log_loss(LABEL[50:], SCORE[50:]),
+        "brier": sk.brier_score_loss(LABEL[50:], SCORE[50:]),
+        "roc_auc": sk.roc_auc_score(LABEL[50:], SCORE[50:]),
+        "average_precision": sk.average_precision_score(LABEL[50:], SCORE[50:]),
+        "observed_predicted_ratio": LABEL[50:].mean() / SCORE[50:].mean(),
+    }
+    agree({name: values(found)[name] for name in expected}, expected)
+    assert (found["f1", ""].row_count, found["f1", ""].reason) == (N, "")
+    assert found["roc_auc", ""].row_count == N - 50
+    assert found["roc_auc", ""].reason == "50 rows left out: the score is not between 0 and 1"
+
+
+def test_where_most_rows_cannot_be_used_nothing_is_measured_of_the_rest(scope, monitor):
+    labels = LABEL.astype(str).astype(object)
+    labels[: N // 2 + 1] = "unknown"
+    found = measured(scope, monitor(), rows(_label=labels.tolist(), _score=SCORE))
+    assert {each.value for each in found.values()} == {None}
+    assert "only 199 of 400 labelled rows can be used" in found["log_loss", ""].reason
+    half = rows(_label=LABEL, _score=[*[None] * 300, *SCORE[300:]], _prediction=LABEL)
+    found = measured(scope, monitor(predictions={"prediction": "said"}), half)
+    assert found["accuracy", ""].value == 1.0
+    assert found["log_loss", ""].value is None
+    assert "only 100 of 400 labelled rows can be scored: 300 rows" in found["log_loss", ""].reason
 
 
 def test_the_order_of_rows_does_not_matter(scope, monitor):

@@ -70,7 +70,7 @@ def same(one, other) -> None:
         return
     assert (one.classes, one.found) == (other.classes, other.found)
     assert one.confusion.tolist() == other.confusion.tolist()
-    assert one.stray == other.stray
+    assert (one.stray, one.unscored) == (other.stray, other.unscored)
     for name, score in one.scores.items():
         assert score.joint.tolist() == other.scores[name].joint.tolist()
         assert score.said.tolist() == other.scores[name].said.tolist()
@@ -163,7 +163,7 @@ def test_classes_in_every_form(warehouse: Warehouse, form):
 def test_rows_that_cannot_be_used_are_told_apart(warehouse: Warehouse):
     scores = [None, 1.5, -0.2, float("nan"), float("inf"), *P[5:]]
     said = ["a", "b", "a", "b", "a", None, " ", *np.where(P[7:] > 0.2, "b", "a")]
-    truth = [*np.where(TRUTH[:8] == 1, "b", "a"), " ", *np.where(TRUTH[9:] == 1, "b", "a")]
+    truth = [*np.where(TRUTH[:8] == 1, "b", "a"), " ", "?", *np.where(TRUTH[10:] == 1, "b", "a")]
     rows = holding(score=pa.array(scores, pa.float64()), said=said, y=truth)
     warehouse.load("predictions", rows)
     monitor = warehouse.monitor(
@@ -172,8 +172,25 @@ def test_rows_that_cannot_be_used_are_told_apart(warehouse: Warehouse):
         segments=["origin"],
     )
     whole, _ = counted(monitor)
-    assert whole.dropped == {NO_SCORE: 5, NO_PREDICTION: 2, NO_CLASS: 1}
-    assert (whole.labelled, whole.used) == (N, N - 8)
+    assert whole.bins.negative == "a"
+    assert whole.dropped == {NO_PREDICTION: 2, NO_CLASS: 2}
+    assert (whole.labelled, whole.used, whole.unscored) == (N, N - 4, 5)
+    used = [n for n in range(N) if said[n] in ("a", "b") and truth[n] in ("a", "b")]
+    expected = sk.confusion_matrix([truth[n] for n in used], [said[n] for n in used])
+    assert whole.confusion.tolist() == expected.tolist()
+    y, p = ([values[n] for n in used if n > 4] for values in (truth, scores))
+    losses = whole.moments.sum(axis=0)[2] / whole.by_scored_label.sum()
+    assert losses == pytest.approx(sk.log_loss(y, p), rel=1e-12)
+
+
+@pytest.mark.parametrize("sentinel", [-1, 2])
+def test_a_sentinel_among_numbers_is_no_class(warehouse: Warehouse, sentinel):
+    truth = np.where(np.arange(N) % 50 == 7, sentinel, TRUTH).tolist()
+    warehouse.load("predictions", holding(score=P, y=truth))
+    whole, _ = counted(warehouse.monitor(labels={"label": "y"}, segments=["origin"]))
+    known = np.arange(N) % 50 != 7
+    assert whole.dropped == {NO_CLASS: 12}
+    assert whole.confusion.tolist() == sk.confusion_matrix(TRUTH[known], P[known] >= 0.5).tolist()
 
 
 def test_classes_without_scores(warehouse: Warehouse):
@@ -213,6 +230,18 @@ def test_many_classes(warehouse: Warehouse, logged):
     assert whole.confusion.tolist() == expected.tolist()
     assert len(y) == whole.used
     assert whole.stray == int(not UNLABELLED[3])
+    # Of ranks and losses those have a part that the scores are about: not the label d.
+    scored = [n for n in place if truth[n] != "d"]
+    for each, name in enumerate("abc"):
+        came = [truth[n] == name for n in scored]
+        assert whole.scores[name].truth.sum(axis=1).tolist() == [
+            len(scored) - sum(came),
+            sum(came),
+        ]
+        assert whole.scores[name].sums.sum() == pytest.approx(chances[scored, each].sum())
+    losses = whole.moments.sum(axis=0)[2] / whole.by_scored_label.sum()
+    own = [n for n in scored if n != 3]
+    assert losses == pytest.approx(sk.log_loss([truth[n] for n in own], chances[own]), rel=1e-11)
 
 
 def test_values(warehouse: Warehouse):

@@ -118,6 +118,7 @@ def _outcomes(written: Row | None) -> OutcomeBins | None:
         scores={name: tuple(edges) for name, edges in written["scores"].items()},
         errors=None if errors is None else tuple(errors),
         scale=written["scale"],
+        negative=written["negative"],
     )
 
 

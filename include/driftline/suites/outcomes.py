@@ -1,6 +1,6 @@
 """What came of the predictions: labels, classes and scores side by side, ready to be scored."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.classes import canonical, check_binary, classes_of, positive_class
+from driftline.classes import canonical, classes_of, negative_class, positive_class, rows_by_class
 from driftline.config import Monitor
 from driftline.errors import LogError
 from driftline.metrics import OF_SCORES
@@ -181,10 +181,13 @@ def _binary(table: Any, monitor: Monitor) -> _Columns:
         if PREDICTION in table.column_names
         else ([], None)
     )
-    found = sorted({*labels, *logged})
     positive = positive_class(predictions.positive)
-    check_binary(found, predictions.positive)
-    negative = next((name for name in found if name != positive), _opposite(positive))
+    columns = [(labels, true)] + ([] if predicted is None else [(logged, predicted)])
+    negative = negative_class(rows_by_class(*columns), predictions.positive)
+    two = {positive, negative}
+    true = _known(two, labels, true)
+    predicted = None if predicted is None else _known(two, logged, predicted)
+    negative = negative or _opposite(positive)
     usable = {"the label is not a class": true >= 0}
     scores = None
     if SCORE in table.column_names:
@@ -220,9 +223,13 @@ def _multiclass(table: Any, monitor: Monitor) -> _Columns:
         for name in table.column_names
         if name.startswith(prefix)
     }
-    unscored = tuple(sorted({*labels, *logged} - scored.keys()))
-    classes = (*scored, *unscored)
     usable = {"the label is not a class": true >= 0}
+    strays = {*labels} - {*scored, *logged} if scored else set()
+    if strays:
+        known = _known({*labels} - strays, labels, true)
+        usable[f"the model has no score for their label {_some(sorted(strays))}"] = known >= 0
+    unscored = tuple(sorted({*labels, *logged} - scored.keys() - strays))
+    classes = (*scored, *unscored)
     scores = None
     if scored:
         matrix = [_probabilities(table[name]) for name in scored.values()]
@@ -236,7 +243,7 @@ def _multiclass(table: Any, monitor: Monitor) -> _Columns:
         usable["the predicted class is missing"] = predicted >= 0
         y_pred = _places(classes, logged, predicted)
     return _Columns(
-        y_true=_places(classes, labels, true),
+        y_true=_places((*classes, *strays), labels, true),
         y_pred=y_pred,
         usable=usable,
         scores=scores,
@@ -265,6 +272,14 @@ def _places(
     classes: tuple[str, ...], names: Iterable[str], places: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     return np.array([*(classes.index(name) for name in names), -1], dtype=np.int64)[places]
+
+
+def _known(
+    classes: Collection[str], names: Iterable[str], places: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the places of classes that are known, -1 for all others."""
+    kept = [place if name in classes else -1 for place, name in enumerate(names)]
+    return np.array([*kept, -1], dtype=np.int64)[places]
 
 
 def _opposite(positive: str) -> str:

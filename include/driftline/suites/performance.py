@@ -1,6 +1,7 @@
 """Performance of a window, from the counts of what came of its predictions; 95% intervals."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,10 @@ from driftline.domain import Engine, Measurement, Scope, Suite, steady
 from driftline.outcome_profile import (
     CALIBRATION_BINS,
     MOMENTS,
+    NO_SCORE,
     POSITIVE,
     ClassProfile,
+    Counts,
     OutcomeProfile,
     ScoreCounts,
     ValueProfile,
@@ -25,19 +28,26 @@ Found = Interval | str
 
 
 class Number(NamedTuple):
-    """What is measured under a name, of one class (`detail`) or of all."""
+    """What is measured under a name, of one class (`detail`) or of all; of so many `rows`, which
+    are those that can be used where it is None, and what is to be said of the others.
+    """
 
     metric: str
     found: Found
     detail: str = ""
+    rows: int | None = None
+    remark: str = ""
 
 
 def measure(scope: Scope, profile: OutcomeProfile) -> list[Measurement]:
     """Return every performance metric of the labelled rows, a reason where one is undefined."""
-    numbers = _values(profile) if isinstance(profile, ValueProfile) else _classes(profile)
-    remark = "; ".join(
-        f"{number:,} rows left out: {why}" for why, number in sorted(profile.dropped.items())
-    )
+    if isinstance(profile, ValueProfile):
+        known: OutcomeProfile = profile
+        numbers = _values(profile)
+    else:
+        known = _of_known_classes(profile)
+        numbers = _classes(known)
+    left_out = _left_out(known.dropped)
     return [
         scope.measurement(
             Suite.PERFORMANCE,
@@ -46,25 +56,37 @@ def measure(scope: Scope, profile: OutcomeProfile) -> list[Measurement]:
             engine=Engine.PROFILE,
             lower=None if isinstance(found, str) else steady(found.lower),
             upper=None if isinstance(found, str) else steady(found.upper),
-            reason=found if isinstance(found, str) else remark,
+            reason=found if isinstance(found, str) else "; ".join(filter(None, (left_out, remark))),
             detail=detail,
-            row_count=profile.used,
+            row_count=known.used if rows is None else rows,
             coverage=coverage(profile),
         )
-        for metric, found, detail in numbers
+        for metric, found, detail, rows, remark in numbers
     ]
 
 
+def _left_out(dropped: Mapping[str, int]) -> str:
+    return "; ".join(f"{n:,} rows left out: {why}" for why, n in sorted(dropped.items()) if n)
+
+
 def nothing(profile: OutcomeProfile) -> str:
-    """Return why nothing can be measured, in words; '' when something can."""
+    """Return why nothing can be measured, in words; '' when something can.
+
+    Where more than half of the labelled rows cannot be used, the others do not speak for them.
+    """
     if not profile.rows:
         return "no predictions"
     if not profile.labelled:
         return "no labels"
-    if not profile.used:
-        why = "; ".join(f"{number:,} rows: {reason}" for reason, number in profile.dropped.items())
-        return f"no labelled row can be used: {why}"
-    return "only one labelled row" if profile.used == 1 else ""
+    return _too_few(profile.used, profile.labelled, "be used", _left_out(profile.dropped))
+
+
+def _too_few(used: int, labelled: int, what: str, why: str) -> str:
+    if not used:
+        return f"no labelled row can {what}: {why}"
+    if 2 * used < labelled:
+        return f"only {used:,} of {labelled:,} labelled rows can {what}: {why}"
+    return "only one labelled row" if used == 1 else ""
 
 
 def _found(reason: str, number: Callable[[], Interval]) -> Found:
@@ -72,6 +94,30 @@ def _found(reason: str, number: Callable[[], Interval]) -> Found:
 
 
 # Classes
+
+
+def _of_known_classes(profile: ClassProfile) -> ClassProfile:
+    """Return what is left without labels that the model cannot mean: it has a score for every class
+    but theirs, and never says it.
+    """
+    said, label = profile.confusion.sum(axis=0), profile.confusion.sum(axis=1)
+    unknown = [
+        place
+        for place, name in enumerate(profile.classes)
+        if profile.scores and not profile.binary and name not in profile.scores and not said[place]
+    ]
+    if not label[unknown].any():
+        return profile
+    kept = [place for place, _ in enumerate(profile.classes) if place not in unknown]
+    strays = [profile.classes[place] for place in unknown if label[place]]
+    why = f"the model has no score for their label {_some(strays)}"
+    return replace(
+        profile,
+        classes=tuple(profile.classes[place] for place in kept),
+        confusion=profile.confusion[np.ix_(kept, kept)],
+        moments=profile.moments[kept],
+        dropped={**profile.dropped, why: int(label[unknown].sum())},
+    )
 
 
 def _classes(profile: ClassProfile) -> Iterator[Number]:
@@ -90,7 +136,7 @@ def _classes(profile: ClassProfile) -> Iterator[Number]:
     if not profile.binary:
         yield Number("f1_weighted", _found(empty, lambda: confusion.weighted_f1(matrix)))
     if profile.scores:
-        yield from _probabilities(profile, empty, alone)
+        yield from _probabilities(profile)
     if profile.binary:
         share = profile.by_label[POSITIVE]
         yield Number("label_mean", _found(empty, lambda: interval.share(share, profile.used)))
@@ -116,15 +162,15 @@ def _mentioned(profile: ClassProfile) -> list[int]:
 
 
 def _called(profile: ClassProfile, place: int) -> str:
-    name = profile.classes[place]
+    name = profile.classes[place] or profile.bins.negative
     if name:
         return repr(name)
     others = [found for found in profile.found if found != profile.classes[POSITIVE]]
     return repr(others[0]) if others else f"other than {profile.classes[POSITIVE]!r}"
 
 
-def _one_class(profile: ClassProfile) -> str:
-    present = np.flatnonzero(profile.by_label)
+def _one_class(profile: ClassProfile, by_label: Counts | None = None) -> str:
+    present = np.flatnonzero(profile.by_label if by_label is None else by_label)
     return f"every label is {_called(profile, int(present[0]))}" if len(present) == 1 else ""
 
 
@@ -142,52 +188,76 @@ def _of_class(profile: ClassProfile, metric: str, place: int) -> Found:
     return _OF_ONE_CLASS[metric](matrix, place)
 
 
-def _probabilities(profile: ClassProfile, empty: str, alone: str) -> Iterator[Number]:
-    rows, by_label, moments = profile.used, profile.by_label, profile.moments
-    unscored = _unscored(profile)
-    unsure = empty or unscored
-    if not unsure and profile.stray:
-        unsure = f"the class probabilities of {profile.stray:,} rows do not add up to 1"
+def _probabilities(profile: ClassProfile) -> Iterator[Number]:
+    """Yield what is measured of the rows that have a usable score, and of which it is their class.
+
+    Losses take rows whose probabilities add up to 1; ranks take all.
+    """
+    places = [place for place, name in enumerate(profile.classes) if name in profile.scores]
+    places = [0, POSITIVE] if profile.binary else places
+    moments, by_label = profile.moments[places], profile.by_scored_label[places]
+    truth = [scores.truth for scores in profile.scores.values()]
+    ranked = (
+        truth[0].sum(axis=1) if profile.binary else np.array([t[POSITIVE].sum() for t in truth])
+    )
+    size, rows = int(ranked.sum()), int(by_label.sum())
+    dropped = {
+        NO_SCORE: profile.unscored,
+        _unscored(profile): max(0, profile.used - profile.unscored - size),
+    }
+    apart = "their class probabilities do not add up to 1"
+    why = _left_out({**profile.dropped, **dropped})
+    no_ranks = nothing(profile) or _too_few(size, profile.labelled, "be ranked", why)
+    why = _left_out({**profile.dropped, **dropped, apart: profile.stray})
+    no_loss = nothing(profile) or _too_few(rows, profile.labelled, "be scored", why)
+    alone = _one_class(profile, by_label)
     squared, squared2, loss, loss2 = moments.sum(axis=0)[:4]
-    yield Number("roc_auc", _roc_auc(profile, empty or unscored or alone))
-    yield Number("log_loss", _found(unsure, lambda: interval.mean(rows, loss, loss2, least=0)))
-    yield Number(
+
+    def of_ranks(metric: str, found: Found) -> Number:
+        return Number(metric, found, rows=size, remark=_left_out(dropped))
+
+    def of_losses(metric: str, found: Found) -> Number:
+        remark = _left_out({**dropped, apart: profile.stray})
+        return Number(metric, found, rows=rows, remark=remark)
+
+    yield of_ranks("roc_auc", _roc_auc(profile, no_ranks or _one_class(profile, ranked)))
+    yield of_losses("log_loss", _found(no_loss, lambda: interval.mean(rows, loss, loss2, least=0)))
+    yield of_losses(
         "log_loss_ratio",
         _found(
-            unsure or alone,
+            no_loss or alone,
             lambda: losses.log_loss_ratio(by_label, moments[:, 2], moments[:, 3]),
         ),
     )
-    yield Number("brier", _found(unsure, lambda: interval.mean(rows, squared, squared2, least=0)))
+    yield of_losses(
+        "brier", _found(no_loss, lambda: interval.mean(rows, squared, squared2, least=0))
+    )
     if not profile.binary:
         return
     (scores,), (edges,) = profile.scores.values(), profile.bins.scores.values()
     own = single(edges)
     negative, positive = scores.truth
-    yield Number(
+    yield of_ranks(
         "average_precision",
         _found(
-            empty or alone, lambda: _area(ranking.binned_average_precision(positive, negative, own))
+            no_ranks or alone,
+            lambda: _area(ranking.binned_average_precision(positive, negative, own)),
         ),
     )
-    yield Number("ece", _found(empty, lambda: _ece(scores, edges)))
+    yield of_ranks("ece", _found(no_ranks, lambda: _ece(scores, edges)))
     silent = "" if scores.sums.sum() else "every score is 0"
-    yield Number(
+    yield of_losses(
         "observed_predicted_ratio",
         _found(
-            empty or silent,
+            no_loss or silent,
             lambda: losses.observed_predicted_ratio(by_label, moments[:, 4], moments[:, 5]),
         ),
     )
 
 
 def _unscored(profile: ClassProfile) -> str:
-    if profile.binary:
-        return ""
-    names = [n for n in (*profile.found,) if n not in profile.scores]
-    places = [profile.classes.index(name) for name in names]
-    lacking = [profile.classes[p] for p in places if p in _mentioned(profile)]
-    return f"no score is logged for {_some(lacking)}" if lacking else ""
+    lacking = [name for name in profile.classes if name not in profile.scores]
+    return f"no score is logged for {_some(lacking)}"
 
 
 def _some(names: list[str]) -> str:

@@ -27,6 +27,8 @@ from driftline.warehouse.reader import Output
 
 UNUSABLE = -1
 """The code of a row whose score, or one of whose scores, is no probability."""
+STRAY = 1
+"""The code of a row whose probabilities do not add up to 1."""
 UNLABELLED, NO_LABEL_VALUE, NO_PREDICTION_VALUE = -1, -2, -3
 """The codes of a regression's rows that have no error."""
 
@@ -127,14 +129,14 @@ class Grouping:
         own = [inner.c[f"p{n}"] for n, _ in enumerate(chances)]
         whole = _added(own)
         squares = _added([self._floored(p) * self._floored(p) for p in own])
-        code = case((whole.is_(None), UNUSABLE), else_=0)
-        stray = case((func.abs(whole - self._exact(1.0)) > self._exact(SLACK), 1), else_=0)
+        apart = func.abs(whole - self._exact(1.0)) > self._exact(SLACK)
+        code = case((whole.is_(None), UNUSABLE), (apart, STRAY), else_=0)
         named = {f"p{n}": self._floored(p) for n, p in enumerate(own)}
         named |= {f"l{n}": self._loss(p) for n, p in enumerate(own)}
         drop = {f"p{n}" for n, _ in enumerate(own)}
-        valued = self._next(inner, drop=drop, code=code, stray=stray, squares=squares, **named)
+        valued = self._next(inner, drop=drop, code=code, squares=squares, **named)
         c, s = valued.c, valued.c.squares
-        sums = [_sum("stray", c.stray), _sum("squares1", s), _sum("squares2", s * s)]
+        sums = [_sum("squares1", s), _sum("squares2", s * s)]
         for n, _ in enumerate(own):
             p, loss = c[f"p{n}"], c[f"l{n}"]
             sums += [_sum(f"p{n}_1", p), _sum(f"p{n}_2", p * p), _sum(f"p{n}_s", p * s)]

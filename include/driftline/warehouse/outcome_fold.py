@@ -8,7 +8,13 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.classes import canonical, check_binary, classes_of, positive_class
+from driftline.classes import (
+    canonical,
+    classes_of,
+    negative_class,
+    positive_class,
+    rows_by_class,
+)
 from driftline.outcome_profile import (
     MOMENTS,
     NO_CLASS,
@@ -24,7 +30,12 @@ from driftline.outcome_profile import (
     ValueProfile,
 )
 from driftline.sections import Task
-from driftline.warehouse.outcome_counting import NO_LABEL_VALUE, NO_PREDICTION_VALUE, UNLABELLED
+from driftline.warehouse.outcome_counting import (
+    NO_LABEL_VALUE,
+    NO_PREDICTION_VALUE,
+    STRAY,
+    UNLABELLED,
+)
 from driftline.warehouse.tally import Places, coded, encoded, named, numbered
 
 Key = tuple[Any, ...]
@@ -118,26 +129,21 @@ def two_classes(
     groups, positive = Groups(table, keys), positive_class(chosen)
     names, truth = classes_of(table["truth"], LABEL_KEY)
     spoken, said = classes_of(table["said"], PREDICTION_KEY) if logged else ([], None)
-    check_binary(sorted({*names, *spoken}), chosen)
     held = _held(groups, (names, truth), (spoken, said))
+    at = {positive: POSITIVE, _negative(groups, bins, chosen, (names, truth), (spoken, said)): 0}
     labelled = _valid(table["truth"])
-    truth = _places(names, truth, {positive: POSITIVE}, 0)
-    said = (
-        groups.column("said").astype(np.int64)
-        if said is None
-        else _places(spoken, said, {positive: POSITIVE}, 0)
-    )
-    reasons = {NO_CLASS: truth >= 0}
+    truth = _places(names, truth, at, -1)
+    said = groups.column("said").astype(np.int64) if said is None else _places(spoken, said, at, -1)
     scored = bool(bins.scores)
     code = groups.column("code").astype(np.int64) if scored else np.zeros(len(table), np.int64)
-    if scored:
-        reasons[NO_SCORE] = code >= 0
-    if logged:
-        reasons[NO_PREDICTION] = said >= 0
-    used, dropped = _dropped(labelled, reasons, groups)
+    usable = code >= 0
+    reasons = {NO_CLASS: truth >= 0} | _class_is_known(said, usable, logged=logged)
+    known_class, dropped = _dropped(labelled, reasons, groups)
+    used = known_class & usable
     rows, known = groups.count(), groups.count(labelled)
-    confusion = groups.counts((truth, said), (2, 2), used)
-    moments, scores = np.zeros((len(groups.names), 2, 6)), []
+    confusion = groups.counts((truth, said), (2, 2), known_class)
+    unscored = groups.count(known_class & ~usable)
+    moments, scores = np.zeros((len(groups.names), 2, 7)), []
     if scored:
         ((name, edges),) = bins.scores.items()
         own = [groups.column(f"own{n}") for n in (1, 2, 4)]
@@ -146,7 +152,7 @@ def two_classes(
         is_own = truth == POSITIVE
         values = [np.where(is_own, other[n], own[n + 1]) for n in (0, 1)]
         values += [np.where(is_own, mine, others) for mine, others in costs]
-        values += own[:2]
+        values += [*own[:2], groups.rows]
         for place, value in enumerate(values):
             moments[:, :, place] = groups.sums(value, (truth,), (2,), used)
         everyone = (code >= 0) & (said >= 0)
@@ -161,10 +167,29 @@ def two_classes(
             confusion=confusion[n],
             moments=moments[n],
             scores={name: scores[n]} if scored else {},
+            unscored=int(unscored[n]),
             found=held[n],
         )
         for n, key in enumerate(groups.names)
     }
+
+
+def _negative(
+    groups: Groups,
+    bins: OutcomeBins,
+    chosen: object,
+    *columns: tuple[Sequence[str], Places | None],
+) -> str:
+    """Return the name of the class that is not the positive one: as the reference has it."""
+    if bins.negative:
+        return bins.negative
+    there = ((names, np.repeat(at, groups.rows)) for names, at in columns if at is not None)
+    return negative_class(rows_by_class(*there), chosen)
+
+
+def _class_is_known(said: Places, usable: Mask, *, logged: bool) -> dict[str, Mask]:
+    """Return why a row may have no predicted class: it is logged, or the scores decide."""
+    return {NO_PREDICTION: said >= 0} if logged else {NO_SCORE: usable & (said >= 0)}
 
 
 def _held(groups: Groups, *columns: tuple[Sequence[str], Places | None]) -> list[tuple[str, ...]]:
@@ -215,18 +240,19 @@ def many_classes(
     many, labelled = len(classes), _valid(table["truth"])
     truth = _places(names, truth, at, -1)
     said = groups.column("said").astype(np.int64) if said is None else _places(spoken, said, at, -1)
-    reasons = {NO_CLASS: truth >= 0}
-    if scored:
-        reasons[NO_SCORE] = groups.column("code") >= 0
-    reasons[NO_PREDICTION] = said >= 0
+    code = groups.column("code").astype(np.int64) if scored else np.zeros(len(table), np.int64)
+    reasons = {NO_CLASS: truth >= 0} | _class_is_known(said, code >= 0, logged=logged)
     used, dropped = _dropped(labelled, reasons, groups)
     rows, known = groups.count(), groups.count(labelled)
     confusion = groups.counts((truth, said), (many, many), used)
-    moments, stray = np.zeros((len(groups.names), many, 6)), np.zeros(len(groups.names))
+    moments, stray = np.zeros((len(groups.names), many, 7)), np.zeros(len(groups.names), np.int64)
+    unscored = groups.count(used & (code < 0))
     if scored:
-        stray = groups.sums(groups.column("stray"), chosen=used)
-        for place, value in enumerate(_of_truth(groups, truth, len(scored))):
-            moments[:, :, place] = groups.sums(value, (truth,), (many,), used)
+        of_scored = used & (truth < len(scored))
+        stray = groups.count(of_scored & (code == STRAY))
+        whole = of_scored & (code == 0)
+        for place, value in _of_truth(groups, truth, len(scored)).items():
+            moments[:, :, place] = groups.sums(value, (truth,), (many,), whole)
     profiles = {}
     for n, key in enumerate(groups.names):
         own = [name for name in classes if name in {*scored, *held[n]}]
@@ -238,14 +264,18 @@ def many_classes(
             dropped=dropped[n],
             confusion=confusion[n][np.ix_(places, places)],
             moments=moments[n][places],
+            unscored=int(unscored[n]),
             stray=int(stray[n]),
             found=held[n],
         )
     return profiles
 
 
-def _of_truth(groups: Groups, truth: Places, scored: int) -> list[NDArray[np.float64]]:
-    """Return the squared error, its square, the loss and its square, by each row's own class."""
+def _of_truth(groups: Groups, truth: Places, scored: int) -> dict[int, NDArray[np.float64]]:
+    """Return the squared error, its square, the loss and its square, by each row's own class.
+
+    Each by its place among the moments; the last is the number of rows.
+    """
 
     def own(form: str) -> NDArray[np.float64]:
         every = np.stack([groups.column(form.format(n)) for n in range(scored)])
@@ -254,12 +284,13 @@ def _of_truth(groups: Groups, truth: Places, scored: int) -> list[NDArray[np.flo
 
     p, pp, ps = own("p{}_1"), own("p{}_2"), own("p{}_s")
     s, ss, rows = groups.column("squares1"), groups.column("squares2"), groups.rows
-    return [
-        s - 2 * p + rows,
-        ss + 4 * pp + rows - 4 * ps + 2 * s - 4 * p,
-        own("l{}_1"),
-        own("l{}_2"),
-    ]
+    return {
+        0: s - 2 * p + rows,
+        1: ss + 4 * pp + rows - 4 * ps + 2 * s - 4 * p,
+        2: own("l{}_1"),
+        3: own("l{}_2"),
+        6: rows.astype(np.float64),
+    }
 
 
 def with_scores(

@@ -1,6 +1,7 @@
 """The outcome profile of rows that lie in no warehouse: the same that SQL counts of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.classes import classes_of
+from driftline.classes import classes_of, negative_class, rows_by_class
 from driftline.config import Monitor
 from driftline.outcome_profile import LARGE, OutcomeBins, OutcomeProfile
 from driftline.sections import Task
@@ -20,6 +21,7 @@ from driftline.warehouse.outcome_counting import (
     ROUNDING,
     SLACK,
     SMALL,
+    STRAY,
     UNLABELLED,
     UNUSABLE,
 )
@@ -36,7 +38,19 @@ def bins_of_outcomes(monitor: Monitor, table: pa.Table) -> OutcomeBins:
         return OutcomeBins.of_errors(labels, _numbers(table, PREDICTION))
     thresholds = [monitor.predictions.threshold] if monitor.task is Task.BINARY else []
     scores = {name: _numbers(table, column) for name, column in _scores(monitor, table).items()}
-    return OutcomeBins.of_scores(scores, thresholds) if scores else OutcomeBins()
+    bins = OutcomeBins.of_scores(scores, thresholds) if scores else OutcomeBins()
+    return replace(bins, negative=_negative(monitor, table))
+
+
+def _negative(monitor: Monitor, table: pa.Table) -> str:
+    """Return what a reference calls the class of a binary model that is not the positive one."""
+    if monitor.task is not Task.BINARY:
+        return ""
+    roles = {LABEL: fold.LABEL_KEY, PREDICTION: fold.PREDICTION_KEY}
+    there = [
+        classes_of(table[name], key) for name, key in roles.items() if name in table.column_names
+    ]
+    return negative_class(rows_by_class(*there), monitor.predictions.positive)
 
 
 def profile_of(monitor: Monitor, bins: OutcomeBins, table: pa.Table) -> OutcomeProfile:
@@ -129,8 +143,7 @@ def _of_many(chances: Sequence[Floats]) -> dict[str, Any]:
     every = np.stack(chances)
     whole, squares = every.sum(axis=0), (every**2).sum(axis=0)
     held = {
-        "code": np.where(np.isnan(whole), UNUSABLE, 0),
-        "stray": np.abs(whole - 1) > SLACK,
+        "code": np.where(np.isnan(whole), UNUSABLE, STRAY * (np.abs(whole - 1) > SLACK)),
         "squares1": squares,
         "squares2": squares**2,
     }
@@ -148,7 +161,7 @@ def _of_class(
     own = np.where(usable, p[name], np.nan)
     return {
         "rows": held["rows"],
-        "truth": _among(held["truth"], name),
+        "truth": _among(held["truth"], name, [*p]),
         "said": (
             _among(held["said"], name)
             if logged
@@ -159,11 +172,15 @@ def _of_class(
     }
 
 
-def _among(column: Any, wanted: str) -> Any:
-    """Return 1 where a value stands for the wanted class, 0 for another, NULL where for none."""
+def _among(column: Any, wanted: str, known: Sequence[str] = ()) -> Any:
+    """Return 1 where a value stands for the wanted class, 0 for another, NULL where for none.
+
+    Where some are `known`, any other is none.
+    """
     names, places = classes_of(pa.chunked_array([column]), "classes")
     at = names.index(wanted) if wanted in names else -2
-    return pa.array((places == at).astype(np.int64), mask=places < 0)
+    strange = [place for place, name in enumerate(names) if known and name not in known]
+    return pa.array((places == at).astype(np.int64), mask=(places < 0) | np.isin(places, strange))
 
 
 def _of_values(table: pa.Table, bins: OutcomeBins) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def count_outcomes(
     scores = scores_of(monitor) if bins.scores else {}
     table = asked(grouping.many_classes(scores, prediction))
     found = fold.many_classes(table, keys, bins, logged=bool(prediction))
-    truths = fold.raw_values(table["truth"])
+    truths = {n: values for n, values in fold.raw_values(table["truth"]).items() if n in scores}
     said = (
         fold.raw_values(table["said"])
         if prediction

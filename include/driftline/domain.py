@@ -420,6 +420,7 @@ class Retraining:
     evidence: tuple[Evidence, ...] = ()
     decision: str = ""
     champion: str = ""
+    champion_sha256: str = ""
     challenger: str = ""
     challenger_sha256: str = ""
     promoted: str = ""

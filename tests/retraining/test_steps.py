@@ -17,7 +17,7 @@ from driftline.config import Monitor
 from driftline.domain import Evidence, RetrainingState
 from driftline.errors import InputError, TrainingError
 from driftline.retraining import reference, steps
-from driftline.retraining.registry import registry_of
+from driftline.retraining.registry import POINTER, Version, registry_of
 from driftline.retraining.request import Request
 from driftline.run import planned, run
 from driftline.store import outbox, references, retrainings
@@ -352,6 +352,33 @@ def test_a_model_file_that_was_changed_is_not_loaded(monitor: Any) -> None:
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(InputError, match="is not the file that was registered and is not loaded"):
         steps.gate(model, NOW, run_id="r")
+
+
+@pytest.mark.parametrize("name", ["v2024-01-15", "v2024-01-16"])
+def test_model_and_pointer_that_were_replaced_together_are_noticed(monitor: Any, name: str) -> None:
+    model = monitor()
+    watch(model, 13, 14)
+    assert whole(model, START + 14 * DAY).promoted == "v2024-01-15"
+    registry = registry_of(model)
+    (registry.folder / POINTER).unlink()
+    registry.promote(registry.register(name, Version(name="evil", sha256="")))
+    with pytest.raises(InputError, match="which the store does not know; it is not loaded") as told:
+        steps.admit(model, asked(model, START + 19 * DAY), run_id="r")
+    assert "v2024-01-15" in str(told.value)
+
+
+def test_a_first_champion_is_known_from_its_first_retraining_on(monitor: Any) -> None:
+    model = monitor()
+    watch(model, 13, 14)
+    registry = registry_of(model)
+    registry.promote(registry.register("first", Version(name="good", sha256="")))
+    row = steps.admit(model, asked(model, START + 14 * DAY), run_id="r")
+    assert (row.champion, row.champion_sha256) == ("first", registry.champion().sha256)
+    (registry.folder / POINTER).unlink()
+    registry.promote(registry.register("first", Version(name="evil", sha256="")))
+    steps.challenge(model, START + 14 * DAY, run_id="r")
+    with pytest.raises(InputError, match="which the store does not know"):
+        steps.gate(model, START + 14 * DAY, run_id="r")
 
 
 def test_an_older_promotion_does_not_roll_the_champion_back(monitor: Any) -> None:

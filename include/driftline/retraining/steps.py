@@ -22,7 +22,7 @@ from driftline.errors import InputError
 from driftline.reference import Reference
 from driftline.retraining import admission, reference
 from driftline.retraining.gate import compare
-from driftline.retraining.registry import Version, registry_of
+from driftline.retraining.registry import POINTER, Version, registry_of
 from driftline.retraining.request import Request
 from driftline.retraining.training import TrainingContext, fit, scored, training_set
 from driftline.sections import Retraining as How
@@ -49,7 +49,7 @@ def admit(
         if known and known.state is RetrainingState.PROMOTED:
             return known
         refusal = admission.refusal(connection, monitor, request)
-        champion = registry_of(monitor).champion()
+        champion = _champion(connection, monitor)
         row = Retraining(
             monitor=monitor.monitor,
             as_of=request.as_of,
@@ -58,6 +58,7 @@ def admit(
             evidence=request.evidence,
             decision=f"refused: {refusal}" if refusal else "admitted",
             champion=champion.name if champion else LOGGED,
+            champion_sha256=champion.sha256 if champion else "",
             metric=monitor.gate_metric,
         )
         _save(connection, row, run_id)
@@ -115,7 +116,8 @@ def gate(
             rows = _holdout(monitor, logs, row)
         registry = registry_of(monitor)
         challenger = scored(monitor, registry.load(_challenger(row)), rows)
-        champion = registry.champion()
+        with store.read() as connection:
+            champion = _champion(connection, monitor)
         logged = champion is None
         before = rows if champion is None else scored(monitor, registry.load(champion), rows)
         found = compare(monitor, row.metric, before, challenger)
@@ -123,6 +125,7 @@ def gate(
         row = replace(
             row,
             champion=champion.name if champion else LOGGED,
+            champion_sha256=champion.sha256 if champion else "",
             state=RetrainingState.PASSED if found.better else RetrainingState.REFUSED,
             decision=f"{'passed' if found.better else 'refused'}: {found.words}{against}",
             champion_value=found.champion,
@@ -332,6 +335,29 @@ def _name(as_of: datetime) -> str:
 
 def _challenger(row: Retraining) -> Version:
     return Version(name=row.challenger, sha256=row.challenger_sha256)
+
+
+def _champion(connection: Connection, monitor: Monitor) -> Version | None:
+    """Return the model in service; InputError where the store knows it by another digest, or not.
+
+    Pointer and model lie in one folder: who can replace one can replace both. Before the first
+    promotion a model may have been put there by hand; from its first retraining on it is known.
+    """
+    registry = registry_of(monitor)
+    champion, rows = registry.champion(), retrainings.history(connection, monitor.monitor)
+    promoted = [row for row in rows if row.state is RetrainingState.PROMOTED]
+    known = {(row.promoted, row.promoted_sha256) for row in promoted}
+    known |= {(row.champion, row.champion_sha256) for row in rows if row.champion_sha256}
+    if champion is None or (champion.name, champion.sha256) in known:
+        return champion
+    if promoted or champion.name in {name for name, _ in known}:
+        raise InputError(
+            f"{registry.folder / POINTER} names {champion.name} with the SHA-256 "
+            f"{champion.sha256}, which the store does not know; it is not loaded. Restore pointer "
+            f"and model (the last promotion was {promoted[0].promoted if promoted else 'none'}), "
+            "and find out who changed them"
+        )
+    return champion
 
 
 def _context(monitor: Monitor, row: Retraining, start: datetime, end: datetime) -> TrainingContext:

@@ -327,6 +327,7 @@ retrainings = Table(
     Column("reason", Words, nullable=False, server_default=text("''")),
     Column("evidence", Words, nullable=False),
     _label("champion"),
+    _label("champion_sha256"),
     _label("challenger"),
     _label("challenger_sha256"),
     _label("promoted"),

@@ -231,7 +231,10 @@ def _engine(url: URL, caller: Caller) -> Connectable:
     else:
         options = postgresql.options(caller)
         engine = create_engine(
-            postgresql.named(url, caller), poolclass=NullPool, execution_options=options
+            postgresql.named(url, caller),
+            poolclass=NullPool,
+            connect_args=postgresql.one_statement_a_call(),
+            execution_options=options,
         )
         event.listen(engine, "begin", postgresql.start)
         event.listen(engine, "before_execute", _streamed, retval=True)

@@ -83,9 +83,11 @@ def faulty(reader: Reader, rows: Rows, expressions: Mapping[str, str]) -> list[L
     """
     found = []
     for name, sql in expressions.items():
-        nothing = rows([_column(sql)]).where(literal_column("1 = 0"))
+        nothing: ColumnElement[bool] = literal_column("1 = 0")
         try:
-            answers = reader.all(nothing)
+            # What is more than an expression only stands inside of our parentheses.
+            reader.all(rows([literal_column(f"{sql}\n")]).where(nothing))
+            answers = reader.all(rows([_column(sql)]).where(nothing))
         except (LogError, WarehouseError) as error:
             found.append(_fault(name, sql, error))
             continue

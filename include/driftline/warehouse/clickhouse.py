@@ -7,7 +7,7 @@ is NULL.
 
 import json
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +65,7 @@ _TOO_LONG = (159, 160)
 _MISSING: dict[int, type[LogError]] = {60: MissingTable, 81: MissingTable, 47: MissingColumn}
 _ABOUT_STATEMENTS = (*_TOO_LONG, *_MISSING, 36, 46, 62, 164, 192, 193, 210, 241, 497, 516)
 """Codes whose words hold names and no values: also syntax, rights, the network, memory."""
+QUOTE, ESCAPED = "'", "\\'"
 _UTC = ("UTC", "Etc/UTC", "Etc/UCT", "UCT", "Etc/Universal", "Universal", "Zulu", "Etc/Zulu")
 _SPACE = " \t\n\r\v\f"
 _ISO = r"^\d{4}-[01]\d-[0-3]\d([T ][0-2]\d(:[0-5]\d(:[0-5]\d([.]\d+)?)?)?)?"
@@ -115,7 +116,13 @@ def engine(url: URL, caller: Caller) -> Engine:
     # The driver makes one percent sign of two, for statements with marks; ours have none.
     speaker._ch_pyformat_encoded = lambda context: False
     event.listen(made, "connect", lambda connection, _: start(connection.client, f"{seconds:g}"))
+    event.listen(made, "before_cursor_execute", _before)
     return made
+
+
+def _before(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+    driver: Any = connection.connection.driver_connection
+    _check(connection.engine, driver.client.query, statement)
 
 
 def _embedded(url: URL) -> bool:
@@ -146,6 +153,15 @@ def start(client: Any, seconds: str) -> None:
     # The last one: once a session can only read, it can set nothing.
     if held.get("readonly") is None or held["readonly"].value == "0":
         client.set_client_setting("readonly", "1")
+
+
+def _check(engine: Engine, ask: Callable[[str], Any], statement: str) -> None:
+    """Raise ClickHouse's own error unless the text is one statement.
+
+    A server refuses several by itself. chdb runs them, and one may write files: INTO OUTFILE.
+    """
+    if _embedded(engine.url):
+        ask(f"SELECT formatQuerySingleLine('{_escaped(statement).replace(QUOTE, ESCAPED)}')")
 
 
 def _escaped(value: str) -> str:
@@ -203,6 +219,7 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         for statement in statements:
+            _check(engine, driver.client.query, statement)
             yield driver.client.query_arrow(statement)
 
 
@@ -238,6 +255,7 @@ def _stream_embedded(engine: Engine, statement: str) -> Generator[pa.RecordBatch
         with closing(chdb.connect(path)) as connection:
             for each in (f"USE {quoted}", *(f"SET {n} = '{v}'" for n, v in settings.items())):
                 connection.query(each)
+            _check(engine, connection.query, statement)
             with closing(connection.send_query(statement, "ArrowStream")) as found:
                 for block in found:
                     yield from pa.ipc.open_stream(block.bytes())

@@ -40,6 +40,12 @@ BATCH = 1 << 15
 """So many rows make a batch: their columns fit into a processor's cache one by one."""
 
 
+NOT_ONE = (
+    "a where, query or business expression makes more of its statement than one that reads, and "
+    "nothing was run: write one condition, one SELECT, one aggregate"
+)
+
+
 class Family(StrEnum):
     """What kind of values a column holds, whatever the database calls its type."""
 

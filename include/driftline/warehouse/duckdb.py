@@ -42,6 +42,7 @@ from driftline.warehouse.caller import Caller
 from driftline.warehouse.deadline import deadline
 from driftline.warehouse.dialect import (
     BATCH,
+    NOT_ONE,
     ZONED,
     Column,
     Family,
@@ -60,6 +61,8 @@ more; `?memory_limit=2GB` behind the address gives more to queries that would be
 """
 _NO_TABLE = re.compile(r"(Table|View|Schema).* does not exist")
 _NO_COLUMN = re.compile(r"column .*not found|not have a column|Could not find key", re.IGNORECASE)
+
+SELECT, EXPLAIN = duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN
 
 _ABOUT_STATEMENTS = (
     duckdb.BinderException,
@@ -141,9 +144,21 @@ def _spill(file: Path | None) -> str:
 
 def _execute(cursor: Any, statement: str, context: Any) -> bool:
     native = context.root_connection.connection.driver_connection
+    _check(native, statement)
     with deadline(context.execution_options["timeout"], native.interrupt):
         cursor.execute(statement)  # all of it is done then: only the answer is left to fetch
     return True
+
+
+def _check(native: Any, statement: str) -> None:
+    """Raise LogError unless the text is one statement that reads: DuckDB would run several.
+
+    A database that is opened read-only still writes files (COPY), opens others (ATTACH) and loads
+    what runs as code (INSTALL, LOAD). To parse takes a thousandth of what the statement takes.
+    """
+    kinds = [found.type for found in native.extract_statements(statement)]
+    if len(kinds) != 1 or kinds[0] not in (SELECT, EXPLAIN):
+        raise LogError(NOT_ONE)
 
 
 def _start(connection: Any, _record: object) -> None:
@@ -187,6 +202,7 @@ def arrow(engine: Engine, statements: Sequence[str]) -> Iterator[pa.Table]:
         native.begin()
         try:
             for statement in statements:
+                _check(native, statement)
                 with deadline(engine.get_execution_options()["timeout"], native.interrupt):
                     found = native.sql(statement).to_arrow_table()
                 yield found
@@ -202,6 +218,7 @@ def batches(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, N
 def _stream(engine: Engine, statement: str) -> Generator[pa.RecordBatch, None, None]:
     with engine.connect() as connection:
         native: Any = connection.connection.driver_connection
+        _check(native, statement)
         with deadline(engine.get_execution_options()["timeout"], native.interrupt):
             yield from native.execute(statement).to_arrow_reader(BATCH)
 

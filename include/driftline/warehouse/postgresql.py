@@ -96,12 +96,28 @@ def engine(url: URL, caller: Caller) -> Engine:
             pool_pre_ping=True,  # it idles while ADBC streams, and may have been cut meanwhile
             # Statements are literal: no parameter marks, so a percent sign is a percent sign.
             paramstyle="named",
+            connect_args=one_statement_a_call(),
             execution_options=options(caller),
         )
     except ModuleNotFoundError as error:
         raise MissingExtra("psycopg", "postgres") from error
     event.listen(made, "begin", start)
     return made
+
+
+def one_statement_a_call() -> dict[str, Any]:
+    """Return how psycopg is to connect: so that it speaks the extended protocol.
+
+    By the simple one, its habit for statements without parameters, a text may hold several, of
+    which one ends our transaction and the next one writes. ADBC prepares what it asks.
+    """
+    import psycopg
+
+    class Single(psycopg.Cursor[Any]):
+        def _execute_send(self, query: Any, *, force_extended: bool = False, **rest: Any) -> None:
+            super()._execute_send(query, force_extended=True, **rest)
+
+    return {"cursor_factory": Single}
 
 
 def named(url: URL, caller: Caller) -> URL:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Select, case, func, literal, literal_column, select
 
 from driftline.config import Monitor
-from driftline.errors import LogError, MissingColumn
+from driftline.errors import LogError, MissingColumn, WarehouseError
 from driftline.profile import Layout
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.cut import Cut
@@ -167,6 +167,23 @@ class Selection:
     def _clock_of(self, source: Source, name: str, key: str) -> Clock:
         return Clock.read(self.reader, source, name, self.monitor.predictions.timezone, key)
 
+    @cached_property
+    def condition(self) -> ColumnElement[bool] | None:
+        """The file's `where` in parentheses, after it was taken without them, on no rows.
+
+        What closes a parenthesis that it has not opened stands only inside of ours: it would not
+        be a condition, but the rest of a statement.
+        """
+        where = self.monitor.predictions.where
+        if not where:
+            return None
+        rows = select(literal(1).label("one")).select_from(self.predictions.relation)
+        try:
+            self.reader.all(rows.where(literal_column(f"\n{where}\n")).limit(0))
+        except (LogError, WarehouseError) as error:
+            raise type(error)(f"predictions.where: it is not one condition: {error}") from error
+        return literal_column(f"({where}\n)")
+
     def select(
         self, columns: Sequence[ColumnElement[Any]], start: datetime | None, end: datetime | None
     ) -> Select[Any]:
@@ -176,8 +193,8 @@ class Selection:
         if log.partition:
             field = self.predictions.field(log.partition.column, "predictions.partition.column")
             statement = statement.where(*partition_bounds(field, log.partition.slack, start, end))
-        if log.where:
-            statement = statement.where(literal_column(f"({log.where}\n)"))
+        if self.condition is not None:
+            statement = statement.where(self.condition)
         if self.clock is not None:
             return statement.where(*self.clock.within(start, end))
         if start or end:

@@ -308,6 +308,7 @@ def upgrade() -> None:
         _label("reason"),
         sa.Column("evidence", sa.Text, nullable=False),
         _label("champion"),
+        _label("champion_sha256"),
         _label("challenger"),
         _label("challenger_sha256"),
         _label("promoted"),

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from driftline.alerts.notice import Notice
 from driftline.conclusion import Conclusion
 from driftline.config import Monitor
 from driftline.domain import Outcome, Suite, Window
-from driftline.errors import InputError
+from driftline.errors import InputError, LogError
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
 from driftline.store.ledger import State
@@ -515,6 +516,31 @@ def test_what_nobody_foresaw_ends_its_own_step_only(
     assert states == wanted
     (again,) = watch(monitor, store, 5, 6)
     assert again.errors == ()
+
+
+@pytest.mark.parametrize(
+    "reference", [{"window": ["2024-01-01", "2024-01-05"]}, {"previous": "4d"}]
+)
+def test_a_score_that_is_null_in_all_of_the_reference_is_no_calm(
+    model: Any, store: Store, reference: dict[str, Any]
+) -> None:
+    """A reference of its own is a fault of the file; of a sliding past each step says so."""
+    predictions, labels = logs(days=6)
+    blank = predictions.set_column(
+        predictions.column_names.index("score"), "score", [pa.nulls(len(predictions), pa.float64())]
+    )
+    monitor = model(blank, labels, reference=reference)
+    words = r"'score' is null in all of its \d+ rows: what the model said cannot be watched"
+    if "window" in reference:
+        with pytest.raises(LogError, match=words):
+            watch(monitor, store, 5, 6)
+        return
+    (conclusion,) = watch(monitor, store, 5, 6)
+    assert conclusion.verdicts == ()
+    with store.read() as connection:
+        entries = list(ledger.of(connection, "model"))
+    assert {entry.state for entry in entries} == {State.NOT_EVALUATED}
+    assert all(re.search(words, entry.error) for entry in entries)
 
 
 def test_a_window_whose_statement_took_too_long_can_be_rerun(tmp_path: Path, store: Store) -> None:

@@ -111,6 +111,12 @@ class Watch:
         statistics = logs.statistics(start, end, columns, counted)
         if not statistics.rows:
             raise LogError(f"{self.monitor.path}: reference: {self._no_rows(start, end)}")
+        for name in self.said():
+            if statistics.columns[name].nulls == statistics.rows:
+                raise LogError(
+                    f"{self.monitor.path}: reference: {name!r} is null in all of its "
+                    f"{statistics.rows:,} rows: what the model said cannot be watched"
+                )
         reference = Reference(
             id=self.reference_id(window),
             monitor=self.monitor.monitor,
@@ -217,6 +223,10 @@ class Watch:
     def inferred(self) -> dict[str, ColumnKind]:
         """The features that a reference would have that were frozen now."""
         return self.reference_logs.features(*(self.monitor.reference.window or (None, None)))
+
+    def unwatched(self) -> list[str]:
+        """Say what is no feature of such a reference, and how it could be named."""
+        return self.reference_logs.unwatched(*(self.monitor.reference.window or (None, None)))
 
     def idle_rules(self) -> list[str]:
         """Return, in words, each rule of the file that is about columns that are not watched."""

@@ -14,11 +14,17 @@ from hypothesis import strategies as st
 
 from driftline.domain import DAY, ColumnKind
 from driftline.warehouse import SCORE, open_logs
-from tests.warehouses import Warehouse
+from tests.warehouses import KINDS, Warehouse
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL
 START = datetime(2013, 4, 1, tzinfo=UTC)
 END = START + DAY
+
+
+@pytest.fixture(autouse=True)
+def _places(warehouse: Warehouse) -> None:
+    if warehouse.kind not in KINDS:
+        pytest.skip("lists are followed by place on DuckDB, PostgreSQL and SQLite only")
 
 
 def log(payloads: list[str | None], **columns: Any) -> pa.Table:
@@ -193,3 +199,127 @@ def test_lists_and_maps_of_the_database_are_followed(warehouse: Warehouse):
     with open_logs(warehouse.monitor()) as logs:
         for nowhere in ("l.x", "l.-1", "l.01", "l.0.x", "l.", "l"):
             assert (logs.predictions.find(nowhere) is None) == (nowhere != "l"), nowhere
+
+
+SCORED = [0.1 + place / 1000 for place in range(60)]
+AGES = [20 + place % 50 for place in range(60)]
+INCOMES = [30.5 + place % 7 for place in range(60)]
+PLANS = [["basic", "plus", "pro"][place % 3] for place in range(60)]
+ROWS = [list(each) for each in zip(AGES, INCOMES, PLANS, strict=True)]
+RECORDS = [dict(zip(("age", "income", "plan"), row, strict=True)) for row in ROWS]
+
+
+def split(row: list[Any]) -> dict[str, Any]:
+    return {"columns": ["age", "income", "plan"], "index": [0], "data": [row]}
+
+
+def tensor(name: str, value: Any) -> dict[str, Any]:
+    return {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
+
+
+SERVED = {
+    "dataframe_records": [{"dataframe_records": [row]} for row in RECORDS],
+    "dataframe_split": [{"dataframe_split": split(row)} for row in ROWS],
+    "instances of objects": [{"instances": [row], "signature_name": "x"} for row in RECORDS],
+    "instances of rows": [{"instances": [row]} for row in ROWS],
+    "rows alone": [[row] for row in ROWS],
+    "Azure ML": [{"data": [row]} for row in ROWS],
+    "Azure ML's input_data": [{"input_data": split(row)} for row in ROWS],
+    "Open Inference": [
+        {"id": f"r{place}", "inputs": [tensor(*pair) for pair in row.items()]}
+        for place, row in enumerate(RECORDS)
+    ],
+}
+"""Requests of one prediction each, as serving layers log them."""
+
+ANSWERS = {
+    "response.predictions.0": lambda p: {"model_name": "m", "predictions": [p], "took": 1 - p},
+    "response.predictions.0.score": lambda p: {"predictions": [{"score": p, "tier": "x"}]},
+    "response.outputs.0.data.1": lambda p: {
+        "model_name": "m",
+        "outputs": [tensor("proba", 1 - p) | {"data": [1 - p, p]}],
+    },
+    "response.score": lambda p: {"score": p, "tier": "x"},
+}
+
+
+@pytest.mark.parametrize("protocol", SERVED)
+def test_what_a_serving_layer_was_asked_is_watched_and_its_answer_is_not(
+    warehouse: Warehouse, protocol: str
+):
+    asked = [json.dumps(each) for each in SERVED[protocol]]
+    asked[7] = asked[7][:-3]  # one is cut off
+    for score, answer in list(ANSWERS.items())[len(protocol) % 2 :: 2]:
+        said = [json.dumps(answer(p)) for p in SCORED]
+        rows = log(asked, response=said).rename_columns({"payload": "request"})
+        warehouse.load("predictions", rows.drop_columns(["score"]))
+        with open_logs(warehouse.monitor(predictions={"score": score})) as logs:
+            found = logs.features(None, None)
+            signature = [name for name in found if name.endswith("signature_name")]
+            names = [name for name in found if name not in signature]
+            assert all(name.startswith("request.") for name in found), found
+            assert [found[name] for name in names] == [NUMERIC, NUMERIC, CATEGORICAL]
+            table = logs.rows(None, None, found).table.sort_by(SCORE)
+            assert table[SCORE].to_pylist() == pytest.approx(SCORED)
+            kept = [place for place in range(60) if place != 7]
+            for name, wanted in zip(names, (AGES, INCOMES, PLANS), strict=True):
+                read = table[name].to_pylist()
+                assert [read[place] for place in kept] == [wanted[place] for place in kept]
+            assert logs.unwatched(None, None) == [
+                "response holds what the model said: nothing else in it is a feature unless named"
+            ]
+
+
+def test_lists_that_are_left_alone_are_told(warehouse: Warehouse):
+    batches = [RECORDS[: 1 + place % 3] for place in range(60)]
+    asked = [
+        {"instances": batch, "tags": ["a", "b"], "vector": [0.5] * 30, "age": age, "none": []}
+        for batch, age in zip(batches, AGES, strict=True)
+    ]
+    warehouse.load("predictions", log([json.dumps(each) for each in asked]))
+    with open_logs(warehouse.monitor()) as logs:
+        assert logs.features(None, None) == {"payload.age": NUMERIC}
+        told = logs.unwatched(None, None)
+    assert [words.partition(",")[0] for words in told] == [
+        "payload.instances",
+        "payload.tags",
+        "payload.vector",
+    ]
+    assert told[0] == (
+        "payload.instances, a list of 1 to 3 members, is left alone; "
+        "what it holds can be named: payload.instances.0.age"
+    )
+    assert "a list of 30 members" in told[2]
+    with open_logs(warehouse.monitor(features={"numeric": ["payload.instances.0.age"]})) as logs:
+        assert logs.unwatched(None, None) == []
+
+
+def test_a_path_that_no_document_has(warehouse: Warehouse):
+    """It is an error of the check, with the path that is like it; one rare document is enough."""
+    payloads = [
+        {"score": p, "features": {"age": age}, **({"rare": 1} if place == 59 else {})}
+        for place, (p, age) in enumerate(zip(SCORED, AGES, strict=True))
+    ]
+    texts = [json.dumps(each) for each in payloads]
+    warehouse.load("predictions", log(texts))
+    warehouse.load("labels", pa.table({"key": ["r1"], "doc": ['{"label": {"y": 1}}']}))
+    typed = {
+        "predictions": {"score": "payload.scoer", "version": "payload.rare"},
+        "features": {"numeric": ["payload.feature.age", "payload.features.age"]},
+        "segments": ["payload.features.plan"],
+        "labels": {"id": "key", "label": "doc.label.z", "of": "labels"},
+    }
+    with open_logs(warehouse.monitor(**typed)) as logs:
+        found = [str(error) for error in logs.check()]
+    assert [words.partition(":")[0] for words in found] == [
+        "predictions.score",
+        "features.numeric",
+        "segments",
+        "labels.label",
+    ]
+    assert "has 'payload.scoer'; did you mean 'payload.score'?" in found[0]
+    assert "did you mean 'payload.features.age'?" in found[1]
+    assert "has 'doc.label.z'; did you mean 'doc.label.y'?" in found[3]
+    warehouse.load("predictions", log([None] * 60))
+    with open_logs(warehouse.monitor(features={"numeric": ["payload.x"]})) as logs:
+        assert logs.check() == []  # nothing is known of documents that are not there

@@ -65,6 +65,7 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
                 notes += [coverage] if coverage else []
                 titles = ", ".join(kind.heading(name) for name, kind in watch.inferred.items())
                 notes.append(f"features: {titles or 'none'}")
+                notes += watch.unwatched()
     return [str(monitor_file.placed(monitor.path, words)) for words in said], notes
 
 

@@ -62,6 +62,23 @@ def named_columns(monitor: Monitor) -> Iterator[tuple[str, str]]:
         yield "drift.columns", name
 
 
+def named_of_labels(monitor: Monitor) -> Iterator[tuple[str, str]]:
+    """Yield each key that names a column of the labels' own table, and the column."""
+    labels = monitor.labels
+    if labels is None or not labels.named:
+        return
+    for name in labels.id or ():
+        yield "labels.id", name
+    for name in labels.join.key if labels.join else ():
+        yield "labels.join.key", name
+    single = {
+        "labels.label": labels.label,
+        "labels.timestamp": labels.timestamp,
+        "labels.loaded_at": labels.loaded_at,
+    }
+    yield from ((key, name) for key, name in single.items() if name)
+
+
 def faults(logs: Opened) -> Iterator[LogError]:
     """Yield an error for each table and column that is missing, in the order of the file."""
     log = _opened(lambda: logs.log)
@@ -73,16 +90,7 @@ def faults(logs: Opened) -> Iterator[LogError]:
     if settings and settings.named:
         labels = _opened(lambda: logs.labels)
         if isinstance(labels, Source):
-            join = settings.join
-            wanted = [("labels.id", name) for name in settings.id or ()]
-            wanted += [("labels.join.key", name) for name in (join.key if join else ())]
-            single = {
-                "labels.label": settings.label,
-                "labels.timestamp": settings.timestamp,
-                "labels.loaded_at": settings.loaded_at,
-            }
-            wanted += [(key, name) for key, name in single.items() if name]
-            yield from _lacking(labels, iter(wanted))
+            yield from _lacking(labels, named_of_labels(logs.monitor))
         elif labels:
             yield labels
     rows = _opened(lambda: logs.reference)

@@ -6,13 +6,11 @@ every value of a text or integer column is its own), text with so many values th
 Numbers are numeric, whole numbers too, however few values a quiet week holds: a kind must not
 change with the stretch that was looked at. Text and booleans are categorical; prose, in words with
 spaces between them, is text, and what has the type of a time is a timestamp. JSON documents are
-taken apart into their leaves.
+taken apart into their leaves, lists of one member, rows and tensors too.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +19,7 @@ from driftline.config import Monitor
 from driftline.domain import ColumnKind
 from driftline.warehouse.age import TIMES
 from driftline.warehouse.dialect import SCALARS, Family
+from driftline.warehouse.documents import is_document, is_list_place, leaves, left_alone
 from driftline.warehouse.source import Source
 
 SAMPLE = 1000
@@ -86,10 +85,21 @@ def watched_by_hash(monitor: Monitor, source: Source) -> dict[str, ColumnKind]:
 def is_free(monitor: Monitor, name: str) -> bool:
     """Whether a column or path may be a feature: it has no role and is not excluded."""
     outputs, others = _roles(monitor)
-    beside = {column.rpartition(".")[0] for column in outputs} - {""}
+    beside = set(map(_answer, outputs)) - {""}
     taken = {*outputs, *others, *monitor.features.exclude, *beside}
     parts = name.split(".")
     return not any(".".join(parts[: size + 1]) in taken for size in range(len(parts)))
+
+
+def _answer(output: str) -> str:
+    """Return the document that an output stands in; '' where it is a column of its own.
+
+    Of `response.outputs.0.data.1` that is `response`: a list belongs to what stands beside it.
+    """
+    parts = output.split(".")
+    places = [place for place, part in enumerate(parts) if place and is_list_place(part)]
+    size = max(places[0] - 1, 1) if places else len(parts) - 1
+    return ".".join(parts[:size])
 
 
 def candidates(monitor: Monitor, source: Source) -> dict[str, Family]:
@@ -125,6 +135,27 @@ def infer(
         if kind is not None and not (kind.counted and name in monitor.segments)
     }
     return found_kinds | read_by_number(monitor)
+
+
+def unwatched(
+    monitor: Monitor, source: Source, families: Mapping[str, Family], sample: pa.Table
+) -> Iterator[str]:
+    """Say what inference leaves alone that holds more than one value, and what could be named."""
+    for name, column in source.leaves():
+        if column.item is not None and is_free(monitor, name):
+            key = "0" if column.family is Family.LIST else "KEY"
+            yield f"{name} ({column.type}) is left alone; its members have paths: {name}.{key}"
+    for name, family in families.items():
+        if family is not Family.JSON and not (family is Family.TEXT and is_document(sample[name])):
+            continue
+        for path, (members, inside) in left_alone(name, sample[name]).items():
+            if is_free(monitor, path):
+                yield (
+                    f"{path}, a list of {members} members, is left alone; "
+                    f"what it holds can be named: {inside}"
+                )
+    for answer in sorted({_answer(output) for output in _roles(monitor)[0]} - {""}):
+        yield f"{answer} holds what the model said: nothing else in it is a feature unless named"
 
 
 def kind_of(name: str, family: Family, values: pa.ChunkedArray) -> ColumnKind | None:
@@ -168,54 +199,11 @@ def _is_no_category(present: pa.ChunkedArray) -> bool:
     )
 
 
-def is_document(values: pa.ChunkedArray) -> bool:
-    """Whether every value of a text column is a JSON object."""
-    present = values.drop_null()
-    return len(present) > 0 and all(
-        isinstance(document, dict) for document in map(_parsed, present.to_pylist())
-    )
-
-
-def leaves(root: str, documents: pa.ChunkedArray) -> dict[str, tuple[Family, pa.ChunkedArray]]:
-    """Return the paths at which JSON documents hold scalars, and the values that stand there."""
-    found: dict[str, list[Any]] = {}
-    for document in map(_parsed, documents.drop_null().to_pylist()):
-        for path, value in _walk(root, document):
-            found.setdefault(path, []).append(value)
-    return {path: _column(values) for path, values in found.items()}
-
-
-def _parsed(document: str) -> Any:
-    try:
-        return json.loads(document)
-    except ValueError:
-        return None
-
-
-def _walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, member in value.items():
-            if key and "." not in key:
-                yield from _walk(f"{path}.{key}", member)
-    elif isinstance(value, bool | int | float | str):
-        yield path, value
-
-
-def _column(values: Sequence[Any]) -> tuple[Family, pa.ChunkedArray]:
-    kinds = set(map(type, values))
-    if kinds == {bool}:
-        return Family.BOOLEAN, pa.chunked_array([pa.array(values)])
-    if kinds <= {int, float}:
-        family = Family.INTEGER if kinds == {int} else Family.FLOAT
-        return family, pa.chunked_array([pa.array(values, pa.float64())])
-    return Family.TEXT, pa.chunked_array([pa.array(list(map(str, values)))])
-
-
 def _roles(monitor: Monitor) -> tuple[list[str], list[str]]:
     """Return the columns of what the model said or should have said, and those of other roles.
 
     What stands beside an output in the same document (`outputs.model` beside `outputs.score`) is
-    an output too.
+    an output too; see `_answer`.
     """
     log, labels = monitor.predictions, monitor.labels
     scores = log.score.values() if isinstance(log.score, dict) else (log.score,)

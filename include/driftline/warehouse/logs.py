@@ -125,6 +125,7 @@ class Logs:
                 # What is written of labels can be asked.
                 self._selection.drawn([], None, None, labels=True)
                 self._selection.check_sensitive(*(self.monitor.reference.window or (None, None)))
+                found += self._selection.absent_paths()
             except LogError as error:
                 found.append(error)
         return found or self._faulty_business
@@ -180,6 +181,18 @@ class Logs:
         undecided = [self._selection.projection.undecided(*pair) for pair in families.items()]
         sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return features.infer(self.monitor, families, sample)
+
+    @asks
+    def unwatched(self, start: datetime | None, end: datetime | None) -> list[str]:
+        """Say what is left alone where features are inferred, and how it could be named."""
+        if features.declared(self.monitor) is not None:
+            return []
+        families = features.candidates(self.monitor, self.predictions)
+        undecided = [self._selection.projection.undecided(*pair) for pair in families.items()]
+        sample = pa.table({})
+        if undecided:
+            sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
+        return list(features.unwatched(self.monitor, self.predictions, families, sample))
 
     @asks
     def statistics(

@@ -1,9 +1,8 @@
 """What is selected of the logs of one monitor: statements, none of which is asked here."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -13,14 +12,15 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, literal_colum
 from driftline.config import Monitor
 from driftline.errors import LogError, MissingColumn, WarehouseError
 from driftline.profile import Layout
+from driftline.warehouse.check import named_columns, named_of_labels
 from driftline.warehouse.clock import Clock
 from driftline.warehouse.cut import Cut
 from driftline.warehouse.dialect import varchar
 from driftline.warehouse.draw import Lot, draw, placed
-from driftline.warehouse.features import SAMPLE, leaves
 from driftline.warehouse.labelling import Labelling
 from driftline.warehouse.meeting import tell_apart
 from driftline.warehouse.partition import partition_bounds
+from driftline.warehouse.paths import nothing_at
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
 from driftline.warehouse.rows import RESERVED, VERSION
@@ -57,34 +57,33 @@ class Selection:
     def check_sensitive(self, start: datetime | None, end: datetime | None) -> None:
         """Raise MissingColumn about a sensitive path that no document of a stretch has."""
         for name in self.monitor.features.sensitive:
-            field = self.predictions.field(name, "features.sensitive")
-            if not field.in_json or self._has(field, start, end):
-                continue
-            root = name.partition(".")[0]
-            if self._has(self.predictions.field(root, "features.sensitive"), start, end):
-                raise self._no_path(name, root, start, end)
+            self.predictions.field(name, "features.sensitive")
+            if nothing := nothing_at(
+                self.reader,
+                self.predictions,
+                lambda columns: self.select(columns, start, end),
+                name,
+                "features.sensitive",
+            ):
+                raise MissingColumn(
+                    f"{nothing} Nothing is measured while it is not found: what it should hide "
+                    "may stand under another name"
+                )
 
-    def _has(self, field: Field, start: datetime | None, end: datetime | None) -> bool:
-        """Whether some row of a stretch has a value there: the first one ends the search."""
-        one = self.select([literal(1).label("one")], start, end).where(field.value.is_not(None))
-        return bool(self.reader.all(one.limit(1)))
-
-    def _no_path(
-        self, name: str, root: str, start: datetime | None, end: datetime | None
-    ) -> MissingColumn:
-        field = self.predictions.field(root, "features.sensitive")
-        document = Output(root, self.projection.string(field), pa.string())
-        sample = self.select([document.value.label("document")], start, end).limit(SAMPLE)
-        paths = leaves(root, self.reader.table(sample, [document])[root])
-        parts = [path.split(".") for path in paths]
-        known = {".".join(part[:size]) for part in parts for size in range(2, len(part) + 1)}
-        near = get_close_matches(name, sorted(known), n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
-        return MissingColumn(
-            f"features.sensitive: no document in {self.predictions.name} has {name!r}{guess} "
-            "Nothing is measured while it is not found: what it should hide may stand under "
-            "another name"
-        )
+    def absent_paths(self) -> Iterator[MissingColumn]:
+        """Yield an error about each path that the file gives a meaning and no document has."""
+        places = [
+            (self.predictions, lambda c: self.select(c, None, None), named_columns(self.monitor))
+        ]
+        if labels := self.labels:
+            rows = lambda c: select(*c).select_from(labels.relation)  # noqa: E731
+            places.append((labels, rows, named_of_labels(self.monitor)))
+        for source, rows, named in places:
+            for key, name in named:
+                if key not in ("features.exclude", "features.sensitive") and (
+                    nothing := nothing_at(self.reader, source, rows, name, key)
+                ):
+                    yield MissingColumn(nothing)
 
     @cached_property
     def labels(self) -> Source | None:

@@ -53,6 +53,10 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
         from driftline.suites.quality import unknown_types
 
         said += unknown_types(monitor.quality)
+    if monitor.retraining and monitor.retraining.train:
+        from driftline.retraining.training import unready
+
+        said += unready(monitor)
     if connect:
         from driftline.watch import Watch
 

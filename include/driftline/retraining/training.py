@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ import pyarrow as pa
 from driftline.classes import canonical
 from driftline.config import Monitor
 from driftline.errors import InputError, TrainingError
+from driftline.fields import written
+from driftline.retraining.gate import MIN_DAYS
 from driftline.sections import Task
 from driftline.warehouse import Logs, Rows
 from driftline.warehouse.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, score_of
@@ -48,6 +50,26 @@ def recipe(monitor: Monitor) -> Callable[..., Any]:
     if not callable(found):
         raise InputError(f"{monitor.path}: retraining.train: {module} has no function {function!r}")
     return found  # type: ignore[no-any-return]
+
+
+def unready(monitor: Monitor) -> list[str]:
+    """Return what can be known to stop every retraining of a monitor, each after its key."""
+    how, found = monitor.retraining, []
+    if how is None or how.train is None:
+        return []
+    try:
+        recipe(monitor)
+    except InputError as error:
+        found.append(str(error).removeprefix(f"{monitor.path}: "))
+    absent = monitor.labels.absent if monitor.labels else None
+    least, why = timedelta(days=MIN_DAYS), f"the gate compares {MIN_DAYS} days or more"
+    if absent:
+        least += absent.after
+        why += f", and what has no label is known after {written(absent.after)} (labels.absent)"
+    if how.gate.holdout < least:
+        said = f"found {written(how.gate.holdout)}; {why}: write {written(least)} or more"
+        found.append(f"retraining.gate.holdout: {said}")
+    return found
 
 
 def training_set(

@@ -5,7 +5,10 @@ from typing import Protocol
 
 from driftline.config import Monitor
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.warehouse.dialect import Family
 from driftline.warehouse.source import Source
+
+_TIMES = (Family.DATE, Family.NAIVE, Family.AWARE)
 
 
 class Opened(Protocol):
@@ -107,5 +110,9 @@ def _opened(source: Callable[[], Source | None]) -> Source | LogError | None:
 
 def _lacking(source: Source, wanted: Iterator[tuple[str, str]]) -> Iterator[LogError]:
     for key, name in wanted:
-        if source.find(name) is None:
+        found = source.find(name)
+        if found is None:
             yield source.lacks(name, key)
+        elif key == "labels.label" and found.family in _TIMES:
+            said = f"{name!r} is a time ({found.type}), and no model predicts one; name the outcome"
+            yield LogError(f"{key}: {said}")

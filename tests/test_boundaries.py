@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "include" / "driftline"
 
 LEVELS = [
-    {"errors", "printable"},
+    {"printable"},
+    {"errors"},
     {"metrics", "domain"},
     {"stats", "fields", "document", "child", "profile", "outcome_profile", "classes", "hidden"},
     {"reference"},

@@ -10,6 +10,7 @@ import yaml
 
 from driftline.domain import DAY, floor
 from driftline.errors import InputError
+from driftline.printable import printable_lines
 
 _TIMES = (
     r"predicted_at",
@@ -136,7 +137,15 @@ def document(
 
 def to_yaml(file: Mapping[str, Any]) -> str:
     """Return the text of a monitor file."""
-    return yaml.safe_dump(dict(file), sort_keys=False, allow_unicode=True, default_flow_style=False)
+    written = _dumped(file, allow_unicode=True)
+    # YAML leaves marks that turn or hide text as they are; its escapes show them.
+    return written if printable_lines(written) == written else _dumped(file, allow_unicode=False)
+
+
+def _dumped(file: Mapping[str, Any], *, allow_unicode: bool) -> str:
+    return yaml.safe_dump(
+        dict(file), sort_keys=False, allow_unicode=allow_unicode, default_flow_style=False
+    )
 
 
 def _like(patterns: Iterable[str], names: Iterable[str]) -> str | None:

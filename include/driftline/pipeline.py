@@ -18,6 +18,7 @@ from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Measurement, Suite, Window, floor
 from driftline.errors import InputError, LogError, SuiteError, WarehouseError, unforeseen
 from driftline.hours import hours_of
+from driftline.printable import printable
 from driftline.reference import Reference
 from driftline.sections import Labels
 from driftline.steps import Known, Result, Step
@@ -144,7 +145,9 @@ def plan(
             with unforeseen():
                 _restate(store, watch, interval, run_id)
         except (WarehouseError, SuiteError) as error:  # the next day's run looks again
-            log.warning("late rows were not looked for before %s: %s", interval.end, error)
+            log.warning(
+                "late rows were not looked for before %s: %s", interval.end, printable(str(error))
+            )
     if daily and Suite.PERFORMANCE in suites and as_of in (None, interval.end):
         try:
             if watch.monitor.labels:

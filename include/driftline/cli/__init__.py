@@ -4,10 +4,9 @@ import logging
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from driftline import __version__
-from driftline.cli.console import FAILED, WRONG_INPUT, airflow_option, err
+from driftline.cli.console import FAILED, WRONG_INPUT, airflow_option, err, literal_lines
 from driftline.cli.dags import dags
 from driftline.cli.init import init
 from driftline.cli.lint import lint, schema
@@ -19,6 +18,7 @@ from driftline.cli.sql import sql
 from driftline.cli.store import store
 from driftline.cli.why import why
 from driftline.errors import DriftlineError, InputError
+from driftline.printable import printable_lines
 
 
 class _Group(click.Group):
@@ -28,11 +28,23 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+            err.print(f"[red]error:[/] {_said(error)}", soft_wrap=True)
             ctx.exit(WRONG_INPUT)
         except DriftlineError as error:
-            err.print(f"[red]failed:[/] {escape(str(error))}", soft_wrap=True)
+            err.print(f"[red]failed:[/] {_said(error)}", soft_wrap=True)
             ctx.exit(FAILED)
+
+
+def _said(error: DriftlineError) -> str:
+    """Return an error's words; lines after the first are set in, so that none is another error."""
+    return literal_lines(str(error)).replace("\n", "\n  ")
+
+
+class _Formatter(logging.Formatter):
+    """Shows controls as escapes, and sets in what follows a line end: it forges no record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record)).replace("\n", "\n    ")
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,7 +69,9 @@ def main(verbose: bool) -> None:
     3 a verdict at or above --fail-on, or a critical rule that could not be judged.
     """
     level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("driftline").setLevel(level)
 
 

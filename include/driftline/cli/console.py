@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 
 from driftline.config import Monitor
 from driftline.connections import ASK_AIRFLOW, STORE, from_environment
 from driftline.errors import InputError, UnknownConnection
 from driftline.fields import moment
-from driftline.printable import printable
+from driftline.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from driftline.store import Store
@@ -24,13 +25,30 @@ FAILED, WRONG_INPUT, VERDICT = 1, 2, 3
 
 COLORS = {"critical": "red", "warn": "yellow", "ok": "green", "not_evaluated": "dim"}
 
-out = Console()
-err = Console(stderr=True)
+
+class _Console(Console):
+    """A console to which no sign of what is printed can be a control, whoever forgets `literal`."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Yield the pieces that are to be written, printable ones."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable_lines(text), style, control)
+
+
+out = _Console(emoji=False)
+err = _Console(emoji=False, stderr=True)
 
 
 def literal(text: str) -> str:
     """Return text, out of data or a file, that a console prints sign for sign on one line."""
     return escape(printable(text))
+
+
+def literal_lines(text: str) -> str:
+    """Return text in lines of our own making that a console prints sign for sign."""
+    return escape(printable_lines(text))
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 from pydantic import ValidationError
-from rich.markup import escape
 
 from driftline import draft
-from driftline.cli.console import err
+from driftline.cli.console import err, literal
 from driftline.config import Monitor
 from driftline.domain import DAY
 from driftline.errors import InputError
@@ -81,7 +80,7 @@ def init(
     if found.label:
         said.append(f"{counts.coverage or 0:.1%} of the predictions find a label")
     for line in said:
-        err.print(escape(line), highlight=False, soft_wrap=True)
+        err.print(literal(line), highlight=False, soft_wrap=True)
     if warehouse and (unsaid := _PASSWORD.sub(rf"\g<before>${{{_VARIABLE}}}\g<after>", warehouse)):
         file["warehouse"] = unsaid
         if unsaid != warehouse:
@@ -92,7 +91,8 @@ def init(
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
-    err.print(f"wrote {output}; next: driftline lint {output} --connect", soft_wrap=True)
+    wrote = literal(str(output))
+    err.print(f"wrote {wrote}; next: driftline lint {wrote} --connect", soft_wrap=True)
 
 
 def _place(where: str) -> dict[str, str]:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
-from rich.markup import escape
 
 from driftline import hidden, monitor_file
-from driftline.cli.console import WRONG_INPUT, err, out
+from driftline.cli.console import WRONG_INPUT, err, literal, literal_lines, out
 from driftline.config import Monitor
 from driftline.errors import InputError
 
@@ -33,14 +32,14 @@ def lint(monitors: Sequence[str], connect: bool) -> None:
         except InputError as error:
             problems, notes, monitor = [str(error)], [], None
         for problem in problems:
-            err.print(escape(problem), soft_wrap=True, highlight=False)
+            err.print(literal_lines(problem), soft_wrap=True, highlight=False)
         faulty += bool(problems)
         if monitor and not problems:
-            out.print(f"[green]ok[/] {escape(str(monitor.path))}", soft_wrap=True)
+            out.print(f"[green]ok[/] {literal(str(monitor.path))}", soft_wrap=True)
             unsure = [hidden.PSEUDONYMS] if monitor.features.sensitive and not hidden.key() else []
             said = (*unsure, *monitor.not_acted_on)
             for note in (*notes, *(f"note: {each}" for each in said)):
-                out.print(f"   {escape(note)}", soft_wrap=True, highlight=False)
+                out.print(f"   {literal(note)}", soft_wrap=True, highlight=False)
     if faulty:
         raise click.exceptions.Exit(WRONG_INPUT)
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from driftline import monitor_file
 from driftline.cli.console import COLORS, Time, literal, open_store, out
 from driftline.config import Monitor
 from driftline.domain import Engine, Suite
+from driftline.printable import printable
 from driftline.sections import Baseline
 
 
@@ -74,11 +76,30 @@ def metrics(
         columns = (tables.measurements if history else tables.current_measurements).c.keys()
         writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
 
 
 def _plain(value: object) -> object:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
+
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for a formula's start, in both widths; printable text has no other."""
+
+
+def _cell(value: object) -> object:
+    """Return a value that a spreadsheet shows as it is: text never runs there as a formula."""
+    if not isinstance(value, str):
+        return _plain(value)
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not _number(text) else text
+
+
+def _number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _metrics_table(monitor: Monitor, rows: Sequence[dict[str, Any]]) -> Table | str:
@@ -124,7 +145,7 @@ def _what(row: Mapping[str, Any]) -> str:
     whose = "estimate" if row["suite"] == Suite.ESTIMATE else ""
     whose = whose or ("evidently" if row["engine"] == Engine.EVIDENTLY else "")
     return (
-        str(row["metric"])
+        literal(row["metric"])
         + (f" [italic]({whose})[/]" if whose else "")
         + (f" of {literal(subject)}" if subject else "")
         + (f"\n[dim]{literal(row['reason'])}[/]" if row["reason"] else "")

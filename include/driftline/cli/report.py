@@ -8,6 +8,7 @@ from driftline import monitor_file
 from driftline.cli.console import Time, as_of_option, open_store
 from driftline.domain import Suite, Window
 from driftline.errors import InputError, WarehouseError
+from driftline.printable import printable
 
 
 @click.command()
@@ -45,4 +46,4 @@ def report(monitor: str, window: str, end: datetime | None, as_of: datetime | No
         for result in missed:
             raise WarehouseError(result.error or result.not_evaluated)
         path = reports.write_report(store, watch, compared[chosen], step)
-    click.echo(path)
+    click.echo(printable(str(path)))

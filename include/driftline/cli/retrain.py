@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from driftline import monitor_file
-from driftline.cli.console import Time, err, out, refuse_unnamed_store
+from driftline.cli.console import Time, err, literal, out, refuse_unnamed_store
 from driftline.domain import DAY, Retraining, RetrainingState, floor
 
 
@@ -51,7 +50,7 @@ def retrain(monitor: str, as_of: datetime | None, reason: str, approve: bool) ->
         steps.announce(loaded, moment, run_id=run_id)
     _show(row)
     if row.state is RetrainingState.PASSED:
-        called = escape(monitor_file.called(loaded))
+        called = literal(monitor_file.called(loaded))
         out.print(
             "It awaits your approval:  driftline retrain "
             f"{called} --as-of {moment:%Y-%m-%dT%H:%M:%S} --approve",
@@ -65,11 +64,11 @@ def _show(row: Retraining) -> None:
     color = {RetrainingState.PROMOTED: "green", RetrainingState.REFUSED: "yellow"}.get(
         row.state, ""
     )
-    out.print(f"[{color or 'bold'}]{row.state}[/]: {escape(row.decision)}", soft_wrap=True)
+    out.print(f"[{color or 'bold'}]{row.state}[/]: {literal(row.decision)}", soft_wrap=True)
     if row.champion_value is None or row.challenger_value is None or row.gain is None:
         return
-    table = Table("model", row.metric, title_justify="left")
-    table.add_row(f"champion {escape(row.champion)}", f"{row.champion_value:.4f}")
+    table = Table("model", literal(row.metric), title_justify="left")
+    table.add_row(f"champion {literal(row.champion)}", f"{row.champion_value:.4f}")
     table.add_row("challenger", f"{row.challenger_value:.4f}")
     table.add_row("gain, 95% interval", f"{row.gain:+.4f} [{row.lower:+.4f}, {row.upper:+.4f}]")
     out.print(table)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
 from driftline import monitor_file
-from driftline.cli.console import Time, open_store, out
+from driftline.cli.console import Time, literal, open_store, out
 from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import InputError
+from driftline.printable import printable_lines
 
 if TYPE_CHECKING:
     from driftline.warehouse.cost import Cost
@@ -65,7 +65,7 @@ def sql(monitor: str, window: str, end: datetime | None, costed: bool, form: str
         out.print(shown, soft_wrap=isinstance(shown, str))
     else:
         for statement in statements:
-            click.echo(statement + ";\n")
+            click.echo(printable_lines(statement) + ";\n")
 
 
 def _end(given: datetime | None, step: timedelta) -> datetime:
@@ -81,8 +81,8 @@ def _costs(title: str, dialect: str, costs: "Sequence[Cost | None]") -> Table | 
     if not known:
         return f"{dialect} does not tell what a statement would cost before it has run"
     bases = "; ".join(dict.fromkeys(cost.basis for cost in known if cost.basis))
-    caption = f"bytes: {escape(bases)}" if bases else None
-    table = Table(title=escape(title), caption=caption, show_footer=len(costs) > 1)
+    caption = f"bytes: {literal(bases)}" if bases else None
+    table = Table(title=literal(title), caption=caption, show_footer=len(costs) > 1)
     total = [
         _sum([getattr(cost, name) if cost else None for cost in costs])
         for name in ("rows", "scanned", "units")

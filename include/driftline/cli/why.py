@@ -3,11 +3,10 @@
 from datetime import datetime
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from driftline import metrics, monitor_file
-from driftline.cli.console import Time, as_of_option, open_store, out
+from driftline.cli.console import Time, as_of_option, literal, open_store, out
 from driftline.domain import Explanation, Suite, Window
 from driftline.errors import InputError, WarehouseError
 
@@ -85,8 +84,8 @@ def why(
                     raise WarehouseError(result.error or result.not_evaluated)
                 found = inquiry.inquire(store, watch, compared[chosen], step, metric, segment)
     about = f"{loaded.monitor}, {chosen}{f', {segment}' if segment else ''}"
-    out.print(f"[bold]{escape(about)}[/], as known at {moment:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
-    out.print(escape(found.words), soft_wrap=True)
+    out.print(f"[bold]{literal(about)}[/], as known at {moment:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+    out.print(literal(found.words), soft_wrap=True)
     if found.causes:
         out.print(_causes(found))
 
@@ -98,7 +97,7 @@ def _causes(found: Explanation) -> Table:
     for cause in found.causes:
         table.add_row(
             str(cause.rank),
-            escape(cause.words),
+            literal(cause.words),
             "" if cause.share is None else f"{cause.share:.0%}",
             "" if cause.began is None else f"{cause.began:%Y-%m-%d %H:%M}",
         )

@@ -17,6 +17,7 @@ from driftline.errors import DriftlineError
 from driftline.home import artifact
 from driftline.orchestration.connections import airflow_connection
 from driftline.orchestration.places import monitor_folder
+from driftline.printable import printable
 from driftline.reports import REPORT
 from driftline.store import incidents, ledger, measurements, open_store, retrainings
 
@@ -169,7 +170,9 @@ def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]], empty: str) -> s
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    return escape("" if value is None else f"{value:,}" if isinstance(value, int) else str(value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return escape("" if value is None else printable(str(value)))
 
 
 _STYLE = """\

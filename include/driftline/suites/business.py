@@ -6,6 +6,7 @@ from datetime import datetime
 
 from driftline.domain import Engine, Measurement, Scope, Suite
 from driftline.errors import LogError
+from driftline.printable import printable
 from driftline.suites.parts import parts
 from driftline.warehouse import Logs
 
@@ -47,6 +48,8 @@ def of_reference(logs: Logs, start: datetime | None, end: datetime | None) -> di
     try:
         whole = logs.business(start, end)[""]
     except LogError as error:
-        log.warning("the reference has no business metrics to compare with: %s", error)
+        log.warning(
+            "the reference has no business metrics to compare with: %s", printable(str(error))
+        )
         return {}
     return {name: value for name, value in whole.values.items() if value is not None}

@@ -15,9 +15,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from driftline.printable import printable
+
 _LONGEST = 60
 _MARKUP = str.maketrans({"<": "‹", ">": "›", "`": "ˋ"})  # noqa: RUF001 (lookalikes on purpose)
 _ENTITY = re.compile(r"&(?=#?\w+;)")
+_ACTING = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+"""Unicode's categories of controls, marks that turn or hide text, and line ends."""
 _SCHEME = re.compile(r"(?i)\b(javascript|vbscript|data)\s*:")
 
 _BOOT = """\
@@ -91,7 +95,7 @@ def plain(text: object) -> str:
     >>> "<" in plain("<img src=x onerror=alert(1)>")
     False
     """
-    signs = ("" if unicodedata.category(sign).startswith("C") else sign for sign in str(text))
+    signs = (sign for sign in str(text) if unicodedata.category(sign) not in _ACTING)
     clean = _ENTITY.sub("＆", "".join(signs).translate(_MARKUP))  # noqa: RUF001
     clean = _SCHEME.sub("\\1\u2236", clean).strip()
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
@@ -155,7 +159,7 @@ def render(header: Header, drawing: Drawing | None) -> str:
 
 
 def _safe(text: str) -> str:
-    return html.escape(text, quote=True)
+    return html.escape(printable(text), quote=True)
 
 
 def _inert(value: Any) -> str:

@@ -97,7 +97,8 @@ def compare(watch: Watch, step: Step, reference: Reference, counted: Counted) ->
         scope = replace(_scope(watch, step, reference.id), segment=segment)
         pair = counted.of_segment(segment) if segment else (whole, base)
         found = _compare(watch, scope, *pair, columns)
-        measured += [*found, drift.drift_share(scope, found, watch.features(reference))]
+        share = drift.drift_share(scope, found, watch.features(reference), drift.moved(*pair))
+        measured += [*found, share]
     spoken = [m for m in measured if not m.segment and m.column_name in said]
     for version, part in counted.versions():
         scope = replace(_scope(watch, step, reference.id), model_version=version)
@@ -107,8 +108,11 @@ def compare(watch: Watch, step: Step, reference: Reference, counted: Counted) ->
         )
     for baseline in counted.earlier:
         scope = _scope(watch, step, reference.id)
-        found = _compare(watch, scope, whole, counted.base(baseline), columns, baseline)
-        share = drift.drift_share(scope, found, watch.features(reference), baseline)
+        pair = whole, counted.base(baseline)
+        found = _compare(watch, scope, *pair, columns, baseline)
+        share = drift.drift_share(
+            scope, found, watch.features(reference), drift.moved(*pair), baseline
+        )
         measured += [*found, share]
     return measured
 

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from driftline.profile import NumericBins
 from driftline.stats.ordered import (
     cramer_von_mises,
     cramer_von_mises_p_value,
     ks,
     ks_bound,
+    ks_missed,
     ks_p_value,
     mean_shift,
     wasserstein,
@@ -171,6 +173,23 @@ def test_ks_p_values_are_scipys(n, m, error):
     for statistic in np.concatenate([[0.0], np.linspace(0.2, 3, 80)]) / math.sqrt(size):
         expected = scipy_stats.kstwo.sf(statistic, size)  # As ks_2samp(method="asymp") has it.
         assert ks_p_value(statistic, n, m) == pytest.approx(expected, abs=error)
+
+
+@pytest.mark.parametrize(("n", "m", "shift"), [(300, 100, 0), (2000, 200, 0.15), (30_000, 3000, 0)])
+def test_what_ks_misses_between_the_edges_is_what_is_expected(n, m, shift):
+    """On average over samples, in the statistic's own scale: the root of nm/(n + m) times it."""
+    rng = np.random.default_rng(8)
+    missed, expected = [], []
+    for _ in range(100):
+        reference, current = rng.normal(size=n), rng.normal(shift, 1, m)
+        bins = NumericBins.of(reference)
+        counts = [counted(each, np.array(bins.edges))[0] for each in (reference, current)]
+        true = scipy_stats.ks_2samp(reference, current, method="asymp").statistic
+        missed.append(true - ks(*counts))
+        expected.append(ks_missed(*counts, bins.single))
+    scale = math.sqrt(n * m / (n + m))
+    assert np.mean(missed) * scale > 0.05
+    assert np.mean(missed) == pytest.approx(np.mean(expected), abs=0.03 / scale)
 
 
 def test_ks_p_value_is_that_of_ks_2samp():

@@ -18,9 +18,8 @@ Numbers = NDArray[np.float64]
 def ks(reference: Counts, current: Counts) -> float:
     """Return the largest |F - G| at the edges: at most the statistic of the values, 0 to 1.
 
-    It is exact where no bin holds more than one distinct value; in 60 bins of like size it falls
-    short by some 0.2 over the root of nm/(n + m) at worst.
-    Source: Conover, Practical Nonparametric Statistics, section 6.3.
+    It is exact where no bin holds more than one distinct value; else it falls short, usually by
+    `ks_missed`, at most to `ks_bound`. Source: Conover, Practical Nonparametric Statistics, 6.3.
 
     >>> ks(np.array([2, 2, 0]), np.array([0, 2, 2]))
     0.5
@@ -43,6 +42,26 @@ def ks_bound(reference: Counts, current: Counts, single: NDArray[np.bool_] | Non
     if single is not None:
         apart = np.where(single, np.abs(f - g)[1:], apart)
     return float(apart.max())
+
+
+def ks_missed(reference: Counts, current: Counts, single: NDArray[np.bool_] | None = None) -> float:
+    """Return by how much `ks` is to be expected to fall short of the statistic of the values.
+
+    A random walk that is looked at in steps only is higher in between by 0.5826 standard deviations
+    of a step: here that of the two bins that meet where |F - G| is largest. Bins that are known to
+    hold a `single` value miss nothing. Source: Broadie, Glasserman and Kou, A continuity correction
+    for discrete barrier options, Mathematical Finance 7, 1997.
+
+    >>> ks_missed(np.array([2, 2, 0]), np.array([0, 2, 2])).__round__(3)
+    0.252
+    """
+    n, m = rows(reference), rows(current)
+    shares = (reference + current) / (n + m)
+    if single is not None:
+        shares = np.where(single, 0.0, shares)
+    largest = int(np.abs(_steps(reference) - _steps(current)).argmax())
+    step = shares[max(0, largest - 1) : largest + 1].mean()
+    return float(0.5826 * math.sqrt(step * (1 / n + 1 / m)))
 
 
 def ks_p_value(statistic: float, reference_rows: int, current_rows: int) -> float:

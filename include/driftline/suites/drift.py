@@ -43,6 +43,14 @@ BOUNDS: Mapping[str, Bound] = {
 }
 """Conventions, by metric: good enough to count drifted columns, too crude to page anybody."""
 
+MOVED = 0.1
+"""A test with a p-value below its bound counts a column as drifted only where more than this share
+of the rows lies elsewhere: of enough rows everything is significant (Cohen, Statistical Power
+Analysis for the Behavioral Sciences, 1988, chapter 1)."""
+
+
+_METHOD_OF = {metric: DriftMethod(m) for m, names in metrics.DRIFT.items() for metric in names}
+
 
 def measure(
     scope: Scope,
@@ -90,15 +98,32 @@ def measure(
     return found
 
 
+def moved(current: Profile, reference: Profile) -> Callable[[str, str], float]:
+    """Return the function that `drift_share` asks which share of a column's rows has moved."""
+
+    def of(name: str, metric: str) -> float:
+        pair = Pair(
+            reference=reference.column(name),
+            current=current.column(name),
+            window_rows=current.rows,
+        )
+        return pair.moved(_METHOD_OF[metric])
+
+    return of
+
+
 def drift_share(
     scope: Scope,
     measurements: Iterable[Measurement],
     features: Collection[str],
+    moved: Callable[[str, str], float],
     baseline: Baseline = Baseline.REFERENCE,
 ) -> Measurement:
     """Return the share of the features beyond the bound of their first method, 0 to 1.
 
-    Features that could not be measured do not count; None when that is all of them.
+    `moved` returns the share of the rows that lies elsewhere, of a column by the method of a
+    metric: where the bound is one of p-values, that counts too. Features that could not be measured
+    do not count; None when that is all of them.
     """
     first: dict[str, Measurement] = {}
     for each in measurements:
@@ -112,7 +137,10 @@ def drift_share(
     if len(measured) < len(features):
         rest["reason"] = f"of the {len(measured)} of {len(features)} features that were measured"
     beyond = sum(
-        each.value is not None and BOUNDS[each.metric].broken_by(each.value) for each in measured
+        each.value is not None
+        and (bound := BOUNDS[each.metric]).broken_by(each.value)
+        and not (bound.below and moved(each.column_name, each.metric) <= MOVED)
+        for each in measured
     )
     rest["row_count"] = max((each.row_count or 0 for each in measured), default=0)
     return _measurement(scope, "drift_share", beyond / len(measured), **rest)

@@ -114,11 +114,18 @@ class Pair:
         return Value(value, reason="" if noise < NOISE or self.one_sided else said)
 
     def ks(self) -> tuple[Value, Value]:
-        """Return the Kolmogorov-Smirnov statistic with its bounds, and its p-value."""
-        value = upper = ordered.ks(*self.counts)
+        """Return the Kolmogorov-Smirnov statistic and its p-value, each with its bounds.
+
+        The statistic is what the bins' edges show, the p-value that of what is to be expected
+        between them, too.
+        """
+        value = upper = likely = ordered.ks(*self.counts)
         if not self.one_sided:
-            upper = ordered.ks_bound(*self.counts, self.reference.bins.single)
-        return Value(value, value, upper), Value(ordered.ks_p_value(value, *self._sizes))
+            single = self.reference.bins.single
+            upper = max(value, ordered.ks_bound(*self.counts, single))
+            likely = min(upper, value + ordered.ks_missed(*self.counts, single))
+        p_values = (ordered.ks_p_value(each, *self._sizes) for each in (likely, upper, value))
+        return Value(value, value, upper), Value(*p_values)
 
     def cramer_von_mises(self) -> tuple[Value, Value]:
         """Return the Cramer-von Mises statistic and its p-value."""
@@ -173,6 +180,17 @@ class Pair:
     def _ends(self) -> tuple[float, float]:
         """The least and the greatest value of both sides, less the bins' shift."""
         return min(side.low for side in self._sides), max(side.high for side in self._sides)
+
+    def moved(self, method: DriftMethod) -> float:
+        """Return which share of the rows, at least, lies elsewhere than in the reference, 0 to 1.
+
+        Unlike a p-value it does not depend on how many rows there are.
+        """
+        if method is DriftMethod.NULL_SHARE:
+            return abs(self.null_share()[0].value or 0.0)
+        if isinstance(self.reference, CategoryProfile):
+            return divergences.total_variation(*self.classes)
+        return ordered.ks(*self.counts)
 
     def remarks(self, *, named: bool) -> list[str]:
         """Return what has happened to the column, where it is known by name."""

@@ -124,8 +124,8 @@ class Pair:
             single = self.reference.bins.single
             upper = max(value, ordered.ks_bound(*self.counts, single))
             likely = min(upper, value + ordered.ks_missed(*self.counts, single))
-        p_values = (ordered.ks_p_value(each, *self._sizes) for each in (likely, upper, value))
-        return Value(value, value, upper), Value(*p_values)
+        p, low, high = (ordered.ks_p_value(d, *self._sizes) for d in (likely, upper, value))
+        return Value(value, value, upper), Value(p, low, high)
 
     def cramer_von_mises(self) -> tuple[Value, Value]:
         """Return the Cramer-von Mises statistic and its p-value."""

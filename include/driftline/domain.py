@@ -305,13 +305,15 @@ class ColumnKind(StrEnum):
     """How a column's values are to be compared: as numbers, or as categories.
 
     A text is the number of its characters, a timestamp its age: the seconds from it to the
-    prediction, below 0 where it lies in the future.
+    prediction, below 0 where it lies in the future. An instant is the seconds from 1970 to it; no
+    feature is compared so, but expectations whose bounds are times.
     """
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     TEXT = "text"
     TIMESTAMP = "timestamp"
+    INSTANT = "instant"
 
     @property
     def is_number(self) -> bool:
@@ -340,13 +342,15 @@ class ColumnStatistics:
     """What the reference, or a window, holds in one column.
 
     `categories` maps a category to its rows and is None where there are too many to list or the
-    column is sensitive; `minimum` and `maximum` are of the finite values of numeric columns.
+    column is sensitive; `minimum` and `maximum` are of the finite values of numeric columns, others
+    are `infinite`.
     """
 
     kind: ColumnKind
     nulls: int
     minimum: float | None = None
     maximum: float | None = None
+    infinite: int = 0
     categories: Mapping[str, int] | None = None
 
 

@@ -230,7 +230,8 @@ class Features(Section):
 
     @model_validator(mode="after")
     def _no_overlap(self) -> Self:
-        lists = {str(kind): set(getattr(self, kind) or ()) for kind in ColumnKind}
+        kinds = [kind for kind in ColumnKind if kind is not ColumnKind.INSTANT]
+        lists = {str(kind): set(getattr(self, kind) or ()) for kind in kinds}
         for (one, these), (other, those) in combinations(lists.items(), 2):
             if both := these & those:
                 raise ValueError(f"{', '.join(sorted(both))} cannot be {one} and {other} at once")

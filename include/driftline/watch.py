@@ -239,6 +239,22 @@ class Watch:
             if rule.metric in of_columns and not any(is_about(rule, name) for name in watched)
         ]
 
+    def unanswered(self) -> list[str]:
+        """Return, in words, each expectation of the file that has no answer on the newest rows."""
+        if not self.monitor.quality or (newest := self.logs.last_timestamp()) is None:
+            return []
+        from driftline.suites import quality
+
+        window = Window.ending("1d", floor(newest, DAY) + DAY)
+        scope = Scope(
+            monitor=self.monitor.monitor,
+            window=window,
+            as_of=window.end,
+            config_hash=self.monitor.config_hash,
+        )
+        rows = self.logs.statistics(window.start, window.end, {}).rows
+        return quality.unanswered(scope, self.logs, self.inferred, rows)
+
     # The counting
 
     def count(self, reference: Reference, start: datetime, end: datetime) -> dict[datetime, Parts]:

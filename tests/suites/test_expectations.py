@@ -49,6 +49,17 @@ def test_an_hour_allows_for_bursts_and_newcomers(monitor):
     assert set(found) == {(NOT_NULL, "temp"), (BETWEEN, "temp"), (NOT_NULL, "carrier")}
 
 
+@pytest.mark.parametrize(("infinite", "mostly"), [(0, 0.99), (4, 0.99), (100, 0.75), (700, 0.0)])
+def test_a_range_allows_for_the_infinities_of_the_reference(monitor, infinite, mostly):
+    """No range holds them: of 800 values so many are infinite, and twice as many may be."""
+    temp = ColumnStatistics(
+        kind=ColumnKind.NUMERIC, nulls=200, minimum=10.0, maximum=60.0, infinite=infinite
+    )
+    found = expected(monitor(), reference(temp=temp))[BETWEEN, "temp"].kwargs
+    assert found["mostly"] == mostly
+    assert (found["min_value"], found["max_value"]) == (-40.0, 110.0)
+
+
 def test_a_column_with_gaps_is_judged_by_the_day_only(monitor):
     gaps = reference(early=numeric(nulls=100), rare=numeric(nulls=10))
     assert (NOT_NULL, "early") in expected(monitor(), gaps, "1d")

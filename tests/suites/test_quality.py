@@ -1,7 +1,7 @@
 """Great Expectations on every warehouse: in SQL with SELECT alone, on a bounded frame on DuckDB."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -167,6 +167,72 @@ def test_of_a_text_its_words_are_asked_for_or_its_length(warehouse, scope):
     assert ages.reason.startswith("33% of 200 values unexpected (such as 172800)")
 
 
+@pytest.mark.parametrize("kind", ["instant", "words", "ticks"])
+def test_ranges_of_times_are_asked_of_the_times(warehouse, scope, kind):
+    """Rows of 2013-01-01, every 5 minutes from midnight, as pandas compares them."""
+    moments = [DAY + timedelta(minutes=5 * row) for row in range(200)]
+    columns = {
+        "instant": moments,
+        "words": [moment.isoformat() for moment in moments],
+        "ticks": [int(moment.timestamp() * 1000) for moment in moments],
+    }
+    warehouse.load("predictions", log().append_column("when", [columns[kind]]))
+    asked = [
+        expect(BETWEEN, column="when", min_value=date(2012, 12, 1), max_value=date(2013, 2, 1)),
+        expect(BETWEEN, column="when", min_value="2013-01-20", max_value="2013-02-01T00:00"),
+        expect(BETWEEN, column="when", max_value=datetime(2013, 1, 1, 8, 20)),
+        expect(BETWEEN, column="when", max_value="2013-01-01T09:20:00+01:00", mostly=0.5),
+        expect("expect_column_max_to_be_between", column="when", max_value=date(2013, 1, 1)),
+        expect("expect_column_min_to_be_between", column="when", min_value=date(2013, 1, 1)),
+    ]
+    with open_logs(warehouse.monitor(quality=asked)) as logs:
+        found = quality.validate(scope, asked, logs, COLUMNS, 200)
+        assert quality.unanswered(scope, logs, COLUMNS, 200) == []
+    assert [each.value for each in found] == [1, 0, 0, 1, 0, 1]
+    moment = r"2013-01-01 \d\d:\d[05]:00Z"
+    assert found[1].reason.startswith("100% of 200 values unexpected")
+    assert re.search(rf"such as {moment}, {moment}, {moment}\), 0% allowed", found[1].reason)
+    assert found[2].reason.startswith("49.5% of 200 values unexpected (such as 2013-01-01 ")
+    assert found[4].reason == "found 2013-01-01 16:35:00Z; asked for max_value 2013-01-01"
+
+
+def test_bounds_without_a_zone_are_of_the_logs(warehouse, scope):
+    warehouse.load("predictions", log())
+    asked = [
+        expect(BETWEEN, column="ts", max_value=datetime(2013, 1, 1, 17, 35), mostly=1.0),
+        expect(BETWEEN, column="ts", max_value=datetime(2013, 1, 1, 17, 34), mostly=1.0),
+    ]
+    with open_logs(warehouse.monitor(predictions={"timezone": "Europe/Berlin"})) as logs:
+        last, sooner = quality.validate(scope, asked, logs, COLUMNS, 200)
+    # The log's own wall times are Berlin's, too, where the warehouse has no zone for them.
+    aware = warehouse.kind != "sqlite"
+    assert (last.value, sooner.value) == ((1.0, 0.0) if aware else (1.0, 1.0))
+
+
+def test_what_is_no_time_is_not_within_times(filled, scope):
+    asked = [expect(BETWEEN, column="carrier", min_value="2013-01-01")]
+    (found,) = validated(filled, scope, asked)
+    assert (found.value, found.reason) == (None, "no value could be read as a time")
+
+
+def test_a_time_and_a_number_bound_nothing(scope):
+    mixed = expect(BETWEEN, column="when", min_value=date(2013, 1, 1), max_value=5)
+    (problem,) = quality.unknown_types([mixed])
+    assert "min_value is a time and max_value is not: found 5; write both as ISO 8601" in problem
+
+
+def test_an_expectation_of_the_file_that_has_no_answer_is_broken_and_lint_says_so(filled, scope):
+    regex = expect("expect_column_values_to_match_regex", column="carrier", regex="[")
+    (found,) = validated(filled, scope, [regex], quality=[regex])
+    assert found.value == 0.0
+    assert found.reason.startswith("it cannot be evaluated: ")
+    (derived,) = validated(filled, scope, [regex])
+    assert derived.value is None
+    with open_logs(filled.monitor(quality=[regex])) as logs:
+        (problem,) = quality.unanswered(scope, logs, COLUMNS, 200)
+    assert problem.startswith("quality.expect_column_values_to_match_regex: it cannot be evaluated")
+
+
 def test_hostile_names_and_values_are_data(filled, scope):
     found = validated(
         filled,
@@ -219,7 +285,7 @@ def test_a_frame_is_bounded_and_says_so_but_every_row_is_counted(filled, scope):
     assert (rows.value, rows.row_count, rows.reason) == (1.0, 200, "")
 
 
-def test_what_great_expectations_does_not_know_is_an_error(scope):
+def test_what_great_expectations_does_not_know_is_an_error(filled, scope):
     unknown = expect("expect_column_values_to_not_be_nul", column="temp")
     misspelt = expect(NOT_NULL, column="temp", mosty=0.9)
     lacking = expect(NOT_NULL)
@@ -230,7 +296,7 @@ def test_what_great_expectations_does_not_know_is_an_error(scope):
     assert "takes no mosty; did you mean mostly?" in second
     assert "column: field required" in third
     with pytest.raises(SuiteError, match="knows no expect_column_values_to_not_be_nul;"):
-        quality.validate(scope, [unknown], None, COLUMNS, 5)
+        validated(filled, scope, [unknown], 5)
 
 
 def test_counts_of_the_warehouse_are_measurements(scope):

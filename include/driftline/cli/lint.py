@@ -62,6 +62,8 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
         with Watch(monitor) as watch:
             faults = [str(fault) for fault in watch.logs.check()]
             said += faults or watch.idle_rules()
+            if not said:
+                said += watch.unanswered()
             if not faults:
                 coverage, unmet = watch.logs.coverage(datetime.now(UTC))
                 said += [str(unmet)] if unmet else []

@@ -135,8 +135,15 @@ def _said(monitor: Monitor) -> dict[str, str]:
 def _statistics(values: pa.ChunkedArray, before: Reference, name: str) -> ColumnStatistics:
     kind = before.statistics.columns[name].kind
     if kind is NUMERIC:
-        ends = pc.min_max(values).as_py()
-        return ColumnStatistics(kind=kind, nulls=0, minimum=ends["min"], maximum=ends["max"])
+        finite = values.filter(pc.is_finite(values))
+        ends = pc.min_max(finite).as_py()
+        return ColumnStatistics(
+            kind=kind,
+            nulls=0,
+            minimum=ends["min"],
+            maximum=ends["max"],
+            infinite=len(values) - len(finite),
+        )
     counts = {one["values"]: one["counts"] for one in pc.value_counts(values).to_pylist()}
     return ColumnStatistics(kind=kind, nulls=0, categories=counts)
 

@@ -56,7 +56,8 @@ def _defaults(monitor: Monitor, reference: Reference, cadence: str) -> Iterator[
             continue
         if column.minimum is not None and column.maximum is not None:
             low, high = _range(monitor, name, column.minimum, column.maximum)
-            mostly = _share(1 - _OUTSIDE)
+            infinite = column.infinite / (rows - column.nulls)  # no range holds them
+            mostly = _share(1 - min(1.0, max(_OUTSIDE, 2 * infinite)))
             yield _expect(BETWEEN, column=name, min_value=low, max_value=high, mostly=mostly)
         # Of the handful of rows in an hour a single newcomer would be too large a share.
         if column.categories and not hourly:

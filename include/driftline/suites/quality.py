@@ -20,6 +20,8 @@ from driftline.sections import Expectation
 from driftline.suites.engines import FAILURES, engine, importing, unable, words
 from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
 from driftline.suites.page import plain
+from driftline.suites.times import bounds, in_seconds
+from driftline.suites.times import shown as as_time
 from driftline.warehouse import Logs, postgresql
 from driftline.warehouse.caller import Caller, sign
 from driftline.warehouse.dialect import dialect_of
@@ -28,7 +30,6 @@ from driftline.warehouse.failures import too_long
 __all__ = ["default_expectations", "measure", "unknown_types", "validate"]
 
 _NAME = "Great Expectations"
-_FAILED = f"{_NAME} failed"
 _IN_SQL = ("postgresql", "sqlite")
 _OF_NUMBERS = (
     NOT_NULL,
@@ -42,6 +43,8 @@ _OF_NUMBERS = (
 )
 """What is asked of the length of a text, and of an age."""
 _EXAMPLES, _LONGEST = 3, 40
+UNEVALUATED = "it cannot be evaluated"
+"""How the reason of an expectation begins that Great Expectations has no answer to."""
 
 
 def measure(scope: Scope, statistics: WindowStatistics) -> list[Measurement]:
@@ -71,10 +74,21 @@ def unknown_types(expectations: Iterable[Expectation]) -> list[str]:
     problems = []
     for each in expectations:
         try:
-            _built(each)
+            _built(in_seconds(each, "UTC"))
         except SuiteError as error:
             problems.append(str(error))
     return problems
+
+
+def unanswered(scope: Scope, logs: Logs, columns: Mapping[str, ColumnKind], rows: int) -> list[str]:
+    """Return the file's expectations that cannot be evaluated on a window's rows, and why."""
+    quality = logs.monitor.quality
+    return [
+        f"quality.{found.metric}: {found.reason}"
+        + (f" ({found.column_name})" * bool(found.column_name))
+        for found in validate(scope, quality, logs, columns, rows)
+        if found.reason.startswith(UNEVALUATED)
+    ]
 
 
 def validate(
@@ -88,11 +102,12 @@ def validate(
 
     In SQL where the warehouse is PostgreSQL or SQLite, nothing but SELECTs; elsewhere on at most
     `drift.rows` rows. What cannot be evaluated has no value and a reason, as has everything where
-    Great Expectations is not installed. Raises SuiteError for an expectation that Great
-    Expectations does not know, WarehouseError when the warehouse fails.
+    Great Expectations is not installed; what the monitor's own file asks for in vain is 0.0. Raises
+    SuiteError for an expectation that Great Expectations does not know, WarehouseError when the
+    warehouse fails.
 
     Of a text or a timestamp, nulls, ranges and means are those of its length or age; all else is
-    asked of what is logged.
+    asked of what is logged. Ranges whose bounds are times are asked of the times themselves.
     """
     distinct = {(each.type, each.column, each.detail): each for each in reversed(expectations)}
     asked = list(reversed(distinct.values()))
@@ -101,7 +116,9 @@ def validate(
     except FAILURES as error:
         reason = unable(error, scope.window)
         return [_measured(scope, each, None, rows, reason) for each in asked]
-    built = [_built(each) for each in asked]
+    zone = logs.monitor.predictions.timezone
+    of_times = {place for place, each in enumerate(asked) if bounds(each)}
+    built = [_built(in_seconds(each, zone)) for each in asked]
     there = _kinds(logs, {name for each in asked for name in each.columns}, columns)
     found: dict[int, tuple[float | None, str]] = {}
     runnable = {}
@@ -115,28 +132,36 @@ def validate(
             runnable[place] = built[place]
     needed = {name: there[name] for p in runnable for name in asked[p].columns} | dict(columns)
     logged = {n: ColumnKind.CATEGORICAL if k.counted else k for n, k in needed.items()}
+    instants = {n: ColumnKind.INSTANT for p in of_times for n in asked[p].columns if n in there}
     of_words = {
         place: each
         for place, each in runnable.items()
-        if any(needed[name].counted for name in asked[place].columns)
+        if place not in of_times
+        and any(needed[name].counted for name in asked[place].columns)
         and asked[place].type not in _OF_NUMBERS
     }
-    of_numbers = {place: each for place, each in runnable.items() if place not in of_words}
+    other = {place: each for place, each in runnable.items() if place not in of_words}
+    of_instants = {place: each for place, each in other.items() if place in of_times}
+    of_numbers = {place: each for place, each in other.items() if place not in of_times}
     measured = rows
-    for part, kinds in ((of_numbers, needed), (of_words, logged)):
+    for part, kinds in ((of_numbers, needed), (of_words, logged), (of_instants, instants)):
         if not part:
             continue
         run = _in_sql if logs.dialect in _IN_SQL else _on_frame
         results, measured = _alone(run, scope, logs, kinds, part, rows)
         features = logs.monitor.features
         for place in part:
-            found[place] = _told(
+            value, reason = _told(
                 results.get(place),
                 asked[place],
                 secret=any(map(features.hides, asked[place].columns)),
                 discreet=bool(features.sensitive),
+                times=place in of_times,
             )
-    for reason in dict.fromkeys(why for _, why in found.values() if why.startswith(_FAILED)):
+            if reason.startswith(UNEVALUATED) and asked[place] in logs.monitor.quality:
+                value = 0.0  # who asked for it is told that nobody looks
+            found[place] = value, reason
+    for reason in dict.fromkeys(why for _, why in found.values() if why.startswith(UNEVALUATED)):
         unable(SuiteError(reason), scope.window)
     sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""
     return [
@@ -310,32 +335,32 @@ def _evaluated(executor: Any, data: Any, built: Mapping[int, Any]) -> dict[int, 
 
 
 def _told(
-    result: Any, expectation: Expectation, *, secret: bool, discreet: bool
+    result: Any, expectation: Expectation, *, secret: bool, discreet: bool, times: bool
 ) -> tuple[float | None, str]:
-    """Return the value of a result and its reason in words.
+    """Return the value of a result and its reason in words; `times` are numbers in it.
 
     Of a `secret` column no value is told. Where `discreet`, no words of an error are: they may be
     about any column.
     """
     if result is None:
-        return None, "Great Expectations gave no result"
+        return None, f"{UNEVALUATED}: Great Expectations gave no result"
     if isinstance(result, SuiteError):
-        return None, f"{_NAME} failed on it" if discreet else str(result)
+        return None, UNEVALUATED + ("" if discreet else f": {result}")
+    if failures := _exceptions(result.exception_info or {}):
+        return None, UNEVALUATED + ("" if discreet else f": {failures[0]}")
+    found = result.result or {}
+    measured = found.get("element_count", 0) - (found.get("missing_count") or 0)
+    if times and not measured and found.get("observed_value") is None:
+        return None, "no value could be read as a time"
     if result.success:
         return 1.0, ""
-    if failures := _exceptions(result.exception_info or {}):
-        return (
-            None,
-            "it cannot be evaluated" if discreet else f"it cannot be evaluated: {failures[0]}",
-        )
-    found = result.result or {}
+    show = as_time if times else _short
     if (percent := found.get("unexpected_percent")) is not None:
-        measured = found.get("element_count", 0) - (found.get("missing_count") or 0)
         allowed = 1 - float(expectation.kwargs.get("mostly", 1.0))
         of_nulls = expectation.type == NOT_NULL
         kind = "null" if of_nulls else "unexpected"
         told = f"{percent:.3g}% of {measured:,} values {kind}"
-        examples = _examples(found.get("partial_unexpected_list") or ())
+        examples = _examples(found.get("partial_unexpected_list") or (), show)
         if examples and not (secret or of_nulls):
             told += f" (such as {examples})"
         return 0.0, f"{told}, {allowed * 100:.3g}% allowed"
@@ -345,12 +370,12 @@ def _told(
             for key, value in expectation.kwargs.items()
             if key != "column" and value is not None
         )
-        return 0.0, f"found {_short(found['observed_value'])}; asked for {wanted or 'more'}"
+        return 0.0, f"found {show(found['observed_value'])}; asked for {wanted or 'more'}"
     return 0.0, "not as expected"
 
 
-def _examples(values: Iterable[Any]) -> str:
-    distinct = dict.fromkeys(_short(value) for value in values if value is not None)
+def _examples(values: Iterable[Any], show: Callable[[Any], str]) -> str:
+    distinct = dict.fromkeys(show(value) for value in values if value is not None)
     return ", ".join(list(distinct)[:_EXAMPLES])
 
 

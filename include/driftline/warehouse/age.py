@@ -37,6 +37,11 @@ def age(field: Field, clock: Clock, zone: str, dialect: Dialect) -> ColumnElemen
     return _of_clock(clock, dialect) - _of_column(field, zone, dialect)
 
 
+def instant(field: Field, zone: str, dialect: Dialect) -> ColumnElement[Any]:
+    """Return the seconds from 1970 to a time, as a double; `zone` is that of wall times."""
+    return _of_column(field, zone, dialect)
+
+
 def microseconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     """Return the whole microseconds from 1970 to the instants of a clock; NULL where it is none.
 

@@ -14,7 +14,7 @@ from driftline.domain import ColumnKind
 from driftline.errors import LogError
 from driftline.hidden import DIGITS, holds
 from driftline.sections import Task
-from driftline.warehouse.age import TIMES, age
+from driftline.warehouse.age import TIMES, age, instant
 from driftline.warehouse.clock import INSTANT, Clock
 from driftline.warehouse.dialect import Dialect, Family, Key
 from driftline.warehouse.reader import Output
@@ -83,6 +83,8 @@ class Projection:
             if self.clock is None:
                 raise self.source.lacks(log.timestamp, "predictions.timestamp")
             return age(field, self.clock, log.timezone, self._dialect)
+        if kind is ColumnKind.INSTANT:
+            return instant(field, self.monitor.predictions.timezone, self._dialect)
         return self._dialect.number(field.value, field.family)
 
     def raw(self, columns: Mapping[str, ColumnKind]) -> list[Output]:

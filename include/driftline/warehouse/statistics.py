@@ -32,7 +32,8 @@ def count_statistics(
         if kinds[output.name].is_number:
             finite = case((value.between(-_LARGEST, _LARGEST), value))
             present = case((~reader.dialect.is_nan(value), value))
-            wanted += [func.count(present), func.min(finite), func.max(finite)]
+            wanted += [func.count(present), func.count(finite)]
+            wanted += [func.min(finite), func.max(finite)]
         else:
             wanted += [func.count(value)]
     total, *found = reader.one(select(*wanted).select_from(stretch))
@@ -40,12 +41,14 @@ def count_statistics(
     columns = {}
     for place, output in enumerate(outputs):
         kind = kinds[output.name]
-        nulls = total - next(answers)
+        present = next(answers)
+        nulls = total - present
         if kind.is_number:
+            infinite = present - next(answers)
             ends = next(answers), next(answers)
             low, high = (None, None) if hides(output.name) else ends
             columns[output.name] = ColumnStatistics(
-                kind=kind, nulls=nulls, minimum=low, maximum=high
+                kind=kind, nulls=nulls, minimum=low, maximum=high, infinite=infinite
             )
         else:
             hidden = hides(output.name)

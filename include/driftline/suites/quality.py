@@ -117,7 +117,6 @@ def validate(
         reason = unable(error, scope.window)
         return [_measured(scope, each, None, rows, reason) for each in asked]
     zone = logs.monitor.predictions.timezone
-    of_times = {place for place, each in enumerate(asked) if bounds(each)}
     built = [_built(in_seconds(each, zone)) for each in asked]
     there = _kinds(logs, {name for each in asked for name in each.columns}, columns)
     found: dict[int, tuple[float | None, str]] = {}
@@ -130,39 +129,25 @@ def validate(
             found[place] = None, "no rows"
         else:
             runnable[place] = built[place]
-    needed = {name: there[name] for p in runnable for name in asked[p].columns} | dict(columns)
-    logged = {n: ColumnKind.CATEGORICAL if k.counted else k for n, k in needed.items()}
-    instants = {n: ColumnKind.INSTANT for p in of_times for n in asked[p].columns if n in there}
-    of_words = {
-        place: each
-        for place, each in runnable.items()
-        if place not in of_times
-        and any(needed[name].counted for name in asked[place].columns)
-        and asked[place].type not in _OF_NUMBERS
-    }
-    other = {place: each for place, each in runnable.items() if place not in of_words}
-    of_instants = {place: each for place, each in other.items() if place in of_times}
-    of_numbers = {place: each for place, each in other.items() if place not in of_times}
+    kinds = {name: there[name] for p in runnable for name in asked[p].columns} | dict(columns)
     measured = rows
-    for part, kinds in ((of_numbers, needed), (of_words, logged), (of_instants, instants)):
-        if not part:
-            continue
+    for part, own in _forms(asked, runnable, kinds):
         run = _in_sql if logs.dialect in _IN_SQL else _on_frame
-        results, measured = _alone(run, scope, logs, kinds, part, rows)
+        results, measured = _alone(run, scope, logs, own, part, rows)
         features = logs.monitor.features
         for place in part:
-            value, reason = _told(
+            found[place] = _told(
                 results.get(place),
                 asked[place],
                 secret=any(map(features.hides, asked[place].columns)),
                 discreet=bool(features.sensitive),
-                times=place in of_times,
+                times=own.get(asked[place].column) is ColumnKind.INSTANT,
             )
-            if reason.startswith(UNEVALUATED) and asked[place] in logs.monitor.quality:
-                value = 0.0  # who asked for it is told that nobody looks
-            found[place] = value, reason
-    for reason in dict.fromkeys(why for _, why in found.values() if why.startswith(UNEVALUATED)):
+    lost = {place: why for place, (_, why) in found.items() if why.startswith(UNEVALUATED)}
+    for reason in dict.fromkeys(lost.values()):
         unable(SuiteError(reason), scope.window)
+    if any(value is not None for value, _ in found.values()):  # else it is the engine that is lost
+        found |= {p: (0.0, why) for p, why in lost.items() if asked[p] in logs.monitor.quality}
     sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""
     return [
         _measured(
@@ -174,6 +159,27 @@ def validate(
         )
         for each, (value, reason) in ((asked[p], found[p]) for p in range(len(asked)))
     ]
+
+
+def _forms(
+    asked: Sequence[Expectation], runnable: Mapping[int, Any], kinds: Mapping[str, ColumnKind]
+) -> Iterator[tuple[dict[int, Any], dict[str, ColumnKind]]]:
+    """Yield the expectations that are asked of numbers, of what is logged and of times, each with
+    the form in which their columns are read.
+    """
+    forms: tuple[dict[int, Any], ...] = ({}, {}, {})
+    instants = {}
+    for place, each in runnable.items():
+        expectation = asked[place]
+        if bounds(expectation):
+            instants[expectation.column] = ColumnKind.INSTANT
+            forms[2][place] = each
+        else:
+            words = expectation.type not in _OF_NUMBERS
+            forms[words and any(kinds[n].counted for n in expectation.columns)][place] = each
+    logged = {n: ColumnKind.CATEGORICAL if k.counted else k for n, k in kinds.items()}
+    read = dict(kinds), logged, instants
+    yield from ((part, own) for part, own in zip(forms, read, strict=True) if part)
 
 
 def _measured(

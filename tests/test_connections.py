@@ -79,3 +79,12 @@ def test_a_password_is_never_shown_wherever_it_stands(text: str) -> None:
     assert "hunter2" not in shown(url)
     assert shown(url).endswith("db/logs")
     assert without_secrets("no hunter2 here", url) == "no *** here"
+
+
+@pytest.mark.parametrize("value", ['{"a":' * 100_000, "sqlite://?__extra__=" + "[" * 100_000])
+def test_a_connection_that_is_nested_without_end_is_wrong_input(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DEEP", value)
+    with pytest.raises(InputError, match=r"'deep' (is|are) no"):
+        from_environment("deep")

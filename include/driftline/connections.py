@@ -200,7 +200,7 @@ def _uri_of_json(connection_id: str, text: str) -> str:
         extra = parts.get("extra") or {}
         options = json.loads(extra) if isinstance(extra, str) else extra
         valid = parts.get("conn_type") and isinstance(options, Mapping)
-    except (json.JSONDecodeError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         valid = False
     if not valid:
         raise InputError(f"the connection {connection_id!r} is no valid JSON connection") from None
@@ -222,6 +222,6 @@ def _without_hook_extras(connection_id: str, uri: str) -> str:
         return uri
     try:
         extra = json.loads(given["__extra__"])
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise InputError(f"the extras of the connection {connection_id!r} are no JSON") from None
     return address + _options(address.partition("://")[0], extra if isinstance(extra, dict) else {})

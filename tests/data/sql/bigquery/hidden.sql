@@ -1,3 +1,23 @@
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND json_value(`predictions`.`inputs`['home']['postcode']) IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND `predictions`.`inputs` IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND json_value(SAFE.PARSE_JSON(CAST(`predictions`.`document` AS STRING), wide_number_mode => 'round')['email']) IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND `predictions`.`document` IS NOT NULL
+ LIMIT 1;
+
 SELECT count(*) AS `count_1` 
 FROM `logs`.`predictions` 
 WHERE `predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00';

@@ -1,3 +1,23 @@
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `logs`.`predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `logs`.`predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND try_element_at(from_json(try_element_at(from_json(to_json(`logs`.`predictions`.`inputs`), 'map<string,string>'), 'home'), 'map<string,string>'), 'postcode') IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `logs`.`predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `logs`.`predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND `logs`.`predictions`.`inputs` IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `logs`.`predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `logs`.`predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND try_element_at(from_json(CAST(`logs`.`predictions`.`document` AS STRING), 'map<string,string>'), 'email') IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS `one` 
+FROM `logs`.`predictions` 
+WHERE `logs`.`predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `logs`.`predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00' AND `logs`.`predictions`.`document` IS NOT NULL
+ LIMIT 1;
+
 SELECT count(*) AS `count_1` 
 FROM `logs`.`predictions` 
 WHERE `logs`.`predictions`.`ts` >= TIMESTAMP '2013-04-01 10:00:00+00:00' AND `logs`.`predictions`.`ts` < TIMESTAMP '2013-04-01 13:00:00+00:00';

@@ -1,3 +1,8 @@
+SELECT count(*) / 2.0
+ 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" IS NOT NULL AND 1 = 0;
+
 SELECT (count(*) / 2.0
 ) 
 FROM "logs"."predictions" 

@@ -1,3 +1,23 @@
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::TIMESTAMP_TZ AND CAST(get(get("logs"."predictions"."inputs", 'home'), 'postcode') AS TEXT) IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."inputs" IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::TIMESTAMP_TZ AND CAST(get(try_parse_json(CAST("logs"."predictions"."document" AS TEXT)), 'email') AS TEXT) IS NOT NULL
+ LIMIT 1;
+
+SELECT 1 AS "one" 
+FROM "logs"."predictions" 
+WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."document" IS NOT NULL
+ LIMIT 1;
+
 SELECT count(*) AS "count_1" 
 FROM "logs"."predictions" 
 WHERE "logs"."predictions"."ts" >= '2013-04-01 10:00:00+00:00'::TIMESTAMP_TZ AND "logs"."predictions"."ts" < '2013-04-01 13:00:00+00:00'::TIMESTAMP_TZ;

@@ -120,10 +120,16 @@ def refuse_unnamed_store(store: str | None, where: str) -> None:
     try:
         from_environment(STORE)
     except UnknownConnection:
+        asked = os.environ.get(ASK_AIRFLOW)
         raise InputError(
             f"{where}: no store is named, and with AIRFLOW_HOME set its tasks may keep theirs in a "
-            f"connection of Airflow's. Name it: --airflow asks Airflow for {STORE!r}; or write "
-            f"store: in the file or in driftline.yaml, or set AIRFLOW_CONN_{STORE.upper()}"
+            "connection of Airflow's. "
+            + (
+                f"Airflow has no connection {STORE!r} that it would tell. Write "
+                if asked
+                else f"Name it: --airflow asks Airflow for {STORE!r}; or write "
+            )
+            + f"store: in the file or in driftline.yaml, or set AIRFLOW_CONN_{STORE.upper()}"
         ) from None
 
 

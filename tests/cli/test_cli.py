@@ -305,8 +305,8 @@ def test_a_report_is_made_on_demand(file: Path) -> None:
 def test_the_statements_that_count_a_window_can_be_run_by_hand(file: Path) -> None:
     asked = ("sql", file, "--window", "1d", "--end", "2024-01-07")
     streamed = driftline(*asked)
-    with file.open("a", encoding="utf-8") as text:
-        text.write("drift: {profiler: sql}\n")
+    written = file.read_text(encoding="utf-8")
+    file.write_text(written.replace("drift:\n", "drift:\n  profiler: sql\n"), encoding="utf-8")
     said = driftline(*asked)
     assert said.exit_code == streamed.exit_code == 0, said.output
     statements = [text for text in said.stdout.split(";\n") if text.strip()]

@@ -164,18 +164,31 @@ class Case:
     @cached_property
     def categorical(self) -> NDArray[np.bool_]:
         """Which columns of the matrices are codes."""
-        return np.array([not column.numeric for column in self._learnt_from])
+        codes = [not column.numeric for column in self._learnt_from]
+        return np.array([*codes, *([False] if self.effects else [])])
 
     @cached_property
     def matrices(self) -> tuple[Floats, Floats]:
-        """The features that matter, of those rows, as numbers."""
+        """The features that matter, of those rows, as numbers; last what their bins add up to.
+
+        Rows of like scores cost alike, and models of few rows do not find that by themselves.
+        """
         both = []
         for which, side, rows in zip(
             ("reference", "window"), (self.reference, self.window), self.rows, strict=True
         ):
             held = [side.frame.columns.get(column.name) for column in self._learnt_from]
-            both.append(matrix(self._learnt_from, held, which, rows))
+            own = matrix(self._learnt_from, held, which, rows)
+            both.append(np.column_stack([own, *self._scored(which, rows)]))
         return both[0], both[1]
+
+    def _scored(self, which: str, rows: Places) -> list[Floats]:
+        """Return what the bins of rows' features add up to in the score, where that is known."""
+        if self.effects is None:
+            return []
+        known = self.effects.of
+        parts = [known[one.name][getattr(one, which)[rows]] for one in self._learnt_from]
+        return [np.asarray(np.sum(parts, axis=0))]
 
     @cached_property
     def cost(self) -> Learnt:
@@ -222,8 +235,15 @@ class Case:
             place = names.index(fault.column)
             random, said = np.random.default_rng(0), np.zeros(len(hit))
             rows = self.matrices[1].copy()
+            column, ones = self._learnt_from[place], np.arange(len(self.matrices[0]))
+            codes = [column.reference[self.rows[0]], column.window[self.rows[1]]]
             for _ in range(_DRAWS):
-                rows[:, place] = random.choice(self.matrices[0][:, place], len(rows))
+                drawn = random.choice(ones, len(rows))
+                rows[:, place] = self.matrices[0][drawn, place]
+                if self.effects is not None:
+                    gain = self.effects.of[column.name]
+                    added = gain[codes[0][drawn]] - gain[codes[1]]
+                    rows[:, -1] = self.matrices[1][:, -1] + added
                 said += self.cost.of(rows) / _DRAWS
             missed = self.losses[0] - self.cost.reference
         else:

@@ -216,10 +216,10 @@ def _cut(said: NDArray[Any], at: Floats) -> float | None:
 def labels(case: Case) -> Suspect | None:
     """Return that labels are missing, and what of the fall they may be guilty of.
 
-    What early labels make of the fall is seen in the reference: its rows whose labels came as fast
-    as the window's did, against all of its rows. Without ages only a bound is known: had the rows
-    whose label is missing cost nothing, the mean would be lower by their share; half of it is
-    taken.
+    What early labels make of the fall is seen in the reference: its rows, counted by how many
+    labels of their age the window has, against all of them. Without ages only a bound is known: had
+    the rows whose label is missing cost nothing, the mean would be lower by their share; half of it
+    is taken.
     """
     sides = (case.reference, case.window)
     usual, now = _usual_coverage(case), case.context.coverage
@@ -247,7 +247,7 @@ def labels(case: Case) -> Suspect | None:
     if early is not None and (carried is None or early > 0):
         carried = early
         words = words.split("; those")[0]
-        words += f"; labels of the reference that came so early cost {early:+.3g}"
+        words += f"; by their ages those that came would cost {early:+.3g} in the reference"
     return Suspect(kind=CauseKind.LABELS_MISSING, carried=carried, words=words)
 
 
@@ -318,18 +318,30 @@ _LEAST_LABELLED = 0.05
 
 
 def _early(case: Case) -> float | None:
-    """Return what more those rows of the reference cost whose labels came as early."""
+    """Return what the reference's rows cost more, counted by how many labels of their age came.
+
+    None where labels of all ages are there alike.
+    """
     theirs, ours = case.reference.age, case.window.age
     if theirs is None or ours is None:
         return None
-    ages = ours[case.window.labelled & np.isfinite(ours)]
-    held = case.reference.labelled
-    if not len(ages):
+    held = case.reference.labelled & np.isfinite(theirs)
+    came = ours[case.window.labelled & np.isfinite(ours)]
+    if min(held.sum(), len(came)) < models.FEWEST:
         return None
-    fast = held & (theirs <= np.quantile(ages, 0.99))
-    if not models.FEWEST <= fast.sum() < 0.97 * held.sum():
+    edges = np.unique(np.quantile(theirs[held], np.linspace(0, 1, 21)[1:-1]))
+    place, size = np.searchsorted(edges, theirs[held], side="right"), len(edges) + 1
+    usual = np.bincount(place, minlength=size) / len(theirs)
+    now = np.bincount(np.searchsorted(edges, came, side="right"), minlength=size) / len(ours)
+    share = np.clip(np.divide(now, usual, out=np.ones(size), where=usual > 0), 0, 1)
+    if np.ptp(share) < _UNEVEN:
         return None
-    return float(case.reference.loss[fast].mean() - case.reference.loss[held].mean())
+    loss, weight = case.reference.loss[held], share[place]
+    return float(weight @ loss / weight.sum() - loss.mean())
+
+
+_UNEVEN = 0.25
+"""Labels of one age must be missing by so much more than of another."""
 
 
 def hours(case: Case) -> Suspect | None:

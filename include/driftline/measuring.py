@@ -74,7 +74,8 @@ def _quality(watch: Watch, step: Step, reference: Reference) -> Result:
     window, columns = step.window, watch.columns(reference)
     scope = _scope(watch, step, reference.id)
     statistics = watch.logs.statistics(window.start, window.end, columns)
-    measured = quality.measure(scope, statistics)
+    timeless = watch.timeless(window) if window.cadence == watch.report_cadence else 0
+    measured = quality.measure(scope, statistics, timeless)
     expectations = (
         *watch.monitor.quality,
         *default_expectations(watch.monitor, reference, window.cadence),

@@ -287,8 +287,8 @@ def references_of(
             continue
         try:
             with unforeseen():
-                _ = watch.log_start
                 compared[step.window] = _reference(store, watch, step.window)
+                _ = watch.log_start
         except (WarehouseError, SuiteError) as error:
             missed[step.window] = Result(step=step, reference_id="", error=str(error))
         except LogError as error:
@@ -311,6 +311,7 @@ def _reference(store: Store, watch: Watch, window: Window) -> Reference:
     with store.read() as connection:
         found = kept(connection, watch, window)
     if found is not None:
+        watch.logs.keep(found.units)
         return found
     reference = watch.freeze(window)
     monitor = watch.monitor

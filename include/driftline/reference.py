@@ -38,5 +38,7 @@ class Reference:
     """By column: what later rows are counted on."""
     outcomes: OutcomeBins | None = None
     """What outcomes are counted on; None where the monitor has no labels."""
+    units: Mapping[str, int] = field(default_factory=dict)
+    """By key of the file: the unit in which a column of times counts, as its rows were read."""
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By column: the values whose rows are measured by themselves, those with most rows first."""

@@ -61,6 +61,7 @@ class Watch:
         self._reference_rows: dict[tuple[str, bool], Rows] = {}
         self._frames: dict[str, Frame] = {}
         self._layouts: dict[str, Layout] = {}
+        self._timeless: dict[tuple[datetime | None, datetime | None], int] = {}
         self._losses: dict[str, direct_loss.DirectLoss] = {}
         self._reference_outcomes: dict[str, dict[datetime, OutcomeParts]] = {}
 
@@ -137,7 +138,7 @@ class Watch:
             operations=self._served(logs, start, end),
         )
         if self.monitor.labels is None:
-            return reference
+            return replace(reference, units=dict(self.logs.units))
         labelled = self._rows_of(reference, labels=True).table
         reference = replace(reference, outcomes=bins_of_outcomes(self.monitor, labelled))
         days = self.reference_outcomes(reference)
@@ -146,7 +147,12 @@ class Watch:
         )
         measured = performance.measure(self._unnamed(reference), whole)
         numbers = {(m.metric, m.detail): m.value for m in measured if m.value is not None}
-        return replace(reference, performance=numbers, spreads=self._spreads(reference, days))
+        return replace(
+            reference,
+            performance=numbers,
+            spreads=self._spreads(reference, days),
+            units=dict(self.logs.units),
+        )
 
     def _spreads(
         self, reference: Reference, days: Mapping[datetime, OutcomeParts]
@@ -323,6 +329,14 @@ class Watch:
         if reference.id not in self._layouts:
             self._layouts = {reference.id: Layout(reference.bins)}
         return self._layouts[reference.id]
+
+    def timeless(self, window: Window) -> int:
+        """Count the rows that have no time: those of a window's partitions, else of all the log."""
+        filed = self.monitor.predictions.partition is not None
+        key = (window.start, window.end) if filed else (None, None)
+        if key not in self._timeless:
+            self._timeless[key] = self.logs.timeless(*key)
+        return self._timeless[key]
 
     @property
     def report_cadence(self) -> str:

@@ -119,7 +119,7 @@ def test_rows_without_a_time_are_in_no_window(warehouse: Warehouse):
 
 
 def test_text_that_is_no_time_is_an_error(warehouse: Warehouse):
-    load(warehouse, pa.array(["2013-04-01 00:00:00", "yesterday"]))
+    load(warehouse, pa.array(["yesterday", "2013-04-01 00:00:00", "today"]))
     with (
         open_logs(warehouse.monitor()) as logs,
         pytest.raises(LogError, match=r"predictions\.timestamp: 'yesterday' is no time"),

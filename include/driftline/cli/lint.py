@@ -68,6 +68,7 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
                 coverage, unmet = watch.logs.coverage(datetime.now(UTC))
                 said += [str(unmet)] if unmet else []
                 notes += [coverage] if coverage else []
+                notes += watch.logs.untimed()
                 titles = ", ".join(kind.heading(name) for name, kind in watch.inferred.items())
                 notes.append(f"features: {titles or 'none'}")
                 notes += watch.unwatched()

@@ -81,6 +81,7 @@ def _content(reference: Reference) -> str:
         "bins": {name: asdict(bins) for name, bins in reference.bins.items()},
         "outcomes": asdict(reference.outcomes) if reference.outcomes else None,
         "segments": reference.segments,
+        "units": dict(reference.units),
     }
     return json.dumps(content, allow_nan=False)
 
@@ -106,6 +107,7 @@ def _reference(row: Row) -> Reference:
         operations=content.get("operations", {}),
         bins={name: _bins(bins) for name, bins in content["bins"].items()},
         outcomes=_outcomes(content["outcomes"]),
+        units=content.get("units", {}),
         segments={column: tuple(values) for column, values in content["segments"].items()},
     )
 

@@ -47,15 +47,19 @@ UNEVALUATED = "it cannot be evaluated"
 """How the reason of an expectation begins that Great Expectations has no answer to."""
 
 
-def measure(scope: Scope, statistics: WindowStatistics) -> list[Measurement]:
-    """Return the window's `row_count` and the `null_share` of each of its columns."""
+def measure(scope: Scope, statistics: WindowStatistics, timeless: int = 0) -> list[Measurement]:
+    """Return the window's `row_count` and the `null_share` of each of its columns.
+
+    The row count says how many rows are `timeless`, and therefore in no window.
+    """
 
     def of(metric: str, value: float | None, **rest: Any) -> Measurement:
         return scope.measurement(
             Suite.QUALITY, metric, value, engine=Engine.SQL, row_count=statistics.rows, **rest
         )
 
-    return [of("row_count", statistics.rows)] + [
+    no_time = f"{timeless:,} more rows of the log have no time that can be read"
+    return [of("row_count", statistics.rows, reason=no_time if timeless else "")] + [
         of(
             "null_share",
             statistics.null_share(name),

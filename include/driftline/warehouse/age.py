@@ -4,7 +4,8 @@ Two wall times are subtracted as they stand: where the clocks were changed betwe
 off by that hour. Otherwise both are instants, and a wall time is read in the log's `timezone`: one
 that a clock shows twice as its later instant, one that it skips as if it had not been changed yet.
 Text is always read so, for it may say its offset. A column that counts does so from 1970: in
-seconds, milli-, micro- or nanoseconds, by the size of each value. What cannot be read is NULL.
+seconds, milli-, micro- or nanoseconds, by the size of each value, or writes a day as 20260108. What
+cannot be read is NULL.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ _FAMILIES = {
     Form.NAIVE: Family.NAIVE,
     Form.DATE: Family.DATE,
     Form.TEXT: Family.TEXT,
+    Form.DAYS: Family.TEXT,
 }
 
 
@@ -49,9 +51,10 @@ def microseconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     """
     found = _of_clock(clock, dialect)
     whole = dialect.integer(func.round(found * _exactly(10**6, dialect)))
-    if clock.form is Form.EPOCH and not clock.whole:  # NaN is no whole number
-        return case((func.abs(found) < _exactly(10**11, dialect), whole))
-    return whole
+    if clock.form is Form.DATE:
+        return whole
+    # NaN is no whole number, and what lies beyond has more digits than one may have.
+    return case((func.abs(found) < _exactly(10**11, dialect), whole))
 
 
 def hour(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
@@ -69,17 +72,19 @@ def _of_clock(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     if clock.form is Form.EPOCH:
         ticks = dialect.number(clock.value, Family.INTEGER if clock.whole else Family.FLOAT)
         return ticks / _exactly(clock.ticks, dialect)
-    return _seconds(clock.value, _FAMILIES[clock.form], clock.zone, dialect)
+    value = clock.iso if clock.form is Form.DAYS else clock.value
+    return _seconds(value, _FAMILIES[clock.form], clock.zone, dialect)
 
 
 def _of_column(field: Field, zone: str, dialect: Dialect) -> ColumnElement[Any]:
     if field.family.is_number:
-        return _counted(dialect.number(field.value, field.family), dialect)
+        return _counted(dialect.number(field.value, field.family), zone, dialect)
     seconds = _seconds(field.value, field.family, zone, dialect)
-    if not field.in_json:
+    if field.family in TIMES:
         return seconds
-    # A document may hold a number where another holds text.
-    return func.coalesce(seconds, _counted(dialect.number(field.value, field.family), dialect))
+    # Text may write a number, and a document hold one where another holds text.
+    number = dialect.number(field.value, field.family)
+    return func.coalesce(seconds, _counted(number, zone, dialect))
 
 
 def _seconds(
@@ -91,16 +96,22 @@ def _seconds(
     return dialect.epoch(value, family)
 
 
-def _counted(number: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
-    """Return ticks since 1970 as seconds; a second is told from its parts as `Clock` does it."""
+def _counted(number: ColumnElement[Any], zone: str, dialect: Dialect) -> ColumnElement[Any]:
+    """Return ticks since 1970 as seconds; a second is told from its parts as `Clock` does it.
+
+    20260108 is a day. What is larger than any time is none.
+    """
     size = func.abs(number)
+    first, last = _exactly(19000101, dialect), _exactly(21991231, dialect)
+    day = dialect.integer(func.floor(case((number.between(first, last), number))))
+    written = Clock(value=day, form=Form.DAYS, dialect=dialect, zone=zone)
     return case(
+        (number.between(first, last), func.coalesce(_of_clock(written, dialect), number)),
         (size < _exactly(10**11, dialect), number),
         *(
             (size < _exactly(10**11 * ticks, dialect), number / _exactly(ticks, dialect))
-            for ticks in (10**3, 10**6)
+            for ticks in (10**3, 10**6, 10**9)
         ),
-        else_=number / _exactly(10**9, dialect),
     )
 
 

@@ -32,7 +32,7 @@ from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse import unproven
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import Column, Family, TimeLiteral, varchar
+from driftline.warehouse.dialect import ISO_WALL, ISO_ZONED, Column, Family, TimeLiteral, varchar
 from driftline.warehouse.unproven import as_it_is as boolean
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import profiler as profiler
@@ -207,8 +207,8 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     """Read ISO text as TIMESTAMP; without an offset it is a wall time of the zone."""
     wall = func.timestamp(sql_cast(value, sql.DateTime()), zone)
     read = case(
-        (func.regexp_contains(value, unproven.WALL), wall),
-        (func.regexp_contains(value, unproven.ZONED), sql_cast(value, sql.TIMESTAMP())),
+        (func.regexp_contains(value, ISO_WALL), wall),
+        (func.regexp_contains(value, ISO_ZONED), sql_cast(value, sql.TIMESTAMP())),
     )
     return read, Family.AWARE
 

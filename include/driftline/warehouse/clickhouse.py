@@ -40,7 +40,8 @@ from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.dialect import (
-    ZONED,
+    ISO_WALL,
+    ISO_ZONED,
     Column,
     Family,
     TimeLiteral,
@@ -68,7 +69,6 @@ _ABOUT_STATEMENTS = (*_TOO_LONG, *_MISSING, 36, 46, 62, 164, 192, 193, 210, 241,
 QUOTE, ESCAPED = "'", "\\'"
 _UTC = ("UTC", "Etc/UTC", "Etc/UCT", "UCT", "Etc/Universal", "Universal", "Zulu", "Etc/Zulu")
 _SPACE = " \t\n\r\v\f"
-_ISO = r"^\d{4}-[01]\d-[0-3]\d([T ][0-2]\d(:[0-5]\d(:[0-5]\d([.]\d+)?)?)?)?"
 _LONGEST_CHANGE = 3 * 3600
 """No zone has put its clocks back by more seconds, as far as people keep logs."""
 
@@ -376,8 +376,8 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     repeated = and_(put_back > 0, offset(later(put_back)) == offset(read(zone)) - put_back)
     wall = later(skipped + case((repeated, put_back), else_=0))
     moment = case(
-        (func.match(value, _ISO + "$"), func.toTimeZone(wall, "UTC")),
-        (func.match(value, _ISO + r"\s*" + ZONED), read("UTC")),
+        (func.match(value, ISO_WALL), func.toTimeZone(wall, "UTC")),
+        (func.match(value, ISO_ZONED), read("UTC")),
     )
     return moment, Family.AWARE
 

@@ -7,34 +7,57 @@ A wall time that a clock shows twice a year is its later instant; one that it sk
 microsecond before the gap. Both follow from comparing wall times, so every row lies in exactly
 one window, whatever the zone does. (Only text that mixes offsets and wall times is read by an
 expression; there a skipped time counts on from before the gap, as PostgreSQL has it.)
+
+How a column of numbers or text writes its times, most of a sample says. What is no time, or not in
+these years, is in no window: NULL, infinities, 'N/A', sentinels, a number in another unit.
 """
 
-import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, case, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, not_, or_, select
 
 from driftline.errors import LogError
-from driftline.warehouse.dialect import Dialect, Family, TimeLiteral
+from driftline.warehouse.dialect import (
+    CLOCK,
+    COMPACT_DAY,
+    DAY,
+    ISO_WALL,
+    ISO_ZONED,
+    Dialect,
+    Family,
+    TimeLiteral,
+    double,
+)
 from driftline.warehouse.reader import Reader
 from driftline.warehouse.source import Field, Source
 
 INSTANT = pa.timestamp("us", tz="UTC")
-_SAMPLE = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
-_ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:([T ])\d\d(?::\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?"
-)
-_DIGITS = re.compile(r"\d{9,}(\.\d+)?")
+EARLIEST, LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Between these lie the times of logs. Counted in one unit, they cannot be taken for another's."""
+UNITS = (1, 10**3, 10**6, 10**9)
+DAYS = 0
+"""The unit of numbers that write a day: 20260108."""
+_SAMPLE = 1000
+TICK = timedelta(microseconds=1)
+_WIDEST = timedelta(days=3)
+"""Further apart than two writings of one instant can be."""
+_ISO = re.compile(f"{ISO_WALL}|{ISO_ZONED}")
+_PARTS = re.compile(r"(?:\d{4}-\d\d-\d\d)(?:([T ])[\d:.]+)?\s*(.*)")
+_NUMBER = re.compile(r"-?\d+([.]\d*)?([eE][-+]?\d+)?")
+_DAY = re.compile(f"{COMPACT_DAY}([.]0+)?")
+_NOTHING = re.compile(r"|[-+]?(nan|inf(inity)?)|n/?a|nat|null|none|-+", re.IGNORECASE)
+"""What is written where there is no value."""
 _ZERO_OFFSET = re.compile(r"[+-]00(:?00)?|UTC|[Zz]")
 
 
@@ -45,100 +68,204 @@ class Form(StrEnum):
     NAIVE = "wall time"
     DATE = "date"
     TEXT = "ISO text"
+    DAYS = "days as 20260108"
     EPOCH = "ticks since 1970"
+
+
+_PLAIN = {Family.AWARE: Form.AWARE, Family.NAIVE: Form.NAIVE, Family.DATE: Form.DATE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """A column of times; `ticks` a second where it counts, `separator` where it is text."""
+    """A column of times; `ticks` a second where it counts, `separator` where it is text.
+
+    Of text, what is `like` the most of it is compared as it stands; where that is `zoned`, it is in
+    UTC. `zone` is that of wall times.
+    """
 
     value: ColumnElement[Any]
     form: Form
+    dialect: Dialect
+    family: Family = Family.INTEGER
     zone: str = "UTC"
     ticks: int = 1
     whole: bool = True
     separator: str = " "
     zulu: bool = False
+    zoned: bool = False
+    like: str = ""
 
     @classmethod
-    def read(cls, reader: Reader, source: Source, name: str, zone: str, key: str) -> Self:
-        """Find the form of a column, after a look at its values where the type does not tell."""
+    def read(
+        cls,
+        reader: Reader,
+        source: Source,
+        name: str,
+        zone: str,
+        key: str,
+        *,
+        unit: int | None = None,
+        near: tuple[datetime, datetime] | None = None,
+    ) -> Self:
+        """Find the form of a column, after a look at its values where the type does not tell.
+
+        A `unit` that was found before is kept. Numbers are looked at `near` the reference.
+        """
         field = source.field(name, key)
         sample: list[Any] = []
         if field.family is Family.TEXT or field.family.is_number:
             there = select(field.value).select_from(source.relation).where(field.value.is_not(None))
-            sample = [row[0] for row in reader.all(there.limit(_SAMPLE))]
-            for end in (func.min, func.max):  # one by one: SQLite finds either in an index
-                (value,) = reader.one(select(end(field.value)).select_from(source.relation))
-                sample += [] if value is None else [value]
-        return cls.of(field, zone, sample, source.dialect, key)
+            if near and field.family.is_number and unit is None:
+                close = there.where(or_(*_counted_from(field.value, *near)))
+                sample = [row[0] for row in reader.all(close.limit(_SAMPLE))]
+            sample = sample or [row[0] for row in reader.all(there.limit(_SAMPLE))]
+        return cls.of(field, zone, sample, source.dialect, key, unit=unit)
 
     @classmethod
-    def of(cls, field: Field, zone: str, sample: Sequence[Any], dialect: Dialect, key: str) -> Self:
-        """Find the form of a column from its type and, where that is not enough, a sample."""
-        plain = {Family.AWARE: Form.AWARE, Family.NAIVE: Form.NAIVE, Family.DATE: Form.DATE}
-        if field.family in plain:
-            return cls(value=field.value, form=plain[field.family], zone=zone)
-        words = [str(value) for value in sample]
-        if field.family.is_number:
-            return cls._counting(field.value, field.family, words)
-        if words and all(map(_DIGITS.fullmatch, words)):
-            return cls._counting(dialect.number(field.value, field.family), Family.FLOAT, words)
-        matches = [_ISO.fullmatch(word) for word in words]
-        if None in matches:
-            strange = words[matches.index(None)]
-            raise LogError(f"{key}: {strange!r} is no time; write ISO 8601 or seconds since 1970")
-        separators = {match[1] for match in matches if match and match[1]}
-        offsets = {match[2] or "" for match in matches if match and match[1]}
-        if (
-            len(separators) < 2
-            and len(offsets) < 2
-            and all(not offset or _ZERO_OFFSET.fullmatch(offset) for offset in offsets)
-        ):
-            offset = "".join(offsets)
+    def of(
+        cls,
+        field: Field,
+        zone: str,
+        sample: Sequence[Any],
+        dialect: Dialect,
+        key: str,
+        *,
+        unit: int | None = None,
+    ) -> Self:
+        """Find the form of a column from its type and, where that is not enough, a sample.
+
+        Raises LogError where the column holds no times.
+        """
+        if field.family in _PLAIN:
+            form = _PLAIN[field.family]
+            return cls(value=field.value, form=form, dialect=dialect, zone=zone)
+        if field.family is not Family.TEXT and not field.family.is_number:
+            raise LogError(
+                f"{key}: {field.name} is {field.type}, which holds no times; a timestamp, a date, "
+                "ISO 8601 text and numbers since 1970 do"
+            )
+        words = [word for value in sample if not _NOTHING.fullmatch(word := str(value).strip())]
+        if unit is None:
+            unit = _unit(words, field, key)
+        if unit is not None:
+            return cls._counting(field, unit, zone, dialect)
+        return cls._written(field, words, zone, dialect)
+
+    @classmethod
+    def _counting(cls, field: Field, unit: int, zone: str, dialect: Dialect) -> Self:
+        value, family = field.value, field.family
+        if unit == DAYS:
+            value = dialect.bytewise(value) if family is Family.TEXT else value
+            return cls(value=value, form=Form.DAYS, dialect=dialect, family=family, zone=zone)
+        if family is Family.TEXT:
+            value = dialect.number(value, family)
+        whole = family is Family.INTEGER
+        return cls(value=value, form=Form.EPOCH, dialect=dialect, ticks=unit, whole=whole)
+
+    @classmethod
+    def _written(cls, field: Field, words: Sequence[str], zone: str, dialect: Dialect) -> Self:
+        """Return the clock of ISO text: as it stands where it is written in one way."""
+        parts = [match for word in words if _ISO.fullmatch(word) and (match := _PARTS.match(word))]
+        ways = Counter((match[1], match[2]) for match in parts if match[1] or match[2])
+        separator, offset = next(iter(ways.most_common(1)), ((" ", ""), 0))[0]
+        if separator and (not offset or _ZERO_OFFSET.fullmatch(offset)):
             return cls(
                 value=dialect.bytewise(field.value),
                 form=Form.TEXT,
-                zone="UTC" if offset else zone,
-                separator="".join(separators) or " ",
+                dialect=dialect,
+                zone=zone,
+                zoned=bool(offset),
+                separator=separator,
                 zulu=offset in ("Z", "z"),
+                like=f"^{DAY}({separator}{CLOCK} *{re.sub('[+]', '[+]', offset)})?$",
             )
         value, family = dialect.instant(field.value, zone)
         if family is Family.AWARE:
-            return cls(value=value, form=Form.AWARE)
-        return cls(value=value, form=Form.EPOCH, ticks=1_000_000)
+            return cls(value=value, form=Form.AWARE, dialect=dialect)
+        return cls(value=value, form=Form.EPOCH, dialect=dialect, ticks=1_000_000)
 
-    @classmethod
-    def _counting(cls, value: ColumnElement[Any], family: Family, words: Sequence[str]) -> Self:
-        sizes = (abs(float(word)) for word in words)
-        most = max(filter(math.isfinite, sizes), default=0.0)
-        ticks = next((t for t in (1, 10**3, 10**6) if most < 1e11 * t), 10**9)
-        whole = family is Family.INTEGER
-        return cls(value=value, form=Form.EPOCH, ticks=ticks, whole=whole)
+    @property
+    def unit(self) -> int | None:
+        """The unit of a column that counts; None of others."""
+        return {Form.DAYS: DAYS, Form.EPOCH: self.ticks}.get(self.form)
 
     def within(self, start: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
-        """Return the predicates of `[start, end)`; a NULL time is in no window."""
-        bounds = []
-        if start is not None:
-            bounds += self._from(start)
-        if end is not None:
-            bounds.append(self._before(end))
-        return bounds or [self.value.is_not(None)]
+        """Return the predicates of `[start, end)`; what is no time is in no window."""
+        start, end = start or EARLIEST, end or LATEST
+        bounds = [*self._from(start), self._before(end)]
+        if self.form is Form.DAYS:
+            return [*bounds, self._is_day]
+        if self.form is not Form.TEXT:
+            return bounds
+        moment = self._instant
+        return [
+            self.value >= literal(f"{start - _WIDEST:%Y-%m-%d}"),
+            self.value < literal(f"{end + _WIDEST:%Y-%m-%d}"),
+            case(
+                (self._is_like, and_(*bounds)),
+                else_=and_(*moment._from(start), moment._before(end)),
+            ),
+        ]
 
     def until(self, moment: datetime) -> ColumnElement[bool]:
         """Return the predicate of times at or before this moment."""
-        return self._before(moment + _TICK)
+        return and_(*self.within(None, moment + TICK))
 
-    def after(self, moment: datetime) -> list[ColumnElement[bool]]:
-        """Return the predicates of times after this moment."""
-        return self._from(moment + _TICK)
+    @property
+    def outside(self) -> ColumnElement[bool]:
+        """Whether a row has no time."""
+        if self.form in (Form.TEXT, Form.DAYS):
+            return case((and_(*self.within(None, None)), 0), else_=1) == 1
+        return or_(
+            self.value.is_(None), *map(not_, self._from(EARLIEST)), not_(self._before(LATEST))
+        )
+
+    @property
+    def _is_like(self) -> ColumnElement[bool]:
+        return self.dialect.matches(self.value, self.like)
+
+    @property
+    def _is_day(self) -> ColumnElement[bool]:
+        words = self.dialect.string(self.value, self.family)
+        return self.dialect.matches(words, f"^{COMPACT_DAY}$")
+
+    @property
+    def _instant(self) -> Self:
+        """The clock that reads text of any ISO form, one by one."""
+        value, family = self.dialect.instant(self.value, self.zone)
+        form = Form.AWARE if family is Family.AWARE else Form.EPOCH
+        return type(self)(value=value, form=form, dialect=self.dialect, ticks=1_000_000)
+
+    @property
+    def iso(self) -> ColumnElement[Any]:
+        """The days of a column that writes them as 20260108, as ISO text."""
+        words = self.dialect.string(self.value, self.family)
+        parts = [func.substr(words, *place) for place in ((1, 4), (5, 2), (7, 2))]
+        return parts[0].concat("-").concat(parts[1]).concat("-").concat(parts[2])
 
     def place(self, starts: Sequence[datetime]) -> ColumnElement[Any]:
         """Return which of the starts, in order, is the last at or before a time: by halving.
 
         A time before all of them has the first place.
         """
-        return self._place(starts, 0, len(starts))
+        places = self._place(starts, 0, len(starts))
+        if self.form is not Form.TEXT:
+            return places
+        return case((self._is_like, places), else_=self._reckoned(starts))
+
+    def _reckoned(self, starts: Sequence[datetime]) -> ColumnElement[Any]:
+        """Return the place of text of another form: by division, for it is long to write."""
+        micros, steps = self._micros, {after - before for before, after in pairwise(starts)}
+        if len(steps) != 1:
+            counted = replace(self._instant, value=micros, form=Form.EPOCH, whole=True)
+            return counted._place(starts, 0, len(starts))
+        step: ColumnElement[Any] = literal_column(self.dialect.exact(steps.pop() / TICK))
+        since = double(micros - literal((starts[0] - EPOCH) // TICK))
+        last = literal((starts[-1] - EPOCH) // TICK)
+        places = self.dialect.integer(func.floor(since / step))
+        return case(
+            (since < 0, literal(0)), (micros >= last, literal(len(starts) - 1)), else_=places
+        )
 
     def _place(self, starts: Sequence[datetime], low: int, high: int) -> ColumnElement[Any]:
         if high - low == 1:
@@ -172,32 +299,63 @@ class Clock:
         if self.form is Form.AWARE:
             return TimeLiteral(Family.AWARE, moment.astimezone(UTC))
         if self.form is Form.EPOCH:
-            elapsed = (moment - EPOCH) // _TICK
+            elapsed = (moment - EPOCH) // TICK
             if self.whole:
                 return literal(-(-elapsed * self.ticks // 10**6))
             return literal(elapsed * self.ticks / 10**6)
-        wall = wall_time(moment, ZoneInfo(self.zone))
+        wall = wall_time(moment, ZoneInfo("UTC" if self.zoned else self.zone))
         if self.form is Form.NAIVE:
             return TimeLiteral(Family.NAIVE, wall)
+        if self.form is Form.TEXT:
+            return literal(_shortest(wall, self.separator))
+        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+        day = midnight if midnight == wall else midnight + timedelta(days=1)
         if self.form is Form.DATE:
-            midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
-            day = midnight if midnight == wall else midnight + timedelta(days=1)
             return TimeLiteral(Family.DATE, day.date())
-        return literal(_shortest(wall, self.separator))
+        written = f"{day:%Y%m%d}"
+        return literal(written if self.family is Family.TEXT else int(written))
+
+    @property
+    def shown(self) -> ColumnElement[Any]:
+        """What is fetched of the column: text that is unlike the most of it as microseconds."""
+        if self.form is Form.DAYS:
+            return self.iso
+        if self.form is not Form.TEXT:
+            return self.value
+        micros = self.dialect.string(self._micros, Family.INTEGER)
+        return case((self._is_like, self.value), else_=micros)
+
+    def extremes(self, aggregate: Any) -> list[ColumnElement[Any]]:
+        """Return what is shown of the first or last time, or the two of which one is it."""
+        if self.form is not Form.TEXT:
+            return [aggregate(self.shown)]
+        others = aggregate(case((not_(self._is_like), self._micros)))
+        like = aggregate(case((self._is_like, self.value)))
+        return [like, self.dialect.string(others, Family.INTEGER)]
+
+    @property
+    def _micros(self) -> ColumnElement[Any]:
+        """Text of any ISO form as microseconds since 1970."""
+        clock = self._instant
+        if clock.form is Form.EPOCH:
+            return clock.value
+        seconds = self.dialect.epoch(clock.value, Family.AWARE)
+        return self.dialect.integer(func.round(seconds * literal(1e6)))
 
     @property
     def type(self) -> pa.DataType:
-        """The Arrow type of the bare column."""
+        """The Arrow type of what is shown."""
         kinds = {
             Form.AWARE: INSTANT,
             Form.NAIVE: pa.timestamp("us"),
             Form.DATE: pa.date32(),
             Form.TEXT: pa.string(),
+            Form.DAYS: pa.string(),
         }
         return kinds.get(self.form, pa.int64() if self.whole else pa.float64())
 
     def instants(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Return values of the bare column as UTC instants."""
+        """Return what is shown of a column as UTC instants."""
         if self.form is Form.AWARE:
             return values.cast(INSTANT)
         if self.form is Form.EPOCH:
@@ -207,19 +365,70 @@ class Clock:
             micros = pc.round(pc.multiply(values, 1e6 / self.ticks))
             return micros.cast(pa.int64(), safe=False).cast(INSTANT)
         if self.form is Form.TEXT:
-            bare = pc.replace_substring_regex(values, r"\s*(Z|z|UTC|[+-]00(:?00)?)$", "")
-            values = pc.replace_substring_regex(bare, r"(\.\d{6})\d+$", r"\1")
+            counted = pc.match_substring_regex(values, r"^-?\d+$")
+            others = pc.if_else(counted, values, None).cast(pa.int64()).cast(INSTANT)
+            return pc.coalesce(self._read(pc.if_else(counted, None, values)), others)
+        return self._local(values)
+
+    def _read(self, words: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return ISO text as instants, to the microsecond."""
+        bare = pc.replace_substring_regex(words, r"\s*(Z|z|UTC|[+-]00(:?00)?)$", "")
+        return self._local(pc.replace_substring_regex(bare, r"(\.\d{6})\d+$", r"\1"))
+
+    def _local(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return wall times of the zone as instants."""
         local = values.cast(pa.timestamp("us"), safe=False)
-        return pc.assume_timezone(
-            local, self.zone, ambiguous="latest", nonexistent="earliest"
-        ).cast(INSTANT)
+        zone = "UTC" if self.zoned else self.zone
+        return pc.assume_timezone(local, zone, ambiguous="latest", nonexistent="earliest").cast(
+            INSTANT
+        )
 
     def moment(self, value: Any) -> datetime | None:
-        """Return one value of the bare column as an instant."""
+        """Return one value that is shown as an instant."""
         if value is None:
             return None
         found: datetime = self.instants(pa.chunked_array([[value]], self.type))[0].as_py()
         return found.astimezone(UTC)
+
+
+def _counted_from(
+    value: ColumnElement[Any], start: datetime, end: datetime
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the predicate of a stretch in each unit in which a column may count."""
+    low, high = int(start.timestamp()), int(end.timestamp())
+    yield from (and_(value >= low * unit, value < high * unit) for unit in UNITS)
+    yield and_(value >= int(f"{start:%Y%m%d}"), value < int(f"{end:%Y%m%d}"))
+
+
+def _unit(words: Sequence[str], field: Field, key: str) -> int | None:
+    """Return the unit in which most of a sample count; None where they are ISO text.
+
+    Raises LogError where most of them are no times.
+    """
+    if not words:
+        return 1 if field.family.is_number else None
+    counted = Counter(_unit_of(word, field) for word in words)
+    strange = counted.pop("", 0)
+    if 2 * strange > len(words):
+        example = next(word for word in words if _unit_of(word, field) == "")
+        raise LogError(
+            f"{key}: {example!r} is no time, as are {strange:,} of {len(words):,} values of a "
+            f"sample of {field.name}; write ISO 8601, a day as 20260108, or seconds since 1970"
+        )
+    ((unit, _),) = counted.most_common(1)
+    return None if unit == "iso" else int(unit)
+
+
+def _unit_of(word: str, field: Field) -> str:
+    """Return the unit of one value of numbers or text, `iso`, or '' where it is no time."""
+    if field.family is Family.TEXT and _ISO.fullmatch(word):
+        return "iso"
+    if field.family is not Family.FLOAT and _DAY.fullmatch(word):
+        return str(DAYS)
+    if not _NUMBER.fullmatch(word):
+        return ""
+    low, high, size = EARLIEST.timestamp(), LATEST.timestamp(), float(word)
+    return next((str(unit) for unit in UNITS if low * unit <= size < high * unit), "")
 
 
 def wall_time(moment: datetime, zone: ZoneInfo) -> datetime:

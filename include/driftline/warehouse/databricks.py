@@ -18,7 +18,7 @@ from sqlalchemy.ext.compiler import compiles
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse import unproven
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import Column, Family, TimeLiteral, varchar
+from driftline.warehouse.dialect import ISO_WALL, ISO_ZONED, Column, Family, TimeLiteral, varchar
 from driftline.warehouse.unproven import as_it_is as boolean
 from driftline.warehouse.unproven import as_it_is as bytewise
 from driftline.warehouse.unproven import cost as cost
@@ -175,8 +175,8 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     """Read ISO text as TIMESTAMP; without an offset it is a wall time of the zone."""
     moment = sql_cast(value, sql.TIMESTAMP())
     read = case(
-        (value.op("RLIKE")(unproven.WALL), func.to_utc_timestamp(moment, zone)),
-        (value.op("RLIKE")(unproven.ZONED), moment),
+        (value.op("RLIKE")(ISO_WALL), func.to_utc_timestamp(moment, zone)),
+        (value.op("RLIKE")(ISO_ZONED), moment),
     )
     return read, Family.AWARE
 

@@ -21,6 +21,25 @@ from driftline.warehouse.cost import Cost
 ZONED = r"(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)$"
 """The end of ISO text that says its zone; a date alone may end so too."""
 
+_30, _28 = "(0[1-9]|[12][0-9]|30)", "(0[1-9]|1[0-9]|2[0-8])"
+_LEAP = "([12][0-9](0[48]|[2468][048]|[13579][26])|(12|16|20|24|28)00)"
+
+
+def _days(dash: str) -> str:
+    """Return the pattern of the days that there are, from the year 1000 to 2999."""
+    months = f"(0[13578]|1[02]){dash}({_30}|31)|(0[469]|11){dash}{_30}|02{dash}{_28}"
+    return f"([12][0-9][0-9][0-9]{dash}({months})|{_LEAP}{dash}02{dash}29)"
+
+
+DAY = _days("-")
+COMPACT_DAY = _days("")
+CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
+OFFSET = "([Zz]|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+ISO_WALL = f"^{DAY}([T ]{CLOCK})?$"
+"""ISO text of a wall time that there may be. Patterns have neither backslashes nor braces."""
+ISO_ZONED = f"^{DAY}([T ]{CLOCK})? *{OFFSET}$"
+"""ISO text that says its offset."""
+
 
 DIALECTS = {
     "duckdb": "duckdb",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from sqlalchemy import (
 from driftline.errors import LogError
 from driftline.fields import Scalar
 from driftline.sections import Labels
-from driftline.warehouse.clock import Clock
+from driftline.warehouse.clock import TICK, Clock
 from driftline.warehouse.dialect import Dialect
 from driftline.warehouse.draw import Join
 from driftline.warehouse.labels import Events, LabelTable, Times
@@ -39,7 +39,6 @@ Stretch = Callable[[Sequence[ColumnElement[Any]], datetime | None, datetime | No
 """Selects these columns of the predictions of `[start, end)`."""
 
 _JOIN_KEY = "labels.join.key"
-_TICK = timedelta(microseconds=1)
 _HELD = {
     pa.types.is_boolean: "booleans",
     pa.types.is_integer: "whole numbers",
@@ -178,7 +177,7 @@ class Labelling:
         if self.settings.absent is None:
             return None
         age = self.settings.absent.after
-        start, end = max(since, after - age + _TICK), until - age + _TICK
+        start, end = max(since, after - age + TICK), until - age + TICK
         return (start, end) if start < end else None
 
     def _absent(self, as_of: datetime | None) -> ColumnElement[Any] | None:

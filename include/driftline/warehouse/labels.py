@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, func, null, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, case, func, null, or_, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 
 from driftline.warehouse.age import microseconds
-from driftline.warehouse.clock import Clock
+from driftline.warehouse.clock import TICK, Clock
 from driftline.warehouse.dialect import Dialect, varchar
 from driftline.warehouse.meeting import meeting
 from driftline.warehouse.reader import Output
@@ -41,7 +41,7 @@ class Times:
         known = self.known
         if known is None:
             return []
-        return [known.until(as_of) if as_of else known.value.is_not(None)]
+        return [known.until(as_of)] if as_of else known.within(None, None)
 
     def since(self, dialect: Dialect) -> ColumnElement[Any]:
         """Return since when each is known, in microseconds from 1970; NULL where nothing tells."""
@@ -51,14 +51,17 @@ class Times:
 
     def between(self, after: datetime, until: datetime) -> list[ColumnElement[bool]]:
         """Return the predicates of labels that became known after one moment, until another."""
-        return [*self.known.after(after), self.known.until(until)] if self.known else []
+        if self.known is None:
+            return []
+        return self.known.within(after + TICK, until + TICK)
 
     @property
     def newest_first(self) -> list[ColumnElement[Any]]:
         """The order of labels, those that nobody knows the time of last."""
-        clocks = [clock for clock in (self.happened, self.loaded) if clock is not None]
-        order: list[ColumnElement[Any]] = [clock.order.desc() for clock in clocks]
-        return [clocks[0].order.is_(None), *order] if len(clocks) > 1 else order
+        if self.happened is None or self.loaded is None:
+            return [self.known.order.desc()] if self.known else []
+        happened = case((and_(*self.happened.within(None, None)), self.happened.order))
+        return [happened.is_(None), happened.desc(), self.loaded.order.desc()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

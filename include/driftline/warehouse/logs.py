@@ -144,15 +144,49 @@ class Logs:
             return said, None
         return said, self._selection.unmet(mature.rows)
 
+    @property
+    def units(self) -> Mapping[str, int]:
+        """By key of the file: in which unit a column of times counts."""
+        return self._selection.units
+
+    def keep(self, units: Mapping[str, int]) -> None:
+        """Read columns of times in the units of a reference, whatever a sample would say now."""
+        self._selection.keep(units)
+
+    @asks
+    def timeless(self, start: datetime | None = None, end: datetime | None = None) -> int:
+        """Count the rows of the log that are in no window, for they have no time that can be read.
+
+        Where the log has partitions, those of a stretch are looked at.
+        """
+        (found,) = self._reader.one(self._selection.timeless(start, end))
+        return int(found)
+
+    @asks
+    def untimed(self) -> list[str]:
+        """Say of each column of times in how many rows there is none."""
+        counted = self._selection.untimed()
+        found = {key: self._reader.one(statement) for key, statement in counted.items()}
+        return [
+            f"{key}: {none:,} of {rows:,} rows have no time that can be read: {what}"
+            for key, (rows, none) in found.items()
+            if none
+            for what in [
+                "they are in no window"
+                if key.startswith("predictions")
+                else "these labels are never known"
+            ]
+        ]
+
     @asks
     def first_timestamp(self) -> datetime | None:
         """Return when the log begins, in UTC; None when it is empty."""
-        return self._extreme(func.min)
+        return min(self._extremes(func.min), default=None)
 
     @asks
     def last_timestamp(self) -> datetime | None:
         """Return when the log ends, in UTC; None when it is empty."""
-        return self._extreme(func.max)
+        return max(self._extremes(func.max), default=None)
 
     @asks
     def features(self, start: datetime | None, end: datetime | None) -> dict[str, ColumnKind]:
@@ -541,7 +575,7 @@ class Logs:
         """Return a draw of these outputs and of the time."""
         clock = self._selection.clock
         if clock is not None:
-            outputs = [*outputs, Output(TIMESTAMP, clock.value, clock.type)]
+            outputs = [*outputs, Output(TIMESTAMP, clock.shown, clock.type)]
         table, total = self._draw(outputs, start, end, **how)
         if clock is not None:
             place = table.column_names.index(TIMESTAMP)
@@ -557,13 +591,15 @@ class Logs:
         named = [output.value.label(quoted_name(output.name, True)) for output in outputs]
         return self._reader.literal(self._selection.select(named, start, end))
 
-    def _extreme(self, aggregate: Any) -> datetime | None:
+    def _extremes(self, aggregate: Any) -> list[datetime]:
+        """Return the first or last instants of the log; none where it is empty."""
         clock = self._selection.clock
         if clock is None:
-            return None
-        output = Output(TIMESTAMP, aggregate(clock.value), clock.type)
-        table = self._reader.table(self._selection.select([output.value], None, None), [output])
-        return clock.moment(table[TIMESTAMP][0].as_py())
+            return []
+        ends = [Output(TIMESTAMP, value, clock.type) for value in clock.extremes(aggregate)]
+        statement = self._selection.select(placed(ends), None, None)
+        found = [clock.moment(each[0].as_py()) for each in self._reader.table(statement, ends)]
+        return [moment for moment in found if moment is not None]
 
     def _draw(
         self,

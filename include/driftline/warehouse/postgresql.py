@@ -41,7 +41,7 @@ from driftline.sections import Profiler
 from driftline.warehouse.ahead import ahead
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import ZONED, Column, Family, double, varchar
+from driftline.warehouse.dialect import ISO_WALL, ISO_ZONED, Column, Family, double, varchar
 
 profiler = Profiler.STREAM
 
@@ -55,7 +55,6 @@ _TELLS_VALID = (16,)
 """The version that can tell whether a text could be cast, without an error."""
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$"
 _NOT_FINITE = r"^\s*(nan|[-+]?inf(inity)?)\s*$"
-_ISO = r"^\d{4}-[01]\d-[0-3]\d([T ][0-2]\d(:[0-5]\d(:[0-5]\d([.]\d+)?)?)?)?"
 
 _FAMILIES = {
     "boolean": Family.BOOLEAN,
@@ -372,8 +371,8 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     aware = sql_cast(value, sql.TIMESTAMP(timezone=True))
     naive = sql_cast(value, sql.TIMESTAMP())
     read = case(
-        (value.op("~")(_ISO + "$"), func.timezone(zone, naive)),
-        (value.op("~")(_ISO + r"\s*" + ZONED), aware),
+        (value.op("~")(ISO_WALL), func.timezone(zone, naive)),
+        (value.op("~")(ISO_ZONED), aware),
     )
     return read, Family.AWARE
 

@@ -29,7 +29,15 @@ from sqlalchemy.ext.compiler import compiles
 from driftline.errors import LogError
 from driftline.warehouse import postgresql, unproven
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import Column, Family, TimeLiteral, double, varchar
+from driftline.warehouse.dialect import (
+    ISO_WALL,
+    ISO_ZONED,
+    Column,
+    Family,
+    TimeLiteral,
+    double,
+    varchar,
+)
 from driftline.warehouse.unproven import as_it_is as bytewise
 from driftline.warehouse.unproven import cost as cost
 from driftline.warehouse.unproven import fetched as arrow
@@ -149,8 +157,8 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     wall = func.timezone(zone, sql_cast(value, sql.TIMESTAMP()))
     aware = sql_cast(value, sql.TIMESTAMP(timezone=True))
     read = case(
-        (value.op("~")(unproven.WALL), wall),
-        (value.op("~")(unproven.ZONED), aware),
+        (value.op("~")(ISO_WALL), wall),
+        (value.op("~")(ISO_ZONED), aware),
     )
     return read, Family.AWARE
 

@@ -1,7 +1,7 @@
 """What is selected of the logs of one monitor: statements, none of which is asked here."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from driftline.warehouse.dialect import varchar
 from driftline.warehouse.draw import Lot, draw, placed
 from driftline.warehouse.labelling import Labelling
 from driftline.warehouse.meeting import tell_apart
-from driftline.warehouse.partition import partition_bounds
+from driftline.warehouse.partition import filed_by, partition_bounds
 from driftline.warehouse.paths import nothing_at
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
@@ -38,6 +38,7 @@ class Selection:
     monitor: Monitor
     reader: Reader
     partial: bool
+    units: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def predictions(self) -> Source:
@@ -156,15 +157,58 @@ class Selection:
             "(case, dashes, spaces, leading zeros), let a query: make them alike"
         )
 
-    def _shown(self, source: Source, field: Field, *, hidden: bool) -> str:
+    def _shown(self, source: Source, key: Field, *, hidden: bool) -> str:
         """Describe a column by its name, its type and, unless it is hidden, one of its values."""
-        there = select(varchar(field.value)).select_from(source.relation)
-        found = self.reader.all(there.where(field.value.is_not(None)).limit(1))
+        there = select(varchar(key.value)).select_from(source.relation)
+        found = self.reader.all(there.where(key.value.is_not(None)).limit(1))
         example = f" (such as {found[0][0]!r})" if found and not hidden else ""
-        return f"{field.name} of {source.name} is {field.type}{example}"
+        return f"{key.name} of {source.name} is {key.type}{example}"
 
     def _clock_of(self, source: Source, name: str, key: str) -> Clock:
-        return Clock.read(self.reader, source, name, self.monitor.predictions.timezone, key)
+        near = self.monitor.reference.window if key == "predictions.timestamp" else None
+        found = Clock.read(
+            self.reader,
+            source,
+            name,
+            self.monitor.predictions.timezone,
+            key,
+            unit=self.units.get(key),
+            near=near,
+        )
+        if found.unit is not None:
+            self.units[key] = found.unit
+        return found
+
+    def keep(self, units: Mapping[str, int]) -> None:
+        """Read columns of times in these units."""
+        if any(self.units.get(key) != unit for key, unit in units.items()):
+            self.units.update(units)
+            for known in ("clock", "projection", "labelling"):
+                self.__dict__.pop(known, None)
+
+    def timeless(self, start: datetime | None, end: datetime | None) -> Select[Any]:
+        """Return the count of rows that have no time."""
+        statement = select(func.count()).select_from(self.predictions.relation)
+        outside = [self.clock.outside] if self.clock else []
+        return statement.where(*self._filed(start, end), *outside)
+
+    def untimed(self) -> dict[str, Select[Any]]:
+        """Return by key of the file the rows there are, and of how many a time is none."""
+        log, labelling, found = self.predictions, self.labelling, {}
+        if self.clock:
+            found["predictions.timestamp"] = self._untimed(log, self.clock, self._filed(None, None))
+        if labelling and labelling.table:
+            times = labelling.times
+            for key, clock in (("timestamp", times.happened), ("loaded_at", times.loaded)):
+                if clock:
+                    found[f"labels.{key}"] = self._untimed(labelling.table.source, clock, [])
+        return found
+
+    def _untimed(
+        self, source: Source, clock: Clock, conditions: Sequence[ColumnElement[bool]]
+    ) -> Select[Any]:
+        none = func.count(case((clock.outside, 1)))
+        return select(func.count(), none).select_from(source.relation).where(*conditions)
 
     @cached_property
     def condition(self) -> ColumnElement[bool] | None:
@@ -189,16 +233,30 @@ class Selection:
         """Return the SELECT of a stretch: its partitions, the file's `where`, its time."""
         log = self.monitor.predictions
         statement = select(*columns).select_from(self.predictions.relation)
-        if log.partition:
-            field = self.predictions.field(log.partition.column, "predictions.partition.column")
-            statement = statement.where(*partition_bounds(field, log.partition.slack, start, end))
-        if self.condition is not None:
-            statement = statement.where(self.condition)
+        statement = statement.where(*self._filed(start, end))
         if self.clock is not None:
             return statement.where(*self.clock.within(start, end))
         if start or end:
             raise self.predictions.lacks(log.timestamp, "predictions.timestamp")
         return statement
+
+    def _filed(self, start: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
+        """Return the predicates of a stretch's partitions, and the file's `where`."""
+        log, found = self.monitor.predictions, []
+        if log.partition and self._filing:
+            found += partition_bounds(*self._filing, log.partition.slack, start, end)
+        if self.condition is not None:
+            found.append(self.condition)
+        return found
+
+    @cached_property
+    def _filing(self) -> tuple[Field, str] | None:
+        """The column of partitions, and how it writes days."""
+        partition, key = self.monitor.predictions.partition, "predictions.partition.column"
+        if partition is None:
+            return None
+        column = self.predictions.field(partition.column, key)
+        return column, filed_by(self.reader, self.predictions, column, key)
 
     def drawn(
         self,
@@ -227,7 +285,7 @@ class Selection:
         if labelling and join is None:
             outputs += labelling.in_row(as_of, dated=dated)
         if limit is not None:
-            parts = [project.text(field) for field in self._ids]
+            parts = [project.text(each) for each in self._ids]
             parts = parts or [func.coalesce(varchar(output.value), "") for output in outputs]
             lot = Lot(parts=parts, seed=seed, limit=limit, below=below)
         statement = draw(
@@ -244,8 +302,8 @@ class Selection:
     @cached_property
     def _ids(self) -> list[Field]:
         names = self.monitor.predictions.id or ()
-        fields = [self.projection.role(name, "predictions.id") for name in names]
-        return [field for field in fields if field]
+        found = [self.projection.role(name, "predictions.id") for name in names]
+        return [each for each in found if each]
 
     def parted(
         self,

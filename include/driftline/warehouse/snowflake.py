@@ -29,7 +29,15 @@ from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse import unproven
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import Column, Family, TimeLiteral, double, varchar
+from driftline.warehouse.dialect import (
+    ISO_WALL,
+    ISO_ZONED,
+    Column,
+    Family,
+    TimeLiteral,
+    double,
+    varchar,
+)
 from driftline.warehouse.unproven import as_it_is as boolean
 from driftline.warehouse.unproven import in_step as in_step
 from driftline.warehouse.unproven import profiler as profiler
@@ -186,8 +194,8 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     offset = func.regexp_replace(value, unproven.ZERO, "+00:00")
     wall = func.convert_timezone(zone, "UTC", func.to_timestamp_ntz(value))
     read = case(
-        (func.regexp_like(value, unproven.WALL), func.to_timestamp_tz(wall)),
-        (func.regexp_like(value, unproven.ZONED), func.to_timestamp_tz(offset)),
+        (func.regexp_like(value, ISO_WALL), func.to_timestamp_tz(wall)),
+        (func.regexp_like(value, ISO_ZONED), func.to_timestamp_tz(offset)),
     )
     return read, Family.AWARE
 

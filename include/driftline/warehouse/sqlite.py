@@ -132,12 +132,12 @@ def driftline_instant(value: object, zone: str) -> int | None:
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value.removesuffix(" UTC"))
-    except ValueError:
+        moment = datetime.fromisoformat(value.removesuffix("UTC").rstrip())
+        if moment.tzinfo is None:
+            wall = moment.replace(tzinfo=_zone(zone))
+            moment = max(wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC))
+    except (ValueError, OverflowError):  # at the ends of the calendar there is no other zone
         return None
-    if moment.tzinfo is None:
-        wall = moment.replace(tzinfo=_zone(zone))
-        moment = max(wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC))
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.ext.compiler import compiles
 from driftline.errors import LogError, MissingColumn, MissingTable
 from driftline.warehouse import unproven
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import Column, Family, TimeLiteral, varchar
+from driftline.warehouse.dialect import ISO_WALL, ISO_ZONED, Column, Family, TimeLiteral, varchar
 from driftline.warehouse.unproven import as_it_is as boolean
 from driftline.warehouse.unproven import as_it_is as bytewise
 from driftline.warehouse.unproven import cost as cost
@@ -198,10 +198,10 @@ def instant(value: ColumnElement[Any], zone: str) -> tuple[ColumnElement[Any], F
     wall = func.from_iso8601_timestamp(joined)
     read = case(
         (
-            func.regexp_like(value, unproven.WALL),
+            func.regexp_like(value, ISO_WALL),
             func.with_timezone(sql_cast(wall, sql.TIMESTAMP()), zone),
         ),
-        (func.regexp_like(value, unproven.ZONED), func.from_iso8601_timestamp(iso)),
+        (func.regexp_like(value, ISO_ZONED), func.from_iso8601_timestamp(iso)),
     )
     return read, Family.AWARE
 

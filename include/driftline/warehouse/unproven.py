@@ -46,15 +46,8 @@ profiler = Profiler.SQL
 APPLICATION = "driftline"
 """What the warehouse's own lists of queries call us."""
 
-_DIGITS = "[0-9][0-9]"
-_TIME = "[T ][0-2][0-9](:[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?)?"
-_DAY = f"^{_DIGITS}{_DIGITS}-[01][0-9]-[0-3][0-9]"
 _ZERO = "([Zz]|UTC)$"
 
-WALL = f"{_DAY}({_TIME})?$"
-"""ISO text without a zone."""
-ZONED = f"{_DAY}({_TIME})? *([Zz]|UTC|[+-]{_DIGITS}(:?{_DIGITS})?)$"
-"""ISO text that says its offset."""
 ZERO = f" *{_ZERO}"
 """The end of ISO text that is in UTC."""
 SUFFIXED = "[0-9.][dDfF] *$"

@@ -1,12 +1,12 @@
 SELECT count(*) / 2.0
  
 FROM `logs`.`predictions` 
-WHERE `predictions`.`ts` IS NOT NULL AND 1 = 0;
+WHERE `predictions`.`ts` >= TIMESTAMP '1980-01-01 00:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2200-01-01 00:00:00+00:00' AND 1 = 0;
 
 SELECT (count(*) / 2.0
 ) 
 FROM `logs`.`predictions` 
-WHERE `predictions`.`ts` IS NOT NULL AND 1 = 0;
+WHERE `predictions`.`ts` >= TIMESTAMP '1980-01-01 00:00:00+00:00' AND `predictions`.`ts` < TIMESTAMP '2200-01-01 00:00:00+00:00' AND 1 = 0;
 
 SELECT CAST(`predictions`.`we"ird\`\\; -- drop` AS STRING) AS `driftline_key`, count(*) AS `driftline_rows`, (count(*) / 2.0
 ) 

@@ -1,5 +1,5 @@
 SELECT `each`.`hour`, count(*) AS `count_1` 
-FROM (SELECT CAST(floor(CAST(CAST(round((unix_micros(CAST(`landed`.`c0` AS TIMESTAMP)) / 1.0000000000000000e+06D) * 1.0000000000000000e+06D) AS BIGINT) AS DOUBLE) / 3.6000000000000000e+09D) AS BIGINT) AS `hour` 
+FROM (SELECT CAST(floor(CAST(CASE WHEN (abs(unix_micros(CAST(`landed`.`c0` AS TIMESTAMP)) / 1.0000000000000000e+06D) < 1.0000000000000000e+11D) THEN CAST(round((unix_micros(CAST(`landed`.`c0` AS TIMESTAMP)) / 1.0000000000000000e+06D) * 1.0000000000000000e+06D) AS BIGINT) END AS DOUBLE) / 3.6000000000000000e+09D) AS BIGINT) AS `hour` 
 FROM (SELECT `said`.`c0` AS `c0` 
 FROM (SELECT `logs`.`predictions`.`ts` AS `c0`, `logs`.`predictions`.`id` AS `k0` 
 FROM `logs`.`predictions` 

@@ -1,12 +1,12 @@
 SELECT count(*) / 2.0
  
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" IS NOT NULL AND 1 = 0;
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '1980-01-01 00:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2200-01-01 00:00:00+00:00' AND 1 = 0;
 
 SELECT (count(*) / 2.0
 ) 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" IS NOT NULL AND 1 = 0;
+WHERE "logs"."predictions"."ts" >= TIMESTAMP WITH TIME ZONE '1980-01-01 00:00:00+00:00' AND "logs"."predictions"."ts" < TIMESTAMP WITH TIME ZONE '2200-01-01 00:00:00+00:00' AND 1 = 0;
 
 SELECT CAST("logs"."predictions"."we""ird`\; -- drop" AS TEXT) AS driftline_key, count(*) AS driftline_rows, (count(*) / 2.0
 ) 

@@ -1,5 +1,5 @@
 SELECT each.hour, count(*) AS count_1 
-FROM (SELECT CAST(floor(CAST(CAST(round(epoch(landed.c0) * 1.00000000000000000e+06) AS BIGINT) AS DOUBLE PRECISION) / 3.60000000000000000e+09) AS BIGINT) AS hour 
+FROM (SELECT CAST(floor(CAST(CASE WHEN (abs(epoch(landed.c0)) < 1.00000000000000000e+11) THEN CAST(round(epoch(landed.c0) * 1.00000000000000000e+06) AS BIGINT) END AS DOUBLE PRECISION) / 3.60000000000000000e+09) AS BIGINT) AS hour 
 FROM (SELECT said.c0 AS c0 
 FROM (SELECT "logs"."predictions"."ts" AS c0, "logs"."predictions"."id" AS k0 
 FROM "logs"."predictions" 

@@ -1,12 +1,12 @@
 SELECT count(*) / 2.0
  
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" IS NOT NULL AND 1 = 0;
+WHERE "logs"."predictions"."ts" >= '1980-01-01 00:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2200-01-01 00:00:00+00:00'::timestamptz AND 1 = 0;
 
 SELECT (count(*) / 2.0
 ) 
 FROM "logs"."predictions" 
-WHERE "logs"."predictions"."ts" IS NOT NULL AND 1 = 0;
+WHERE "logs"."predictions"."ts" >= '1980-01-01 00:00:00+00:00'::timestamptz AND "logs"."predictions"."ts" < '2200-01-01 00:00:00+00:00'::timestamptz AND 1 = 0;
 
 SELECT CAST("logs"."predictions"."we""ird`\; -- drop" AS VARCHAR(65535)) AS "driftline_key", count(*) AS "driftline_rows", (count(*) / 2.0
 ) 

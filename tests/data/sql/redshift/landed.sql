@@ -1,5 +1,5 @@
 SELECT "each"."hour", count(*) AS "count_1" 
-FROM (SELECT CAST(floor(CAST(CAST(round((CAST(datediff(microsecond, '1970-01-01'::timestamp, CAST(timezone('UTC', "landed"."c0") AS TIMESTAMP WITHOUT TIME ZONE)) AS DOUBLE PRECISION) / CAST('1.0000000000000000e+06'::float8 AS DOUBLE PRECISION)) * '1.0000000000000000e+06'::float8) AS BIGINT) AS DOUBLE PRECISION) / CAST('3.6000000000000000e+09'::float8 AS DOUBLE PRECISION)) AS BIGINT) AS "hour" 
+FROM (SELECT CAST(floor(CAST(CASE WHEN (abs(CAST(datediff(microsecond, '1970-01-01'::timestamp, CAST(timezone('UTC', "landed"."c0") AS TIMESTAMP WITHOUT TIME ZONE)) AS DOUBLE PRECISION) / CAST('1.0000000000000000e+06'::float8 AS DOUBLE PRECISION)) < '1.0000000000000000e+11'::float8) THEN CAST(round((CAST(datediff(microsecond, '1970-01-01'::timestamp, CAST(timezone('UTC', "landed"."c0") AS TIMESTAMP WITHOUT TIME ZONE)) AS DOUBLE PRECISION) / CAST('1.0000000000000000e+06'::float8 AS DOUBLE PRECISION)) * '1.0000000000000000e+06'::float8) AS BIGINT) END AS DOUBLE PRECISION) / CAST('3.6000000000000000e+09'::float8 AS DOUBLE PRECISION)) AS BIGINT) AS "hour" 
 FROM (SELECT "said"."c0" AS "c0" 
 FROM (SELECT "logs"."predictions"."ts" AS "c0", "logs"."predictions"."id" AS "k0" 
 FROM "logs"."predictions" 

@@ -1,5 +1,5 @@
 SELECT "each"."hour", count(*) AS "count_1" 
-FROM (SELECT CAST(floor(CAST(CAST(round((CAST(date_part('epoch_microsecond', "landed"."c0") AS DOUBLE) / '1.0000000000000000e+06'::DOUBLE) * '1.0000000000000000e+06'::DOUBLE) AS BIGINT) AS DOUBLE) / '3.6000000000000000e+09'::DOUBLE) AS BIGINT) AS "hour" 
+FROM (SELECT CAST(floor(CAST(CASE WHEN (abs(CAST(date_part('epoch_microsecond', "landed"."c0") AS DOUBLE) / '1.0000000000000000e+06'::DOUBLE) < '1.0000000000000000e+11'::DOUBLE) THEN CAST(round((CAST(date_part('epoch_microsecond', "landed"."c0") AS DOUBLE) / '1.0000000000000000e+06'::DOUBLE) * '1.0000000000000000e+06'::DOUBLE) AS BIGINT) END AS DOUBLE) / '3.6000000000000000e+09'::DOUBLE) AS BIGINT) AS "hour" 
 FROM (SELECT "said"."c0" AS "c0" 
 FROM (SELECT "logs"."predictions"."ts" AS "c0", "logs"."predictions"."id" AS "k0" 
 FROM "logs"."predictions" 

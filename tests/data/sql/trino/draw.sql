@@ -12,6 +12,6 @@ FROM "drawn" LEFT OUTER JOIN (SELECT "ranked"."k0" AS "k0", "ranked"."label" AS 
 FROM (SELECT "labels"."id" AS "k0", "labels"."y" AS "label", row_number() OVER (PARTITION BY "labels"."id" ORDER BY "labels"."known_at" DESC, "labels"."y" IS NULL, CAST("labels"."y" AS VARCHAR) DESC) AS "place" 
 FROM "labels" JOIN (SELECT DISTINCT "drawn"."k0" AS "k0" 
 FROM "drawn") AS "wanted" ON "labels"."id" = "wanted"."k0" 
-WHERE "labels"."known_at" < TIMESTAMP '2013-04-03 00:00:00.250001 UTC') AS "ranked" 
+WHERE "labels"."known_at" >= TIMESTAMP '1980-01-01 00:00:00 UTC' AND "labels"."known_at" < TIMESTAMP '2013-04-03 00:00:00.250001 UTC') AS "ranked" 
 WHERE "ranked"."place" = 1) AS "newest" ON "drawn"."k0" = "newest"."k0" ORDER BY "drawn"."lot", "drawn"."c0", "drawn"."c1", "drawn"."c2", "drawn"."c3";
 

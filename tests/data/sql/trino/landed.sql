@@ -1,5 +1,5 @@
 SELECT "each"."hour", count(*) AS "count_1" 
-FROM (SELECT CAST(floor(CAST(CAST(round(to_unixtime("landed"."c0") * 1.0000000000000000e+06) AS BIGINT) AS DOUBLE) / CAST(3.6000000000000000e+09 AS DOUBLE)) AS BIGINT) AS "hour" 
+FROM (SELECT CAST(floor(CAST(CASE WHEN (abs(to_unixtime("landed"."c0")) < 1.0000000000000000e+11) THEN CAST(round(to_unixtime("landed"."c0") * 1.0000000000000000e+06) AS BIGINT) END AS DOUBLE) / CAST(3.6000000000000000e+09 AS DOUBLE)) AS BIGINT) AS "hour" 
 FROM (SELECT "said"."c0" AS "c0" 
 FROM (SELECT "logs"."predictions"."ts" AS "c0", "logs"."predictions"."id" AS "k0" 
 FROM "logs"."predictions" 

@@ -98,11 +98,16 @@ def _recalls(rows: Rows, _: Rows) -> list[Ratio]:
 
 
 def _log_loss_ratio(rows: Rows, other: Rows) -> list[Ratio]:
-    """The log loss, and what a constant costs: the entropy of the classes, by its secants."""
+    """The log loss, and what a constant costs: the entropy of the classes, by its secants.
+
+    Of two classes by each side's own shares: days then vary as each side's metric does.
+    """
     from scipy.special import entr
 
     size = int(max(rows.truth.max(), other.truth.max())) + 1
     own, theirs = (np.bincount(s.truth, minlength=size) / len(s.truth) for s in (rows, other))
+    if size <= 2:
+        return _ratio(log_losses(rows.truth, rows.scores), -np.log(own[rows.truth]))
     held = own > 0
     slope = -np.log(np.where(held, own, 1.0)) - 1
     apart = np.abs(own - theirs) > 1e-9

@@ -37,6 +37,7 @@ class Reader:
         self.dialect: Dialect = dialect_of(url)
         with mapped(self.dialect, url, caller):
             self._engine = self.dialect.engine(url, caller)
+        self._attached: dict[str, Any] = {}
         sign(self._engine, lambda: self.caller)
 
     @contextmanager
@@ -49,12 +50,16 @@ class Reader:
         finally:
             self.caller = before
 
-    def attach(self, name: str, file_system: Callable[[URL], Any]) -> None:
-        """Have DuckDB read what such addresses begin with through a file system of Python's."""
+    def attach(self, name: str, file_system: Callable[[URL], Any]) -> Any:
+        """Have DuckDB read what such addresses begin with through a file system of Python's, and
+        return that.
+        """
         with self._connected() as connection:
             native: Any = connection.connection.driver_connection
             if name not in native.list_filesystems():
-                native.register_filesystem(file_system(self.url))
+                self._attached[name] = file_system(self.url)
+                native.register_filesystem(self._attached[name])
+        return self._attached[name]
 
     def literal(self, statement: Executable | Select[Any], *, shown: bool = False) -> str:
         """Return the statement with its values written out and quoted by SQLAlchemy.

@@ -46,6 +46,13 @@ def file_system(url: URL) -> Any:
         def _strip_protocol(cls, path: str) -> str:
             return path.removeprefix(SCHEME).rstrip("/")
 
+        def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> Any:
+            """Match files only: of a folder there is nothing to read."""
+            detail = options.pop("detail", False)
+            matched = super().glob(path, maxdepth, detail=True, **options)
+            found = {name: told for name, told in matched.items() if told["type"] == "file"}
+            return found if detail else sorted(found)
+
         def find(
             self,
             path: str,

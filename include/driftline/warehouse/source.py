@@ -1,9 +1,11 @@
 """A Source: a table, a query or Parquet files as something to SELECT from, and its columns."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     column,
-    literal,
     quoted_name,
     table,
     text,
@@ -20,9 +21,11 @@ from sqlalchemy import (
 
 from driftline.errors import LogError, MissingColumn
 from driftline.sections import Table
-from driftline.warehouse import s3
-from driftline.warehouse.dialect import SCALARS, Column, Dialect, Family, backend, is_place
+from driftline.warehouse.dialect import SCALARS, Column, Dialect, Family, is_place
+from driftline.warehouse.files import open_files
 from driftline.warehouse.reader import Reader
+
+log = logging.getLogger(__name__)
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 
@@ -124,7 +127,11 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
     elif where.query:
         name, bare = f"the query of {default}", where.query
     else:
-        name, bare = f"{where.parquet}", _parquet(reader, str(where.parquet), folder)
+        name = f"{where.parquet}"
+        files = open_files(reader, name, folder)
+        bare = files.select
+        if files.left_alone:
+            _warn(f"{default}: {name}: these are left alone: {files.left_alone}")
     try:
         columns = reader.columns(_relation(bare, {}, default))
     except LogError as error:
@@ -135,6 +142,12 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
         columns=columns,
         dialect=reader.dialect,
     )
+
+
+@cache
+def _warn(words: str) -> None:
+    """Log a warning, once: each step of a run opens the same files."""
+    log.warning(words)
 
 
 def _relation(bare: str | tuple[str, ...], columns: Mapping[str, Column], alias: str) -> FromClause:
@@ -154,17 +167,3 @@ def _table(name: str) -> tuple[str, ...]:
     return tuple(
         match[1].replace('""', '"') if match[1] else match[2] for match in _PART.finditer(name)
     )
-
-
-def _parquet(reader: Reader, path: str, folder: Path) -> str:
-    name = backend(reader.url)
-    if name != "duckdb":
-        raise LogError(f"{path}: only DuckDB reads Parquet files; the warehouse is {name}")
-    if path.startswith(s3.SCHEME):
-        path = s3.files_of(path)
-        reader.attach("s3", s3.file_system)
-    elif "://" not in path:
-        local = folder / Path(path).expanduser()
-        path = str(local / "**" / "*.parquet" if local.is_dir() else local)
-    files = literal(path).compile(compile_kwargs={"literal_binds": True})
-    return f"SELECT * FROM read_parquet({files}, union_by_name = true)"  # noqa: S608

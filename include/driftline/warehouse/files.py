@@ -1,0 +1,127 @@
+"""Files as something to SELECT from, without what other writers left beside them."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import column, func, literal, select
+
+from driftline.errors import LogError, MissingTable
+from driftline.warehouse import s3
+from driftline.warehouse.dialect import backend
+from driftline.warehouse.failures import mapped
+from driftline.warehouse.reader import Reader
+
+_WILD = re.compile(r"[*?\[]")
+_LEFTOVER = "{:,} files that other writers keep (_ or . begins their name or a folder's): {}"
+_EMPTY = "{:,} files of 0 bytes: {}"
+_SHOWN = 3
+"""How many of the files that are left alone are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The SELECT of files, and what is said of those that it leaves alone."""
+
+    select: str
+    left_alone: str = ""
+
+
+def open_files(reader: Reader, path: str, folder: Path) -> Files:
+    """Return the SELECT of the Parquet files that a pattern names, or that a folder holds.
+
+    Raises LogError where the warehouse is not DuckDB, MissingTable where no file is left.
+    """
+    name = backend(reader.url)
+    if name != "duckdb":
+        raise LogError(f"{path}: only DuckDB reads Parquet files; the warehouse is {name}")
+    if path.startswith(s3.SCHEME):
+        path = s3.files_of(path)
+        sizes = _in_bucket(reader, path)
+    else:
+        local = folder.absolute() / Path(path).expanduser()
+        path = str(local / "**" / "*.parquet" if local.is_dir() else local)
+        sizes = _on_disk(reader, path)
+    odd = dict(_odd(path, sizes))
+    if not odd:  # a pattern keeps the statements short, however many files there are
+        return Files(select=_select(literal_of(path)))
+    said = _said(odd)
+    if len(odd) == len(sizes):
+        raise MissingTable(f"no files are left to read: {said}")
+    files = ", ".join(literal_of(each) for each in sizes if each not in odd)
+    return Files(select=_select(f"[{files}]"), left_alone=said)
+
+
+def literal_of(words: str) -> str:
+    """Return words as a literal of SQL."""
+    return str(literal(words).compile(compile_kwargs={"literal_binds": True}))
+
+
+def _select(files: str) -> str:
+    return f"SELECT * FROM read_parquet({files}, union_by_name = true)"  # noqa: S608
+
+
+def _on_disk(reader: Reader, pattern: str) -> Mapping[str, int]:
+    """Return the sizes of the files that DuckDB finds; one that is named is left to DuckDB."""
+    if not _WILD.search(pattern):
+        return {}
+    found = reader.all(select(column("file")).select_from(func.glob(pattern)))
+    return {file: _size(file) for (file,) in found}
+
+
+def _size(file: str) -> int:
+    """Return the bytes of a file, -1 where it is gone by now: DuckDB tells, if it is of the log."""
+    try:
+        return os.path.getsize(file)
+    except OSError:
+        return -1
+
+
+def _in_bucket(reader: Reader, pattern: str) -> Mapping[str, int]:
+    bucket = reader.attach("s3", s3.file_system)
+    if not _WILD.search(pattern):
+        return {}
+    with mapped(reader.dialect, reader.url, reader.caller):
+        found = bucket.glob(pattern, detail=True)
+    return {f"{s3.SCHEME}{file}": told["size"] for file, told in found.items()}
+
+
+def _odd(pattern: str, sizes: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Yield each file that is no part of the log, and why."""
+    fixed, asked_for = _parts(pattern)
+    for file, size in sizes.items():
+        below = file.split("/")[fixed:]
+        if any(_is_leftover(each) for each in below if each not in asked_for):
+            yield file, _LEFTOVER
+        elif size == 0:
+            yield file, _EMPTY
+
+
+def _parts(pattern: str) -> tuple[int, set[str]]:
+    """Return how many parts of a pattern are fixed, and the later ones that name one thing."""
+    parts = pattern.split("/")
+    fixed = next(n for n, part in enumerate(parts) if _WILD.search(part))
+    return fixed, {part for part in parts[fixed:] if not _WILD.search(part)}
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether Spark, Hive and Arrow would leave a file or a folder alone.
+
+    A partition by a column whose name begins with `_` is none. Source: Spark 4.0,
+    HadoopFSUtils.shouldFilterOutPathName.
+    """
+    if name.endswith("._COPYING_"):
+        return True
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def _said(odd: Mapping[str, str]) -> str:
+    kinds = ((why, sorted(file for file in odd if odd[file] == why)) for why in (_LEFTOVER, _EMPTY))
+    return "; ".join(why.format(len(files), _named(files)) for why, files in kinds if files)
+
+
+def _named(files: Sequence[str]) -> str:
+    more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
+    return ", ".join(files[:_SHOWN]) + more

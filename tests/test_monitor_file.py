@@ -229,6 +229,13 @@ def test_a_fault_names_line_key_and_what_is_allowed(
         ("{metric: null_share, window: 7d, max: 1}", "quality is measured on: 1h, 1d"),
         ("{metric: latency_p95, max: 1}", "It needs predictions.latency_ms"),
         ("{metric: throughput, min: 1}", "It needs predictions.latency_ms or predictions.status"),
+        (
+            "{name: a, metric: psi, baseline: seasonal, max: 1}",
+            "seasonal is not among drift.baselines",
+        ),
+        ("{metric: roc_auc, baseline: reference, min: 0}", "roc_auc is no drift"),
+        ("{metric: roc_auc, suite: estimate, baseline: reference, min: 0}", "is no drift"),
+        ("{metric: null_share, baseline: reference, max: 1}", "null_share is no drift"),
         ("{metric: psi}", "write a bound"),
         ("{metric: psi, max: 1, min: 2}", "above max"),
         ("{metric: psi, worse_by: lots}", "found 'lots'"),
@@ -241,6 +248,30 @@ def test_a_rule_that_can_never_be_judged_is_a_fault(tmp_path: Path, rule: str, s
     (fault,) = faults(write(tmp_path, text))
     assert fault.key.startswith("rules.1")
     assert fault.line == 18
+    assert said in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("drift", "reference", "metric", "said"),
+    [
+        ("previous", "window: [2013-03-01, 2013-04-01]", "psi", ""),
+        ("[reference, previous]", "window: [2013-03-01, 2013-04-01]", "drift_share", ""),
+        ("seasonal", "window: [2013-03-01, 2013-04-01]", "psi", "not among drift.baselines"),
+        ("previous", "window: [2013-03-01, 2013-04-01]", "domain_classifier_auc", "reference only"),
+        ("previous", "previous: 7d", "psi", "that past only"),
+    ],
+)
+def test_a_rule_names_a_baseline_that_windows_are_compared_with(
+    tmp_path: Path, drift: str, reference: str, metric: str, said: str
+) -> None:
+    text = SHORT.replace("window: [2013-03-01, 2013-04-01]", reference)
+    text += f"drift: {{baselines: {drift}}}\n"
+    path = write(tmp_path, f"{text}rules: [{{metric: {metric}, baseline: previous, max: 1}}]\n")
+    if not said:
+        assert monitor_file.load(path).rules
+        return
+    (fault,) = faults(path)
+    assert (fault.key, fault.line) == ("rules.0.baseline", 17)
     assert said in str(fault)
 
 
@@ -331,6 +362,7 @@ def test_what_shapes_numbers_shapes_the_config_hash(tmp_path: Path) -> None:
     for other in (
         "segments: [origin]",
         "drift: {method: ks}",
+        "drift: {rows: 99999}",
         "features: {exclude: [a]}",
         "business: {a: count(*)}",
     ):

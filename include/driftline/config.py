@@ -250,6 +250,8 @@ class Monitor(Defaults):
         known = self._measured
         for number, rule in enumerate(self.rules or ()):
             self._can_be_judged(f"rules.{number}", rule, known)
+            if rule.baseline is not None:
+                self._can_be_compared(f"rules.{number}.baseline", rule)
         return self
 
     def _roles_are_shown(self) -> None:
@@ -321,14 +323,36 @@ class Monitor(Defaults):
         named = (*self.operations, *self.business)
         return dict.fromkeys((*metrics.QUALITY, *drift, *performance, *named))
 
+    def _can_be_compared(self, key: str, rule: Rule) -> None:
+        """Refuse a baseline that what a rule is about is never compared with."""
+        if rule.suite or rule.metric not in metrics.OF_DRIFT:
+            raise fault(
+                key,
+                f"only drift is measured against a baseline, and {rule.metric} is no drift: leave "
+                "baseline out (worse_by compares with the reference)",
+            )
+        if rule.baseline is Baseline.REFERENCE:
+            return
+        if rule.baseline not in self.drift.baselines:
+            raise fault(key, f"{rule.baseline} is not among drift.baselines")
+        if self.reference.previous is not None:
+            raise fault(
+                key,
+                f"found {rule.baseline}; with reference.previous each window is compared with "
+                "that past only: write reference, or leave baseline out",
+            )
+        if rule.metric == metrics.DOMAIN_CLASSIFIER_AUC:
+            raise fault(
+                key,
+                f"found {rule.baseline}; {rule.metric} is measured against the reference only",
+            )
+
     def _can_be_judged(self, key: str, rule: Rule, known: Collection[str]) -> None:
         """Refuse a rule that no measurement can ever meet: it would be silent for ever."""
         if rule.window and rule.window not in self.windows:
             raise fault(
                 f"{key}.window", f"{rule.window} is not among windows: {', '.join(self.windows)}"
             )
-        if rule.baseline not in (None, Baseline.REFERENCE, *self.drift.baselines):
-            raise fault(f"{key}.baseline", f"{rule.baseline} is not among drift.baselines")
         daily = self._days[:1]
         asked = rule.metric == metrics.DOMAIN_CLASSIFIER_AUC and rule.metric in known
         if asked and rule.window not in (None, *daily):

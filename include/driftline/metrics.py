@@ -28,6 +28,9 @@ DRIFT_SHARE = "drift_share"
 DOMAIN_CLASSIFIER_AUC = "domain_classifier_auc"
 """How well a classifier tells the window from the reference: less is better, 0.5 is no drift."""
 
+OF_DRIFT = frozenset({*chain.from_iterable(DRIFT.values()), DRIFT_SHARE, DOMAIN_CLASSIFIER_AUC})
+"""What is recorded against a baseline."""
+
 _CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 OF_SCORES = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
 """What is measured of scores, whatever the number of classes."""
@@ -101,9 +104,7 @@ ANY_CHANGE_IS_WORSE = frozenset({"label_mean", "observed_rate"})
 KNOWN = frozenset(
     {
         *QUALITY,
-        *chain.from_iterable(DRIFT.values()),
-        DRIFT_SHARE,
-        DOMAIN_CLASSIFIER_AUC,
+        *OF_DRIFT,
         *chain.from_iterable(PERFORMANCE.values()),
         *chain.from_iterable(ESTIMATED.values()),
         *OPERATIONS,

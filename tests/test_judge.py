@@ -70,6 +70,13 @@ def test_bounds_belong_to_what_is_allowed(bound: dict, value: float, expected: O
         ("observed_predicted_ratio", 0.1, 1.31, WARN),  # 0.8 is 0.2 away from 1
         ("observed_predicted_ratio", 0.1, 0.69, WARN),
         ("observed_predicted_ratio", 0.1, 1.0, OK),
+        ("bias", 0.1, 0.91, WARN),
+        ("bias", 0.1, -0.91, WARN),  # too low is as bad as too high
+        ("bias", 0.1, -0.89, OK),
+        ("bias", 0.1, 0.0, OK),
+        ("label_mean", 0.1, 0.91, WARN),
+        ("label_mean", 0.1, 0.69, WARN),
+        ("label_mean", 0.1, 0.71, OK),
     ],
 )
 def test_worse_by_looks_in_the_metrics_bad_direction(

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from time import sleep
 
 import pytest
-from sqlalchemy import URL, update
+from sqlalchemy import URL, select, update
 
 from driftline.alerts import http
 from driftline.alerts.delivery import CHANNELS, deliver, given_up, routed
 from driftline.alerts.notice import Finding, Notice
 from driftline.config import Defaults
 from driftline.domain import Incident, Outcome, Series, Verdict
+from driftline.errors import DeliveryError
 from driftline.store import Store, outbox, upgrade
 from driftline.store.tables import outbox as table
 from flights.slack import SlackReceiver, Trouble
@@ -232,6 +233,42 @@ def test_a_fault_of_our_own_is_one_messages_too(
     assert "ZeroDivisionError, see the log; it stays in the outbox" in error
     assert "Traceback" in caplog.text
     assert len(slack.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("attempt", "asked", "seconds"),
+    [
+        *((n, None, wait) for n, wait in enumerate([30, 60, 120, 240, 480, 960, 1920], start=1)),
+        (8, None, 3600),  # twice 1920 is more than an hour
+        (79, None, 3600),
+        (1, 5.0, 30),
+        (1, 600.0, 600),
+        (1, 1e18, 3600),
+        (5, 600.0, 600),
+        (9, 600.0, 3600),
+    ],
+)
+def test_each_wait_is_twice_the_last_an_hour_at_most_and_no_less_than_asked(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    attempt: int,
+    asked: float | None,
+    seconds: float,
+) -> None:
+    def refuses(*_: object) -> None:
+        raise DeliveryError("503", retry_after=asked)
+
+    monkeypatch.setitem(CHANNELS, "log", refuses)  # type: ignore[misc]
+    add(store, message("log"))
+    with store.begin() as connection:
+        connection.execute(update(table).values(attempts=attempt - 1))
+    before = datetime.now(UTC)
+    deliver(store)
+    after = datetime.now(UTC)
+    with store.read() as connection:
+        due = connection.scalars(select(table.c.due)).one()
+    wait = timedelta(seconds=seconds)
+    assert before + wait <= due <= after + wait
 
 
 @pytest.mark.parametrize("attempts", [1, 43, 79, 80, 5_000])

@@ -1,8 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from driftline.alerts.notice import MOST_LINES, Notice, may_cause, notice
-from driftline.alerts.slack import blocks, escape
+from driftline.alerts.notice import MOST_LINES, Finding, Notice, may_cause, notice
+from driftline.alerts.slack import blocks, escape, message
 from driftline.domain import DAY, Engine, Incident, Outcome, Scope, Suite, Verdict, Window
 
 END = datetime(2013, 4, 12, tzinfo=UTC)
@@ -117,6 +117,23 @@ def test_slack_shows_hostile_text_as_text() -> None:
     assert "<!channel>" not in shown
     assert "&lt;!channel&gt; &lt;http://x|click&gt; &amp; 'rm'" in shown
     assert escape("a&lt;") == "a&amp;lt;"
+
+
+HOSTILE = "<!channel> <http://x|click> & `rm`"
+
+
+def test_slack_shows_every_part_of_a_message_as_text() -> None:
+    """Names and values of the data stand in all of them, causes and explanations too."""
+    finding = Finding(rule=HOSTILE, severity=HOSTILE, lines=(HOSTILE,), since=HOSTILE)
+    parts = {"why": (HOSTILE,), "causes": (HOSTILE,), "look": (HOSTILE,)}
+    said = Notice(monitor=HOSTILE, severity=HOSTILE, interval=HOSTILE, findings=(finding,), **parts)
+    sent = message(said, "#c")
+    shown = [sent["text"], *(block["text"]["text"] for block in sent["blocks"])]
+    for text in shown:
+        assert "&lt;!channel&gt;" in text
+        assert not set("<>`") & set(text)
+    assert [text.split("\n")[0] for text in shown[3:]] == ["Why", "Probable cause", "Where to look"]
+    assert {block["text"]["type"] for block in sent["blocks"]} == {"plain_text"}
 
 
 def test_slack_makes_a_link_of_an_address_and_of_nothing_else() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 from sklearn import metrics as sk
 
+from driftline import metrics
 from driftline.config import Monitor
 from driftline.errors import ConfigError
 from driftline.retraining.gate import Comparison, compare
@@ -206,10 +207,33 @@ def test_only_rows_that_both_can_score_count() -> None:
     assert found.challenger == pytest.approx(sk.brier_score_loss(truth[kept], good[kept]))
 
 
-def test_an_edge_at_zero_does_not_pass() -> None:
-    edge = {"metric": "log_loss", "rows": 1, "champion": 1.0, "challenger": 0.9, "gain": -0.1}
-    assert not Comparison(**edge, lower=-0.2, upper=0.0).better
-    assert Comparison(**edge, lower=-0.2, upper=-1e-9).better
+@pytest.mark.parametrize("metric", metrics.GATE)
+def test_only_an_interval_that_is_all_gain_passes(metric: str) -> None:
+    """Of R2 and of what counts right answers more is better, of losses and errors less."""
+    better = {"roc_auc", "average_precision", "accuracy", "balanced_accuracy"}
+    sign = 1 if metric in better | {"precision", "recall", "f1", "r2"} else -1
+
+    def passes(*edges: float) -> bool:
+        lower, upper = sorted(sign * edge for edge in edges)
+        return Comparison(metric=metric, rows=1, lower=lower, upper=upper).better
+
+    assert passes(1e-9, 0.2)
+    assert not any(passes(*draw) for draw in [(-0.1, 0.2), (0.0, 0.2), (0.0, 0.0), (-0.2, 0.0)])
+    assert not passes(-0.2, -1e-9)
+    assert not Comparison(metric=metric, rows=1, too_little="150 labelled rows").better
+
+
+@pytest.mark.parametrize(("days", "enough"), [(4, False), (5, True)])
+def test_however_many_rows_there_are_an_interval_needs_days_to_draw(
+    days: int, enough: bool
+) -> None:
+    truth, bad, good, _ = binary()
+    day = np.arange(len(truth)) % days
+    found = compare(
+        monitor(), "log_loss", rows(truth, day, _score=bad), rows(truth, day, _score=good)
+    )
+    assert found.better is enough
+    assert ("4,000 labelled rows on 4 days in the holdout are too few" in found.words) is not enough
 
 
 def test_a_metric_that_cannot_be_compared_is_a_fault_of_the_file(tmp_path: Any) -> None:

@@ -402,3 +402,22 @@ def test_the_order_of_rows_does_not_matter(scope, monitor):
     one = measured(scope, monitor(), rows(_label=LABEL, _score=SCORE))
     other = measured(scope, monitor(), rows(_label=LABEL[order], _score=SCORE[order]))
     assert values(one) == pytest.approx(values(other), rel=1e-12)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_label_counts_as_one_though_its_row_cannot_be_used(scope, monitor, task):
+    """Coverage says whether labels have come; what they cannot be used for is another fault."""
+    said = {
+        "binary": {"_label": LABEL, "_score": SCORE},
+        "multiclass": {"_label": CLASSES, **COLUMNS},
+        "regression": {"_label": SCORE, "_prediction": SCORE / 2},
+    }[task]
+    given = {name: values[:100].tolist() for name, values in said.items()}
+    given["_label"][80:] = [None] * 20
+    for name in given.keys() - {"_label"}:
+        given[name][60:80] = [float("nan")] * 20
+    found = measured(scope, monitor(task), rows(**given))
+    loss = found["rmse" if task == "regression" else "log_loss", ""]
+    assert (loss.row_count, loss.coverage) == (60, 0.8)
+    assert "20 rows left out" in loss.reason
+    assert {each.coverage for each in found.values()} == {0.8}

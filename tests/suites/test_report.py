@@ -268,3 +268,22 @@ def test_it_begins_with_what_the_rules_say(scope, monitor):
     assert [outcome for outcome, _ in listed] == ["critical", "warn", "ok"]
     assert listed[0][1].startswith("bad: &lt;img")
     assert "secret:" not in page_
+
+
+def test_every_part_of_the_header_is_text():
+    """Causes and reasons hold names and values of the data."""
+    attack = f"{IMAGE}\x1b[2J"
+    header = page.Header(
+        title=attack,
+        subtitle=attack,
+        facts=((attack, attack),),
+        said=((attack, attack),),
+        why=(attack, attack),
+        remarks=(attack,),
+    )
+    html = page.render(header, None)
+    assert "<img" not in html
+    assert "\x1b" not in html
+    # The window's title has two, so has the heading; of an outcome it is the class and the words.
+    assert html.count("&lt;img") == 2 + 2 + 2 + 3 + 2 + 1
+    assert 'class="&lt;img src=x onerror=&#x27;' in html  # it stays within its attribute

@@ -40,7 +40,19 @@ NORMAL = RNG.normal(0, 1, 5_000)
     ],
 )
 def test_edges_are_looked_up_as_they_would_be_searched(values):
-    bins = NumericBins.of(values)
+    searched(NumericBins.of(values), values)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.02, 5.0])
+@pytest.mark.parametrize("many", [1, 8, 9, 60, 1_000])
+def test_however_many_edges_begin_alike_a_value_on_one_reaches_it(many, shift):
+    """Edges that share their first digits, near the mean or far from it."""
+    edges = (-3.0, *(1 + n / 100_000 for n in range(many)), 4.0)
+    searched(NumericBins(edges=edges, shift=shift), np.array([1.5]))
+
+
+def searched(bins, values):
+    """Look up the values, the edges and what lies beside them; numpy searches for the same."""
     odd = [0.0, -0.0, 5e-324, -5e-324, np.inf, -np.inf, LARGEST, -LARGEST, 1e300, -1e300]
     edges = np.array([-LARGEST, *bins.edges, np.nextafter(LARGEST, np.inf)])
     beside = [np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf)]

@@ -94,6 +94,60 @@ def test_what_is_inferred_and_what_is_left_out(warehouse: Warehouse):
         assert logs.features(None, None) == expected
 
 
+def test_how_a_log_files_its_rows_is_no_feature(warehouse: Warehouse):
+    moments = [START + timedelta(hours=5 * place) for place in range(ROWS)]
+    local = [moment - timedelta(hours=7) for moment in moments]
+    born = [START - timedelta(days=400 * (place % 9)) for place in range(ROWS)]
+    warehouse.load(
+        "predictions",
+        log(
+            ts=pa.array(moments, pa.timestamp("us", "UTC")),
+            day=pa.array([moment.date() for moment in moments]),
+            local_day=pa.array([moment.date() for moment in local]),
+            day_before=pa.array([moment.date() - DAY for moment in moments]),
+            midnight=pa.array([datetime(*m.timetuple()[:3]) for m in moments], pa.timestamp("us")),
+            date_key=[int(f"{moment:%Y%m%d}") for moment in moments],
+            compact=[f"{moment:%Y%m%d}" for moment in moments],
+            dt=cycle("a", "b"),
+            __index_level_0__=np.arange(ROWS) % 5,
+            **{"Unnamed: 0": np.arange(ROWS) % 5, "index": np.arange(ROWS) % 40},
+            serial=np.arange(ROWS) + 1e6,
+            id_customer=cycle(1, 2),
+            userid=cycle(1, 2),
+            # What is like one of them, and none:
+            born=pa.array([moment.date() for moment in born]),
+            month=[moment.month for moment in moments],
+            hour=[moment.hour for moment in moments],
+            born_key=[int(f"{moment:%Y%m%d}") for moment in born],
+            whole=np.random.default_rng(5).permutation(ROWS) * 3.0,
+            paid=cycle(0, 1, 2),
+        ),
+    )
+    with open_logs(warehouse.monitor(predictions={"id": "request"})) as logs:
+        found = logs.features(None, None)
+    born_as = {"born": ColumnKind.TIMESTAMP} if warehouse.kind != "sqlite" else {}
+    numbers = ("month", "hour", "born_key", "whole", "paid")
+    assert found == born_as | dict.fromkeys(numbers, NUMERIC)
+
+
+def test_the_number_of_a_row_of_few_is_no_feature(warehouse: Warehouse):
+    few = log(number=np.arange(ROWS) + 1, size=np.arange(ROWS) * 2).slice(0, 7)
+    warehouse.load("predictions", few)
+    with open_logs(warehouse.monitor(predictions={"id": "request"})) as logs:
+        assert logs.features(None, None) == {"size": NUMERIC}
+
+
+def test_what_parquet_files_are_partitioned_by_is_no_feature(tmp_path):
+    lake = Warehouse("parquet", tmp_path)
+    for region in ("eu", "us"):
+        for hour in (1, 2):
+            lake.load(f"log/region={region}/hour={hour}", log(x=np.arange(ROWS) % 7))
+    for where in ("log/**/*.parquet", "log/region=eu/*/*.parquet"):
+        with open_logs(lake.monitor(predictions={"parquet": where, "id": "request"})) as logs:
+            assert {"region", "hour"} <= set(logs.column_types())
+            assert logs.features(None, None) == {"x": NUMERIC}
+
+
 SERVED = [
     {
         "inputs": {

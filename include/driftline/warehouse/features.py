@@ -1,8 +1,9 @@
 """Which columns of a log are features, where its monitor file does not say.
 
 Left out: columns that the file gives a role, a model's version, ids (by name, or because nearly
-every value of a text or integer column is its own), text with so many values that is no prose
-(hashes, URLs, names), times as text, and a time that is the same in every row: it only grows older.
+every value of a text or integer column is its own), what files rows (see `filing`), text with so
+many values that is no prose (hashes, URLs, names), times as text, and a time that is the same in
+every row: it only grows older.
 Numbers are numeric, whole numbers too, however few values a quiet week holds: a kind must not
 change with the stretch that was looked at. Text and booleans are categorical; prose, in words with
 spaces between them, is text, and what has the type of a time is a timestamp. JSON documents are
@@ -20,14 +21,18 @@ from driftline.domain import ColumnKind
 from driftline.warehouse.age import TIMES
 from driftline.warehouse.dialect import SCALARS, Family
 from driftline.warehouse.documents import is_document, is_list_place, leaves, left_alone
+from driftline.warehouse.filing import JUDGED_FROM, files_rows
+from driftline.warehouse.rows import TIMESTAMP
 from driftline.warehouse.source import Source
 
 SAMPLE = 1000
-_JUDGED_FROM = 20
-_NEARLY_ALL = 0.99
 _FREE_TEXT = 0.5
 _MOST_VALUES = 200
-_ID_NAME = re.compile(r"(?:^|[._\s-])(?:id|uuid|guid)$", re.IGNORECASE)
+_ID_NAME = re.compile(
+    r"(?:^|[._\s-])(?:(?:id|uuid|guid|pk|sk)$|(?:user|customer|client|account|request|session|order|"
+    r"product|event|trace|device|entity|transaction|record)id$|id_[^.]*$)",
+    re.IGNORECASE,
+)
 _VERSION_NAME = re.compile(r"(?:^|[._\s-])(?:model_)?version$", re.IGNORECASE)
 _ID_CAMEL = re.compile(r"[a-z]I[dD]$")
 _NO_CATEGORY = (
@@ -103,11 +108,13 @@ def _answer(output: str) -> str:
 
 
 def candidates(monitor: Monitor, source: Source) -> dict[str, Family]:
-    """Return the columns that may be features or may hold them."""
+    """Return the columns that may be features or may hold them: those of files, not of paths."""
     return {
         name: column.family
         for name, column in source.leaves()
-        if column.family in (*SCALARS, *TIMES, Family.JSON) and is_free(monitor, name)
+        if name not in source.partitions
+        and column.family in (*SCALARS, *TIMES, Family.JSON)
+        and is_free(monitor, name)
     }
 
 
@@ -124,8 +131,9 @@ def infer(
         else:
             found[name] = family, values
     # What is sensitive is taken at its word, and watched whatever it holds.
+    times = sample[TIMESTAMP] if TIMESTAMP in sample.column_names else None
     kinds = {
-        name: kind_of(name, *values)
+        name: kind_of(name, *values, times)
         for name, values in found.items()
         if not monitor.features.hides(name)
     }
@@ -158,16 +166,22 @@ def unwatched(
         yield f"{answer} holds what the model said: nothing else in it is a feature unless named"
 
 
-def kind_of(name: str, family: Family, values: pa.ChunkedArray) -> ColumnKind | None:
-    """Return how the values of a sample are to be compared; None when they are no feature."""
+def kind_of(
+    name: str, family: Family, values: pa.ChunkedArray, times: pa.ChunkedArray | None = None
+) -> ColumnKind | None:
+    """Return how the values of a sample are to be compared; None when they are no feature.
+
+    `times` are those of the predictions.
+    """
     if any(pattern.search(name) for pattern in (_ID_NAME, _ID_CAMEL, _VERSION_NAME)):
         return None
+    if files_rows(name, family, values, times):
+        return None
+    if family.is_number:
+        return ColumnKind.NUMERIC
     present = values.drop_null()
     distinct = pc.count_distinct(present).as_py()
-    share = distinct / len(present) if len(present) >= _JUDGED_FROM else 0.0
-    if family.is_number:
-        is_id = family is Family.INTEGER and share >= _NEARLY_ALL
-        return None if is_id else ColumnKind.NUMERIC
+    share = distinct / len(present) if len(present) >= JUDGED_FROM else 0.0
     if family in TIMES:
         return ColumnKind.TIMESTAMP if distinct > 1 else None
     if family is Family.TEXT and _is_no_category(present):

@@ -14,6 +14,7 @@ from driftline.warehouse.dialect import backend
 from driftline.warehouse.failures import mapped
 from driftline.warehouse.reader import Reader
 
+_PARTITION = re.compile(r"/([^/=]+)=[^/]*(?=/)")
 _WILD = re.compile(r"[*?\[]")
 _LEFTOVER = "{:,} files that other writers keep (_ or . begins their name or a folder's): {}"
 _EMPTY = "{:,} files of 0 bytes: {}"
@@ -27,6 +28,8 @@ class Files:
 
     select: str
     left_alone: str = ""
+    partitions: frozenset[str] = frozenset()
+    """The columns that their paths name."""
 
 
 def open_files(reader: Reader, path: str, folder: Path) -> Files:
@@ -45,13 +48,15 @@ def open_files(reader: Reader, path: str, folder: Path) -> Files:
         path = str(local / "**" / "*.parquet" if local.is_dir() else local)
         sizes = _on_disk(reader, path)
     odd = dict(_odd(path, sizes))
+    first = next((file for file in sizes if file not in odd), path)
+    partitions = frozenset(_PARTITION.findall(first))
     if not odd:  # a pattern keeps the statements short, however many files there are
-        return Files(select=_select(literal_of(path)))
+        return Files(select=_select(literal_of(path)), partitions=partitions)
     said = _said(odd)
     if len(odd) == len(sizes):
         raise MissingTable(f"no files are left to read: {said}")
     files = ", ".join(literal_of(each) for each in sizes if each not in odd)
-    return Files(select=_select(f"[{files}]"), left_alone=said)
+    return Files(select=_select(f"[{files}]"), left_alone=said, partitions=partitions)
 
 
 def literal_of(words: str) -> str:

@@ -213,7 +213,7 @@ class Logs:
         if not families:
             return features.read_by_number(self.monitor)
         undecided = [self._selection.projection.undecided(*pair) for pair in families.items()]
-        sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
+        sample = self._rows(undecided, start, end, limit=features.SAMPLE).table
         return features.infer(self.monitor, families, sample)
 
     @asks

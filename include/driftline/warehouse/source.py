@@ -49,6 +49,8 @@ class Source:
     relation: FromClause
     columns: Mapping[str, Column]
     dialect: Dialect
+    partitions: frozenset[str] = frozenset()
+    """The columns that files say in their path: .../ds=2013-04-01/part.parquet."""
 
     def find(self, name: str) -> Field | None:
         """Return a column of this very name, else what the path leads to inside a column."""
@@ -122,6 +124,7 @@ def _leaves(prefix: str, columns: Mapping[str, Column]) -> Iterator[tuple[str, C
 def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Source:
     """Describe what a section of the file names; MissingTable when it is not there."""
     bare: str | tuple[str, ...]
+    partitions: frozenset[str] = frozenset()
     if where.table:
         name, bare = f"table {where.table}", _table(where.table)
     elif where.query:
@@ -129,7 +132,7 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
     else:
         name = f"{where.parquet}"
         files = open_files(reader, name, folder)
-        bare = files.select
+        bare, partitions = files.select, files.partitions
         if files.left_alone:
             _warn(f"{default}: {name}: these are left alone: {files.left_alone}")
     try:
@@ -141,6 +144,7 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
         relation=_relation(bare, columns, default),
         columns=columns,
         dialect=reader.dialect,
+        partitions=partitions,
     )
 
 

@@ -15,6 +15,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from sklearn import metrics as sk
@@ -696,16 +698,52 @@ def test_an_empty_day_is_a_result(model: Any, store: Store) -> None:
     assert row["reason"]
 
 
-def test_a_dropped_column_is_named_and_the_rest_is_measured(model: Any, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("renamed", "told"),
+    [
+        ("", "noise is not in the log any more"),
+        ("noise_db", "noise is not in the log any more; noise_db is new: renamed?"),
+        ("Nois", "noise is not in the log any more; Nois is new: renamed?"),
+        ("wholly_other", "noise is not in the log any more"),
+    ],
+)
+def test_a_dropped_column_is_told_as_that_and_the_rest_is_measured(
+    model: Any, store: Store, caplog: Any, renamed: str, told: str
+) -> None:
     predictions, labels = logs()
     monitor = model(predictions, labels, rules=[DRIFT])
     watch(monitor, store, 6, 7)
-    model.warehouse.load("predictions", predictions.drop_columns(["noise"]))
+    later = predictions.drop_columns(["noise"])
+    if renamed:
+        later = later.append_column(renamed, predictions["noise"])
+    model.warehouse.load("predictions", later)
     (conclusion,) = watch(monitor, store, 7, 8)
     failed = [v for v in conclusion.verdicts if v.outcome is Outcome.CRITICAL]
     assert {v.measurement.column_name for v in failed} == {"noise"}
+    assert all(told in v.reason and "100%" not in v.reason for v in failed)
+    with store.read() as connection:
+        rows = measurements.current(
+            connection, monitor.monitor, column="noise", cadence="1d", start=START + 7 * DAY
+        )
+    reasons = {(row["suite"], row["metric"]): row["reason"] for row in rows}
+    assert reasons["quality", "null_share"] == reasons["drift", "psi"] == told
+    assert told in caplog.text
     found = values(store, monitor, metric="psi", column="x", cadence="1d", start=START + 7 * DAY)
     assert found["psi"] < 0.5
+
+
+def test_a_column_that_later_files_rename_is_told_too(model: Any, store: Store) -> None:
+    """Files that differ have the columns of all of them: the old name is there, and null."""
+    predictions, labels = logs()
+    early = pc.less(predictions["ts"], START + 7 * DAY)
+    monitor = model(predictions.filter(early), labels, rules=[DRIFT])
+    later = predictions.filter(pc.invert(early)).rename_columns({"noise": "noise_db"})
+    pq.write_table(later, monitor.folder / "predictions" / "later.parquet")
+    (conclusion,) = watch(monitor, store, 7, 8)
+    failed = [v for v in conclusion.verdicts if v.outcome is Outcome.CRITICAL]
+    assert {v.measurement.column_name for v in failed} == {"noise"}
+    told = "noise is null in every row; noise_db is new: renamed?"
+    assert all(told in verdict.reason for verdict in failed)
 
 
 def test_segments_and_versions_are_measured_apart(model: Any, store: Store) -> None:

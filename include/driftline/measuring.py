@@ -1,6 +1,6 @@
 """What is measured of a window: one suite a step, from counts or from rows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from driftline.domain import ColumnKind, Measurement, Scope, Suite, Window
@@ -81,10 +81,12 @@ def _quality(watch: Watch, step: Step, reference: Reference) -> Result:
         *default_expectations(watch.monitor, reference, window.cadence),
     )
     measured += quality.validate(scope, expectations, watch.logs, columns, statistics.rows)
+    known = [name for name in columns if reference.statistics.null_share(name) != 1.0]
+    empty = [name for name in known if statistics.null_share(name) == 1.0]
     return Result(
         step=step,
         reference_id=reference.id,
-        measurements=tuple(measured),
+        measurements=tuple(_departed(watch, measured, known, empty)),
         rows=statistics.rows,
     )
 
@@ -139,7 +141,7 @@ def _compare(
     columns: Mapping[str, ColumnKind],
     baseline: Baseline = Baseline.REFERENCE,
 ) -> list[Measurement]:
-    return drift.measure(
+    measured = drift.measure(
         scope,
         current,
         base,
@@ -148,6 +150,26 @@ def _compare(
         baseline=baseline,
         hides=watch.monitor.features.hides,
     )
+    known = [name for name in columns if base.column(name).usable]
+    empty = [name for name in known if current.rows and not current.column(name).usable]
+    return _departed(watch, measured, known, empty)
+
+
+def _departed(
+    watch: Watch,
+    measured: Sequence[Measurement],
+    known: Sequence[str],
+    empty: Sequence[str],
+) -> list[Measurement]:
+    """Have what is measured of a column that left the log say that, and not that it is null.
+
+    `known` are the columns that the reference has values of.
+    """
+    told = watch.logs.departed(known, empty)
+    return [
+        replace(each, reason=told[each.column_name]) if each.column_name in told else each
+        for each in measured
+    ]
 
 
 def _by_evidently(watch: Watch, step: Step, reference: Reference) -> list[Measurement]:

@@ -26,7 +26,7 @@ from driftline.errors import LogError
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.sections import Profiler
-from driftline.warehouse import features
+from driftline.warehouse import features, renamed
 from driftline.warehouse.age import TIMES, hour
 from driftline.warehouse.business import Aggregates, aggregate, faulty
 from driftline.warehouse.caller import Caller
@@ -227,6 +227,13 @@ class Logs:
         if undecided:
             sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
         return list(features.unwatched(self.monitor, self.predictions, families, sample))
+
+    @asks
+    def departed(self, known: Collection[str], empty: Collection[str]) -> dict[str, str]:
+        """Return by column what is said of those of the `empty` ones that left the log, or may have
+        been renamed; `known` are all that the reference has.
+        """
+        return renamed.departed(self.monitor, self.predictions, known, empty) if empty else {}
 
     @asks
     def statistics(

@@ -87,3 +87,8 @@ def test_a_damaged_file_of_the_log_itself_is_an_error(lake: Warehouse):
     put(lake, "logs/ds=2013-04-02/part-2.parquet", b"PAR1abc")
     with opened(lake, "_own/logs") as logs, pytest.raises(Exception, match=r"part-2\.parquet"):
         logs.column_types()
+
+
+def test_a_file_may_be_named(lake: Warehouse):
+    with opened(lake, "_own/logs/ds=2013-04-01/_hour=1/rows.parquet") as logs:
+        assert logs.counts(None, None).rows == 10

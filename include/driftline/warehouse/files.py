@@ -107,7 +107,7 @@ def _odd(pattern: str, sizes: Mapping[str, int]) -> Iterator[tuple[str, str]]:
 def _parts(pattern: str) -> tuple[int, set[str]]:
     """Return how many parts of a pattern are fixed, and the later ones that name one thing."""
     parts = pattern.split("/")
-    fixed = next(n for n, part in enumerate(parts) if _WILD.search(part))
+    fixed = next((n for n, part in enumerate(parts) if _WILD.search(part)), len(parts))
     return fixed, {part for part in parts[fixed:] if not _WILD.search(part)}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import make_url, select, update
 from driftline import tasks
 from driftline.alerts.notice import Notice
 from driftline.config import Monitor
-from driftline.domain import Suite, Window
+from driftline.domain import Engine, Incident, Outcome, Scope, Suite, Verdict, Window
 from driftline.errors import LogError, StepFailed, WindowClaimed
 from driftline.reports import Links
 from driftline.run import planned, run
@@ -225,3 +225,48 @@ def test_a_step_that_fails_fails_its_task_and_the_others_are_judged(
     assert said.alert
     assert not said.clear
     assert "7 of 9 steps failed" in said.reason  # one task failed, that of performance never ran
+
+
+@pytest.mark.parametrize(
+    ("page", "then", "asked", "said"),
+    [
+        (True, ["retrain"], True, "to be retrained: psi is 1"),
+        (True, ["alert", "retrain"], True, "to be retrained: psi is 1"),
+        (True, ["alert"], False, "nothing asks for retraining"),
+        (False, ["retrain"], False, "a backfill retrains nothing"),
+    ],
+)
+def test_a_live_run_retrains_where_a_rule_asks_for_it_and_a_backfill_never(
+    store: Store, page: bool, then: list[str], asked: bool, said: str
+) -> None:
+    monitor = Monitor.model_validate(
+        {
+            "monitor": "model",
+            "task": "binary",
+            "warehouse": "duckdb:///logs.db",
+            "predictions": {"table": "p", "timestamp": "ts", "score": "s"},
+            "labels": {"label": "y"},
+            "reference": {"window": ["2023-12-01", "2024-01-01"]},
+            "rules": [{**DRIFT, "name": "drift", "then": then}],
+            "retraining": {"train": "a:b"},
+        }
+    )
+    run_ = day(monitor, 9, page=page)
+    scope = Scope(monitor="model", window=run_.interval, as_of=run_.interval.end, config_hash="c")
+    measured = scope.measurement(Suite.DRIFT, "psi", 1.0, engine=Engine.PROFILE, column_name="x")
+    found = Verdict(rule="drift", measurement=measured, outcome=Outcome.WARN, reason="psi is 1")
+    end = run_.interval.end
+    incident = Incident(
+        monitor="model",
+        rule="drift",
+        series=measured.series,
+        severity=Outcome.WARN,
+        began=end,
+        fired=end,
+        last_failed=end,
+    )
+    request, reason = tasks._retraining(store, run_, {incident: found})
+    assert reason == said
+    assert (request is not None) is asked
+    if request:
+        assert (request.as_of, request.reason) == (end, "psi is 1")

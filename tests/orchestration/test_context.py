@@ -14,6 +14,7 @@ from driftline.orchestration import context as of
 from driftline.orchestration import measuring
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.context import clearly, interval_of, run_of
+from driftline.retraining.request import Request
 from tests.orchestration.conftest import Folder
 
 MIDNIGHT = datetime(2013, 4, 4, tzinfo=UTC)
@@ -151,6 +152,40 @@ def test_connections_come_from_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
         assert airflow_connection("logs") == uri
     with pytest.raises(UnknownConnection, match="AIRFLOW_CONN_NOT_THERE"):
         airflow_connection("not_there")
+
+
+@pytest.mark.parametrize(
+    ("alert", "retrain", "clear", "followed"),
+    [
+        (False, False, True, ["all_clear"]),
+        (False, False, False, ["not_clear"]),
+        (True, False, False, ["alert"]),
+        (True, False, True, ["alert"]),  # a message of before waits
+        (False, True, False, ["retrain"]),
+        (True, True, False, ["alert", "retrain"]),
+    ],
+)
+def test_the_branch_goes_where_the_decision_says(
+    monkeypatch: pytest.MonkeyPatch, alert: bool, retrain: bool, clear: bool, followed: list[str]
+) -> None:
+    wish = Request(monitor="m", as_of=MIDNIGHT, reason="it drifts") if retrain else None
+    said = tasks.Decision(alert=alert, retrain=wish, clear=clear, reason="so")
+    handed: dict[str, Any] = {}
+    instance = SimpleNamespace(xcom_push=lambda key, value: handed.update({key: value}))
+    monkeypatch.setattr(measuring, "run_of", lambda *_: None)
+    monkeypatch.setattr(tasks, "judge", lambda _: said)
+    monkeypatch.setattr(measuring, "get_current_context", lambda: {"ti": instance})
+
+    def branch(retraining: bool) -> list[str]:
+        found: list[str] = measuring.judge.function("m.yaml", "1d", ["report"], retraining)
+        return found
+
+    assert branch(True) == [*followed, "report"]
+    if wish:
+        assert handed == {measuring.REQUEST: wish.to_conf(), measuring.RUN_ID: wish.run_id}
+    # Without a DAG that retrains the wish leads nowhere.
+    without = [name for name in followed if name != "retrain"]
+    assert branch(False) == [*(without or ["not_clear"]), "report"]
 
 
 @pytest.mark.parametrize(

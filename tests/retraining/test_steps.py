@@ -148,6 +148,19 @@ def read(monitor: Monitor, function: Any, *arguments: Any) -> Any:
         return function(connection, *arguments)
 
 
+def known(start: Any, end: Any) -> int:
+    """Return how many rows of a stretch had a label by its end; the others' came later, or never.
+
+    Who trains on what was known only later trains on what the gate is to judge by.
+    """
+    frame, labels = (table.to_pandas() for table in logs(days=20, rows=300, drift_on=4))
+    labelled = frame.merge(labels, on="id")
+    inside = (labelled["ts"] >= start) & (labelled["ts"] < end)
+    by_then = inside & (labelled["labelled_at"] <= end)
+    assert by_then.sum() < inside.sum()
+    return int(by_then.sum())
+
+
 def test_a_better_model_is_promoted_with_a_reference_of_its_own(monitor: Any, trainer: str) -> None:
     model = monitor()
     watch(model, 19, 20)
@@ -160,6 +173,8 @@ def test_a_better_model_is_promoted_with_a_reference_of_its_own(monitor: Any, tr
     assert trained["ts"].min() >= NOW - 16 * DAY
     assert trained["ts"].max() < NOW - 6 * DAY
     assert refitted["ts"].max() > NOW - 2 * DAY
+    assert len(trained) == known(NOW - 16 * DAY, NOW - 6 * DAY)
+    assert len(refitted) == known(NOW - 10 * DAY, NOW)
     assert context.reason == "it drifts"
     assert str(trained["x"].dtype) == "float64"
     assert set(trained["group"]) == {"north", "south"}

@@ -28,6 +28,7 @@ from pyarrow.fs import S3FileSystem
 from sqlalchemy import make_url
 
 from driftline.config import Monitor
+from driftline.sections import FILES
 from tests import spark
 
 SECRET = "kept-out-of-messages-too"
@@ -106,7 +107,7 @@ class Warehouse:
         `labels={"id": .., "of": "labels", ..}` from that table.
         """
         log: dict[str, Any] = {"id": "id", "timestamp": "ts", "score": "score"}
-        if not {"table", "query", "parquet"} & set(parts.get("predictions", {})):
+        if not {"table", "query", *FILES} & set(parts.get("predictions", {})):
             log |= self.source("predictions")
         log |= parts.pop("predictions", {})
         labels = parts.pop("labels", None)
@@ -115,7 +116,7 @@ class Warehouse:
         whole = {
             "monitor": "model",
             "task": "binary",
-            "warehouse": None if "parquet" in log and self.kind != "s3" else self.url,
+            "warehouse": None if {*FILES} & set(log) and self.kind != "s3" else self.url,
             "predictions": {key: value for key, value in log.items() if value is not None},
             "labels": labels,
             "reference": {"window": ["2013-01-01", "2013-02-01"]},

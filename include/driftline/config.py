@@ -188,8 +188,10 @@ class Monitor(Defaults):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         predictions, labels = self.predictions, self.labels
-        if self.warehouse is None and "parquet" not in predictions.named:
-            raise fault("warehouse", "write a connection id or a URL (only parquet: needs none)")
+        if self.warehouse is None and predictions.files is None:
+            raise fault(
+                "warehouse", "write a connection id or a URL (only parquet, json, csv need none)"
+            )
         if labels and labels.named and not labels.join:
             if not labels.id or not predictions.id:
                 raise fault(

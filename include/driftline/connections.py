@@ -103,14 +103,15 @@ def _path_with_ours() -> str:
 def resolve(where: str, *, folder: Path, connections: Connections = from_environment) -> URL:
     """Return the address that a connection id or a URL speaks of.
 
-    `${NAME}` in a URL is read from the environment; the path of a database file is taken from
-    `folder` where it is relative.
+    `${NAME}` is read from the environment, and may be the whole of it; the path of a database file
+    is taken from `folder` where it is relative.
     """
-    text = _VARIABLE.sub(_variable, where) if "://" in where else connections(where)
+    named = _VARIABLE.sub(_variable, where)
+    text = named if "://" in named else connections(named)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        shown = "a URL in the file" if "://" in where else f"the connection {where!r}"
+        shown = "a URL in the file" if "://" in named else f"the connection {named!r}"
         raise InputError(f"{shown} is no database URL (its text may hold a secret)") from None
     url = url.set(drivername=_DIALECTS.get(url.drivername, url.drivername))
     if url.get_backend_name() in _FILES and url.database and url.database != ":memory:":
@@ -139,8 +140,11 @@ def without_secrets(words: str, url: URL) -> str:
 
 def _variable(match: re.Match[str]) -> str:
     value = os.environ.get(match[1])
-    if value is None:
-        raise UnknownConnection(f"the environment variable {match[1]} is not set")
+    if not value:
+        raise UnknownConnection(
+            f"the environment variable {match[1]}, of which the file takes {match[0]}, is "
+            + ("not set" if value is None else "empty")
+        )
     return value
 
 
@@ -172,7 +176,8 @@ def uri_of(
 
 def connection_ids(monitor: Monitor, connections: Connections) -> list[str]:
     """Return the ids of the connections that a monitor is run with."""
-    named = [where for where in (monitor.warehouse, monitor.store) if where and "://" not in where]
+    places = [_VARIABLE.sub(_variable, each) for each in (monitor.warehouse, monitor.store) if each]
+    named = [where for where in places if "://" not in where]
     if monitor.store is None:
         try:
             connections(STORE)

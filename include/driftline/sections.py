@@ -53,23 +53,48 @@ class Section(BaseModel):
     )
 
 
+FILES = ("parquet", "json", "csv")
+"""The kinds of files that DuckDB reads in place."""
+
+
 class Table(Section):
-    """Where rows come from: exactly one of a table, a query, Parquet files."""
+    """Where rows come from: exactly one of a table, a query, files of one kind."""
 
     table: str | None = Field(None, description="[schema.]table")
     query: str | None = Field(None, description="SELECT ...")
     parquet: str | None = Field(None, description="path/**/*.parquet, read in place by DuckDB")
+    json_files: str | None = Field(
+        None, alias="json", description="the same of JSON, or lines of it"
+    )
+    csv: str | None = Field(None, description="the same of CSV")
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Which of the three keys hold a value."""
-        return tuple(key for key in ("table", "query", "parquet") if getattr(self, key))
+        """Which of these keys hold a value."""
+        return tuple(key for key, value in self.places.items() if value)
+
+    @property
+    def places(self) -> dict[str, str | None]:
+        """What each of the keys holds."""
+        return {
+            "table": self.table,
+            "query": self.query,
+            "parquet": self.parquet,
+            "json": self.json_files,
+            "csv": self.csv,
+        }
+
+    @property
+    def files(self) -> tuple[str, str] | None:
+        """The kind of the files, as the key has it, and their path."""
+        found = ((kind, path) for kind in FILES if (path := self.places[kind]))
+        return next(found, None)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if len(self.named) > 1:
             found = " and ".join(self.named)
-            raise ValueError(f"write one of table, query, parquet; found {found}")
+            raise ValueError(f"write one of table, query, parquet, json, csv; found {found}")
         return self
 
 
@@ -115,7 +140,7 @@ class Predictions(Table):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if not self.named:
-            raise ValueError("write one of table, query, parquet")
+            raise ValueError("write one of table, query, parquet, json, csv")
         if self.score is None and self.prediction is None:
             raise ValueError("write score, prediction or both")
         return self
@@ -249,7 +274,7 @@ class ReferenceRows(Table):
         kinds = [*self.named, *(k for k in ("window", "previous") if getattr(self, k) is not None)]
         if len(kinds) != 1:
             raise ValueError(
-                "write one of window, previous, table, query, parquet"
+                "write one of window, previous, table, query, parquet, json, csv"
                 + (f"; found {' and '.join(kinds)}" if kinds else "")
             )
         if self.window and self.window[0] >= self.window[1]:

@@ -13,7 +13,7 @@ from driftline.config import Monitor
 from driftline.domain import DAY
 from driftline.errors import InputError
 from driftline.fields import slug
-from driftline.sections import Task
+from driftline.sections import FILES, Task
 
 _VARIABLE = "WAREHOUSE_PASSWORD"
 _PASSWORD = re.compile(
@@ -24,7 +24,9 @@ _PASSWORD = re.compile(
 
 @click.command()
 @click.option("--warehouse", metavar="URL", help="A connection id or a SQLAlchemy URL.")
-@click.option("--predictions", required=True, metavar="TABLE", help="A table or *.parquet files.")
+@click.option(
+    "--predictions", required=True, metavar="TABLE", help="A table or *.parquet, *.json, *.csv."
+)
 @click.option("--labels", metavar="TABLE", help="The same for labels, if they have a table.")
 @click.option("--task", type=click.Choice([str(task) for task in Task]))
 @click.option("--name", help="The monitor's name.  [default: from the table's]")
@@ -96,7 +98,9 @@ def init(
 
 
 def _place(where: str) -> dict[str, str]:
-    return {"parquet" if where.endswith(".parquet") else "table": where}
+    name = where.rpartition("/")[2]
+    kind = next((kind for kind in FILES if f".{kind}" in name), "table")
+    return {kind: where}
 
 
 def _outline(

@@ -32,31 +32,32 @@ class Files:
     """The columns that their paths name."""
 
 
-def open_files(reader: Reader, path: str, folder: Path) -> Files:
-    """Return the SELECT of the Parquet files that a pattern names, or that a folder holds.
+def open_files(reader: Reader, kind: str, path: str, folder: Path) -> Files:
+    """Return the SELECT of the files of a kind (parquet, json, csv) that a pattern names, or that a
+    folder holds.
 
     Raises LogError where the warehouse is not DuckDB, MissingTable where no file is left.
     """
     name = backend(reader.url)
     if name != "duckdb":
-        raise LogError(f"{path}: only DuckDB reads Parquet files; the warehouse is {name}")
+        raise LogError(f"{path}: only DuckDB reads {kind} files; the warehouse is {name}")
     if path.startswith(s3.SCHEME):
-        path = s3.files_of(path)
+        path = s3.files_of(path, kind)
         sizes = _in_bucket(reader, path)
     else:
         local = folder.absolute() / Path(path).expanduser()
-        path = str(local / "**" / "*.parquet" if local.is_dir() else local)
+        path = str(local / "**" / f"*.{kind}" if local.is_dir() else local)
         sizes = _on_disk(reader, path)
     odd = dict(_odd(path, sizes))
     first = next((file for file in sizes if file not in odd), path)
     partitions = frozenset(_PARTITION.findall(first))
     if not odd:  # a pattern keeps the statements short, however many files there are
-        return Files(select=_select(literal_of(path)), partitions=partitions)
+        return Files(select=_select(kind, literal_of(path)), partitions=partitions)
     said = _said(odd)
     if len(odd) == len(sizes):
         raise MissingTable(f"no files are left to read: {said}")
     files = ", ".join(literal_of(each) for each in sizes if each not in odd)
-    return Files(select=_select(f"[{files}]"), left_alone=said, partitions=partitions)
+    return Files(select=_select(kind, f"[{files}]"), left_alone=said, partitions=partitions)
 
 
 def literal_of(words: str) -> str:
@@ -64,8 +65,14 @@ def literal_of(words: str) -> str:
     return str(literal(words).compile(compile_kwargs={"literal_binds": True}))
 
 
-def _select(files: str) -> str:
-    return f"SELECT * FROM read_parquet({files}, union_by_name = true)"  # noqa: S608
+def _select(kind: str, files: str) -> str:
+    """Return the SELECT of files, with the columns of all of them.
+
+    The types of text are inferred from all of it: the first rows and files do not speak for the
+    others.
+    """
+    whole = "" if kind == "parquet" else ", sample_size = -1"
+    return f"SELECT * FROM read_{kind}({files}, union_by_name = true{whole})"  # noqa: S608
 
 
 def _on_disk(reader: Reader, pattern: str) -> Mapping[str, int]:

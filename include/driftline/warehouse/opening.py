@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 from driftline.config import Monitor
 from driftline.connections import Connections, from_environment, resolve
-from driftline.sections import Labels
+from driftline.sections import Labels, Table
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.logs import Logs
 from driftline.warehouse.reader import Reader
@@ -22,6 +22,7 @@ def open_logs(monitor: Monitor, connections: Connections = from_environment) -> 
     Raises UnknownConnection, MissingTable and WarehouseError.
     """
     with Reader(_address(monitor, connections), _caller(monitor)) as reader:
+        reader.look_in(monitor.folder)
         yield Logs(monitor, reader)
 
 
@@ -33,12 +34,13 @@ def open_reference(monitor: Monitor, connections: Connections = from_environment
     too; the label, where it has one, stands in the row.
     """
     own = monitor.reference
-    place = {"table": own.table, "query": own.query, "parquet": own.parquet}
+    place = {key: getattr(own, key) for key in Table.model_fields}
     log = monitor.predictions.model_copy(update={**place, "where": None, "partition": None})
     own_labels = monitor.labels
     label = Labels(label=own_labels.label, absent=own_labels.absent) if own_labels else None
     frozen = monitor.model_copy(update={"predictions": log, "labels": label})
     with Reader(_address(frozen, connections), _caller(frozen)) as reader:
+        reader.look_in(monitor.folder)
         yield Logs(frozen, reader, partial=True)
 
 

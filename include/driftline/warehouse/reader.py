@@ -5,15 +5,16 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import wraps
 from inspect import signature
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import pyarrow as pa
-from sqlalchemy import URL, ColumnElement, Connection, Executable, FromClause, Row, Select
+from sqlalchemy import URL, ColumnElement, Connection, Executable, FromClause, Row, Select, event
 
 from driftline.warehouse.caller import Caller, sign
 from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import Column, Dialect, dialect_of
+from driftline.warehouse.dialect import Column, Dialect, backend, dialect_of
 from driftline.warehouse.failures import mapped
 
 Said = ParamSpec("Said")
@@ -49,6 +50,17 @@ class Reader:
             yield
         finally:
             self.caller = before
+
+    def look_in(self, folder: Path) -> None:
+        """Have DuckDB take the paths that a query names from this folder on, before it connects.
+
+        A file that the working directory has under the very path comes first; patterns match in the
+        folder only. The setting is a list: a folder with a comma in its name cannot be looked in.
+        """
+        if backend(self.url) == "duckdb" and "," not in str(folder):
+            where = str(folder.absolute()).replace("'", "''")
+            said = f"SET file_search_path = '{where}'"
+            event.listen(self._engine, "connect", lambda native, _: native.execute(said))
 
     def attach(self, name: str, file_system: Callable[[URL], Any]) -> Any:
         """Have DuckDB read what such addresses begin with through a file system of Python's, and

@@ -1,4 +1,4 @@
-"""Parquet on S3: a file system that DuckDB reads through, over the client that comes with Arrow.
+"""Files on S3: a file system that DuckDB reads through, over the client that comes with Arrow.
 
 DuckDB's own way would be an extension that it downloads; nothing is downloaded here.
 """
@@ -19,11 +19,11 @@ CONNECTION = "aws"
 _OPTIONS = ("region_name", "endpoint_url", "aws_session_token", "role_arn", "external_id")
 
 
-def files_of(path: str) -> str:
-    """Return the pattern of a path's files: of a folder those are all below it."""
-    if path.endswith(".parquet") or "*" in path:
+def files_of(path: str, kind: str) -> str:
+    """Return the pattern of a path's files of a kind: of a folder those are all below it."""
+    if f".{kind}" in path.rpartition("/")[2] or "*" in path:
         return path
-    return f"{path.rstrip('/')}/**/*.parquet"
+    return f"{path.rstrip('/')}/**/*.{kind}"
 
 
 def file_system(url: URL) -> Any:

@@ -1,4 +1,4 @@
-"""A Source: a table, a query or Parquet files as something to SELECT from, and its columns."""
+"""A Source: a table, a query or files as something to SELECT from, and its columns."""
 
 import logging
 import re
@@ -130,8 +130,8 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
     elif where.query:
         name, bare = f"the query of {default}", where.query
     else:
-        name = f"{where.parquet}"
-        files = open_files(reader, name, folder)
+        kind, name = where.files or ("", "")
+        files = open_files(reader, kind, name, folder)
         bare, partitions = files.select, files.partitions
         if files.left_alone:
             _warn(f"{default}: {name}: these are left alone: {files.left_alone}")

@@ -23,7 +23,7 @@ LEVELS = [
     {"baselines"},
     {"warehouse", "store"},
     {"suites"},
-    {"alerts", "retraining", "watch", "estimates", "why", "steps"},
+    {"alerts", "retraining", "watch", "estimates", "why", "steps", "comparison"},
     {"measuring"},
     {"hours", "outcome_hours"},
     {"pipeline", "reports", "doubts"},

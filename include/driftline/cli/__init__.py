@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from driftline import __version__
+from driftline.cli.compare import compare
 from driftline.cli.console import FAILED, WRONG_INPUT, airflow_option, err, literal_lines
 from driftline.cli.dags import dags
 from driftline.cli.init import init
@@ -88,8 +89,9 @@ for _command in (
     store,
     schema,
     dags,
+    compare,
 ):
     main.add_command(_command)
-    if _command not in (schema, dags):  # they need no connection
+    if _command not in (schema, dags, compare):  # they need no connection
         for _each in getattr(_command, "commands", {"": _command}).values():
             _each.params.append(airflow_option())

@@ -235,40 +235,33 @@ def test_a_fault_of_our_own_is_one_messages_too(
     assert len(slack.messages) == 1
 
 
-@pytest.mark.parametrize(
-    ("attempt", "asked", "seconds"),
-    [
+def test_each_wait_is_twice_the_last_an_hour_at_most_and_no_less_than_asked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = [  # at this attempt, when asked for so many seconds: so many
         *((n, None, wait) for n, wait in enumerate([30, 60, 120, 240, 480, 960, 1920], start=1)),
         (8, None, 3600),  # twice 1920 is more than an hour
         (79, None, 3600),
-        (1, 5.0, 30),
-        (1, 600.0, 600),
-        (1, 1e18, 3600),
-        (5, 600.0, 600),
-        (9, 600.0, 3600),
-    ],
-)
-def test_each_wait_is_twice_the_last_an_hour_at_most_and_no_less_than_asked(
-    store: Store,
-    monkeypatch: pytest.MonkeyPatch,
-    attempt: int,
-    asked: float | None,
-    seconds: float,
-) -> None:
-    def refuses(*_: object) -> None:
-        raise DeliveryError("503", retry_after=asked)
+        *((1, 5.0, 30), (1, 600.0, 600), (1, 1e18, 3600), (5, 600.0, 600), (9, 600.0, 3600)),
+    ]
+
+    def refuses(_: Notice, target: str) -> None:
+        raise DeliveryError("503", retry_after=waits[int(target)][1])
 
     monkeypatch.setitem(CHANNELS, "log", refuses)  # type: ignore[misc]
-    add(store, message("log"))
+    add(store, *(message("log", id=f"{n}", target=f"{n}") for n in range(len(waits))))
     with store.begin() as connection:
-        connection.execute(update(table).values(attempts=attempt - 1))
+        for number, (attempt, _, _) in enumerate(waits):
+            tried = update(table).where(table.c.id == f"{number}").values(attempts=attempt - 1)
+            connection.execute(tried)
     before = datetime.now(UTC)
-    deliver(store)
+    assert len(deliver(store)) == len(waits)
     after = datetime.now(UTC)
     with store.read() as connection:
-        due = connection.scalars(select(table.c.due)).one()
-    wait = timedelta(seconds=seconds)
-    assert before + wait <= due <= after + wait
+        due = dict(connection.execute(select(table.c.id, table.c.due)).tuples().all())
+    for number, (*tried_, seconds) in enumerate(waits):
+        wait = timedelta(seconds=seconds)
+        assert before + wait <= due[f"{number}"] <= after + wait, tried_
 
 
 @pytest.mark.parametrize("attempts", [1, 43, 79, 80, 5_000])

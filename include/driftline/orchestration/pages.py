@@ -1,8 +1,7 @@
 """The pages that the buttons on tasks open, served by Airflow's API server."""
 
 from datetime import UTC, datetime
-from html import escape
-from typing import Annotated, Any
+from typing import Annotated
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
@@ -17,7 +16,7 @@ from driftline.errors import DriftlineError
 from driftline.home import artifact
 from driftline.orchestration.connections import airflow_connection
 from driftline.orchestration.places import monitor_folder
-from driftline.printable import printable
+from driftline.orchestration.tables import page, table
 from driftline.reports import REPORT
 from driftline.store import incidents, ledger, measurements, open_store, retrainings
 
@@ -81,9 +80,8 @@ def metrics(monitor: Readable) -> HTMLResponse:
         )
         retrained = retrainings.history(connection, monitor.monitor)
     body = [
-        f"<h1>{escape(monitor.monitor)}</h1>",
         "<h2>Open incidents</h2>",
-        _table(
+        table(
             ("severity", "rule", "what", "since", "note"),
             [
                 (i.severity, i.rule, i.series.subject, i.first.span, i.note)
@@ -92,7 +90,7 @@ def metrics(monitor: Readable) -> HTMLResponse:
             "No incident is open." if not failed else "No incident is open, and steps failed:",
         ),
         "<h2>Steps that failed and were not taken again</h2>",
-        _table(
+        table(
             ("state", "suite", "window", "as of", "error"),
             [
                 (e.state, e.suite, str(e.window), f"{e.as_of:%F %H:%M}", e.error)
@@ -101,7 +99,7 @@ def metrics(monitor: Readable) -> HTMLResponse:
             "None.",
         ),
         "<h2>Retrainings</h2>",
-        _table(
+        table(
             ("state", "as of", "metric", "champion", "challenger", "decision"),
             [
                 (
@@ -117,7 +115,7 @@ def metrics(monitor: Readable) -> HTMLResponse:
             "None yet.",
         ),
         f"<h2>The newest {len(rows)} numbers</h2>",
-        _table(
+        table(
             (
                 "verdict",
                 "window",
@@ -152,38 +150,4 @@ def metrics(monitor: Readable) -> HTMLResponse:
             "Nothing was measured yet.",
         ),
     ]
-    page = _PAGE.format(title=escape(monitor.monitor), style=_STYLE, body="\n".join(body))
-    return HTMLResponse(page, headers=_PLAIN)
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]], empty: str) -> str:
-    """Return a table whose first cell of a row gives the row its colour."""
-    if not rows:
-        return f"<p>{escape(empty)}</p>"
-    lines = ["<table><tr>", *(f"<th>{escape(head)}</th>" for head in heads), "</tr>"]
-    for row in rows:
-        cells = "".join(f"<td>{_cell(value)}</td>" for value in row)
-        lines.append(f'<tr class="{escape(str(row[0]), quote=True)}">{cells}</tr>')
-    return "".join([*lines, "</table>"])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return escape("" if value is None else printable(str(value)))
-
-
-_STYLE = """\
-body { font: 14px/1.45 system-ui, sans-serif; margin: 24px 32px; color: #1c2733; background: #fff; }
-h1 { font-size: 22px; margin: 0 0 8px; } h2 { font-size: 16px; margin: 26px 0 8px; }
-table { border-collapse: collapse; } th { text-align: left; color: #5b6875; font-weight: 500; }
-th, td { padding: 4px 14px 4px 8px; border-bottom: 1px solid #e6ebf0; vertical-align: top; }
-tr td:first-child { border-left: 4px solid transparent; }
-tr.critical td:first-child { border-left-color: #c62828; color: #c62828; }
-tr.warn td:first-child { border-left-color: #f0a030; color: #8a4b00; }
-tr.ok td:first-child, tr.promoted td:first-child { border-left-color: #4caf6a; }
-"""
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<title>{title} · driftline</title><style>{style}</style></head><body>{body}</body></html>"""
+    return HTMLResponse(page(monitor.monitor, body), headers=_PLAIN)

@@ -55,6 +55,27 @@ def test_without_a_time_or_a_score_there_is_no_guess(columns: dict[str, str]) ->
         guess(columns, {})
 
 
+@pytest.mark.parametrize("kind", [TIME, "DATE", "TIMESTAMPTZ", "Nullable(DateTime64(6))"])
+def test_a_time_is_no_label(kind: str) -> None:
+    log = {"request_id": TEXT, "ts": TIME, "score": REAL}
+    with pytest.raises(InputError, match=r"looks like the label .*--label"):
+        guess(log, {"request_id": TEXT, "labelled_at": TIME, "resolved": kind, "due_date": TEXT})
+    found = guess(log, {"request_id": TEXT, "resolved": kind, "bought": WHOLE})
+    assert found.label == "bought"
+
+
+def test_a_feature_named_like_a_question_is_no_label_of_its_row() -> None:
+    assert guess({"ts": TIME, "score": REAL, "is_weekend": WHOLE}, {}).label is None
+
+
+def test_what_is_said_is_taken() -> None:
+    log = {"request_id": TEXT, "sku": TEXT, "ts": TIME, "moment": TIME, "eta": REAL, "took": REAL}
+    said = {"timestamp": "moment", "prediction": "eta", "label": "took", "id": ["sku"]}
+    found = guess(log, {}, said=said)
+    assert (found.task, found.timestamp, found.id) == ("regression", "moment", "sku")
+    assert (found.prediction, found.score, found.label) == ("eta", None, "took")
+
+
 @pytest.mark.parametrize(("days", "taken"), [(1, 1), (10, 5), (300, 28)])
 def test_the_reference_is_the_first_half_or_four_weeks(days: int, taken: int) -> None:
     first = datetime(2024, 1, 1, 5, tzinfo=UTC)

@@ -28,7 +28,8 @@ _DIALECTS = {
     "hiveserver2": "hive",
     "clickhouse": "clickhousedb",
 }
-_FILES = ("sqlite", "duckdb")
+DATABASE_FILES = ("sqlite", "duckdb")
+"""Databases that are a file, whose path may be relative."""
 _LIBPQ = re.compile(
     "application_name|channel_binding|client_encoding|connect_timeout|fallback_application_name|"
     "gssencmode|gsslib|keepalives(_count|_idle|_interval)?|krbsrvname|load_balance_hosts|options|"
@@ -114,7 +115,7 @@ def resolve(where: str, *, folder: Path, connections: Connections = from_environ
         shown = "a URL in the file" if "://" in named else f"the connection {named!r}"
         raise InputError(f"{shown} is no database URL (its text may hold a secret)") from None
     url = url.set(drivername=_DIALECTS.get(url.drivername, url.drivername))
-    if url.get_backend_name() in _FILES and url.database and url.database != ":memory:":
+    if url.get_backend_name() in DATABASE_FILES and url.database and url.database != ":memory:":
         url = url.set(database=str(folder / Path(url.database).expanduser()))
     if url.query.get("interface") == "chdb" and (path := url.query.get("path")):
         url = url.update_query_dict({"path": str(folder / Path(str(path)).expanduser())})
@@ -166,7 +167,7 @@ def uri_of(
     """
     if not conn_type:
         raise InputError(f"the connection {connection_id!r} has no conn_type, such as postgres")
-    if conn_type in _FILES:
+    if conn_type in DATABASE_FILES:
         return f"{conn_type}:///{schema or host}{_options(conn_type, extra or {})}"
     user = quote(login, safe="") + (":" + quote(password, safe="") if password else "")
     place = f"{user}@{host}" if user else host
@@ -194,7 +195,7 @@ def _options(conn_type: str, extra: Mapping[str, Any]) -> str:
         for name, value in extra.items()
         if isinstance(value, str | int | float)
         and not name.startswith("__")
-        and (conn_type in _FILES or keywords.fullmatch(name))
+        and (conn_type in DATABASE_FILES or keywords.fullmatch(name))
     }
     return "?" + urlencode(known) if known else ""
 

@@ -12,25 +12,57 @@ from driftline.domain import DAY, floor
 from driftline.errors import InputError
 from driftline.printable import printable_lines
 
+_UNIT = r"(_(ms|us|ns|s|utc|millis|micros|epoch|unix))?"
+_WHEN = r"(at|ts|time|timestamp|datetime)"
 _TIMES = (
-    r"predicted_at",
-    r"prediction_time(stamp)?",
-    r"timestamp|ts|event_time|created_at",
-    r"time|date(time)?",
+    rf"(predicted|scored)_(at|on|ts){_UNIT}|(prediction|predict|inference|scoring)_{_WHEN}{_UNIT}",
+    rf"(timestamp|ts){_UNIT}|(event|request|logged|served|serving)_{_WHEN}{_UNIT}",
+    rf"created(_at|_ts)?{_UNIT}",
 )
-_LABEL_TIMES = (r"labell?ed_at|label_time(stamp)?|observed_at|arrived_at", *_TIMES)
-_IDS = (r"(request|prediction|inference|event)_id", r"id|uuid", r".*_id")
-_SCORES = (r"score|prob(ability)?|proba|y_score", r".*_(score|prob|proba|probability)", r"p(_\w+)?")
+_OTHER_TIMES = (r"time|datetime", r"date")
+_KNOWN_TIMES = rf"(labell?ed|label|outcome|observed|observation|resolved|arrived)_{_WHEN}{_UNIT}"
+_LABEL_TIMES = (_KNOWN_TIMES, *_TIMES, *_OTHER_TIMES, r"(loaded|ingested|inserted|updated)_at")
+_ANY_TIME = rf"(.*_)?(at|ts|time(stamp)?|datetime|date|day|month|year){_UNIT}"
+_FILED = r"ds|dt|index|idx|level_0|__index_level_\d+__|unnamed:?_*\d+|_*partition\w*"
+_OWN_IDS = (
+    r"(request|prediction|inference|event|record|sample|trace)_?(id|uuid|key)",
+    r"_?(id|uuid|guid)",
+)
+_IDS = (*_OWN_IDS, r".*_(id|uuid|guid|key)|id_\w+")
+_SURE_SCORES = (
+    r"((y|model|predict|predicted|prediction|pred|positive)_)?"
+    r"(score|prob|proba|probability|propensity)",
+)
+_SCORES = (*_SURE_SCORES, r".*_(prob|proba|probability|propensity)", r".*_score", r"p(_\w+)?")
 _CLASS_SCORE = re.compile(r"(?:p|prob|proba|probability|score)_(\w+)", re.IGNORECASE)
-_PREDICTIONS = (r"prediction|predicted|pred|y_pred|y_hat|yhat", r"predicted_\w+|.*_pred(iction)?")
-_LABELS = (r"label|target|y|y_true|outcome|actual|(ground_)?truth", r"is_\w+")
-_VERSIONS = (r"model_version", r"version")
+_SCORES_HOLDER = re.compile(r"(.*_)?(scores|probs|probas|probabilities)", re.IGNORECASE)
+_SIDES = (("0", "1"), ("no", "yes"), ("false", "true"), ("neg", "pos"), ("negative", "positive"))
+_PREDICTIONS = (
+    r"prediction|predicted|pred|y_pred|y_hat|yhat|predicted_(class|label|value)",
+    r"predicted_\w+|.*_(pred(iction|icted)?|hat)|pred_\w+",
+    r"(.*_)?(forecast|estimate)",
+)
+_LABELS = (
+    r"label|target|y|y_true|outcome|actual|(ground_)?truth|(true|actual)_(label|class|value)",
+    r"(label|target|actual|true|observed)_\w+|\w+_(label|target|actual|true|truth|outcome)",
+    r"(is_)?(fraud(ulent)?|churn(ed)?|spam|clicked|converted|default(ed)?|delayed)",
+)
+_OWN_LABELS = (*_LABELS, r"(is|has|was)_\w+", r"class|value|result")
+"""In a table of labels; in a prediction's row they may be features."""
+_VERSIONS = (r"model_ver(sion)?", r"version")
 _LATENCIES = (r"latency_ms", r"latency|duration_ms|response_time_ms")
-_STATUSES = (r"status(_code)?", r"http_status|response_code")
+_STATUSES = (r"status_code|http_status|response_code", r"status")
 """Patterns of column names, the surest first."""
 
-_FLOAT = re.compile(r"DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC", re.IGNORECASE)
-_TIME = re.compile(r"TIME|DATE", re.IGNORECASE)
+_WRAPPED = r"(Nullable\(|LowCardinality\()*"
+_FLOAT = re.compile(_WRAPPED + r"(DOUBLE|FLOAT|REAL|DEC|NUM)", re.IGNORECASE)
+_WHOLE = re.compile(_WRAPPED + r"(U?(TINY|SMALL|BIG|HUGE)?INT|BYTE|SHORT|LONG)", re.IGNORECASE)
+_TRUTH = re.compile(_WRAPPED + r"BOOL", re.IGNORECASE)
+_TIME = re.compile(_WRAPPED + r"(TIME|DATE)", re.IGNORECASE)
+_DATE = re.compile(_WRAPPED + r"DATE(32)?\b", re.IGNORECASE)
+
+Said = Mapping[str, Any]
+"""What a person said of columns: by role the column, of the id a list of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +71,7 @@ class Guess:
 
     task: str
     timestamp: str
-    id: str | None
+    id: str | Sequence[str] | None
     score: str | Mapping[str, str] | None
     """The column of P(positive), or of each class; None where no score is logged."""
     prediction: str | None
@@ -47,52 +79,148 @@ class Guess:
     latency_ms: str | None
     status: str | None
     label: str | None
-    label_id: str | None
+    label_id: str | Sequence[str] | None
     label_timestamp: str | None
 
 
 def guess(
-    columns: Mapping[str, str], label_columns: Mapping[str, str], task: str | None = None
+    columns: Mapping[str, str],
+    label_columns: Mapping[str, str],
+    task: str | None = None,
+    said: Said | None = None,
 ) -> Guess:
-    """Guess the roles of columns from their names and SQL types.
+    """Guess the roles of columns from their names and SQL types; what a person said is taken.
 
-    Raises InputError where no column looks like the time or like what the model said.
+    Raises InputError where no column looks like the time, like what the model said, or in a table
+    of labels like the label.
     """
-    timed = [name for name, kind in columns.items() if _TIME.search(kind)]
-    timestamp = _like(_TIMES, columns) or next(iter(timed), None)
-    if timestamp is None:
-        raise InputError(f"no column looks like the prediction's time: {', '.join(columns)}")
-    rest = [name for name in columns if name != timestamp]
-    score, prediction = _like(_SCORES, rest), _like(_PREDICTIONS, rest)
-    classes = {m[1]: name for name in rest if (m := _CLASS_SCORE.fullmatch(_last(name)))}
+    said = {role: names for role, names in (said or {}).items() if names}
+    timestamp = said.get("timestamp") or _timestamp(columns)
+    rest = {name: kind for name, kind in columns.items() if name != timestamp}
+    numbers = {name: kind for name, kind in rest.items() if _may_be_number(kind)}
+    score = said.get("score") or _like(_SCORES, numbers)
+    classes = {} if "score" in said else _classes(numbers)
+    sides = next(
+        ([classes[no], classes[yes]] for no, yes in _SIDES if {no, yes} == {*classes}), None
+    )
+    if sides:
+        score, classes = sides[1], {}
+    scores = {score, *classes.values(), *(sides or ())}
+    timeless = {name: kind for name, kind in rest.items() if not _TIME.match(kind)}
+    left = _without(timeless, scores, _IDS, (_ANY_TIME,))
+    prediction = said.get("prediction") or _like(_PREDICTIONS, left)
     if score is None and prediction is None:
         raise InputError(
-            "no column looks like a score or a prediction, such as probability or prediction: "
-            + ", ".join(columns)
+            "no column looks like a score or a prediction, such as probability or prediction; "
+            f"name it with --score or --prediction: {', '.join(columns)}"
         )
-    if task is None:
-        numeric = prediction is not None and _FLOAT.search(columns[prediction])
-        several = len(classes) > 1 and not numeric
-        task = "multiclass" if several else "binary" if score else ""
-        task = task or ("regression" if numeric else "multiclass")
-    id_column = _like(_IDS, rest)
-    label_id = id_column if id_column in label_columns else _like(_IDS, label_columns)
-    label_timestamp = _like(_LABEL_TIMES, label_columns)
-    own = [name for name in label_columns if name not in (label_id, label_timestamp)]
-    label = (_like(_LABELS, own) or next(iter(own), None)) if label_columns else None
+    ids, label_ids = _ids(rest, label_columns, said.get("id"))
+    label = said.get("label") or (
+        _label_of_its_own(label_columns, columns, label_ids)
+        if label_columns
+        else _like(_LABELS, _without(left, {prediction}))
+    )
+    known = label_columns or rest
+    label_kind = known.get(label, "") if label else ""
+    task = task or _task(columns, score, classes, prediction, label_kind, "score" in said)
+    patterns = _LABEL_TIMES if label_columns else (_KNOWN_TIMES,)
     return Guess(
         task=task,
         timestamp=timestamp,
-        id=id_column,
+        id=ids,
         score={"binary": score, "multiclass": classes or None}.get(task),
         prediction=prediction or (score if task == "regression" else None),
         version=_like(_VERSIONS, rest),
-        latency_ms=_like(_LATENCIES, rest),
-        status=_like(_STATUSES, rest),
-        label=label or (None if label_columns else _like(_LABELS, rest)),
-        label_id=label_id,
-        label_timestamp=label_timestamp,
+        latency_ms=_like(_LATENCIES, numbers),
+        status=_like(_STATUSES[:1], rest) or _like(_STATUSES, _of(_WHOLE, rest)),
+        label=label,
+        label_id=label_ids,
+        label_timestamp=_like(patterns, known) if label else None,
     )
+
+
+def _timestamp(columns: Mapping[str, str]) -> str:
+    """Return the time of the prediction: by a sure name, else by type, else by any name."""
+    able = {name: kind for name, kind in columns.items() if not _TRUTH.match(kind)}
+    timed = _without(_of(_TIME, able), (), (_KNOWN_TIMES,))
+    moments = {name: kind for name, kind in timed.items() if not _DATE.match(kind)}
+    found = _like(_TIMES, able) or _like(_OTHER_TIMES, moments) or next(iter(moments), None)
+    found = found or _like(_OTHER_TIMES, able) or next(iter(timed), None)
+    if found is None:
+        raise InputError(
+            "no column looks like the prediction's time; "
+            f"name it with --timestamp: {', '.join(columns)}"
+        )
+    return found
+
+
+def _classes(numbers: Mapping[str, str]) -> dict[str, str]:
+    """Return by class the column of its score: p_cat, or probabilities.cat in a struct."""
+    inside = {
+        _last(name): name
+        for name in numbers
+        if _SCORES_HOLDER.fullmatch(_last(name.rpartition(".")[0]))
+    }
+    if len(inside) > 1:
+        return inside
+    named = {m[1]: name for name in numbers if (m := _CLASS_SCORE.fullmatch(_last(name)))}
+    return named if len(named) > 1 else {}
+
+
+def _task(
+    columns: Mapping[str, str],
+    score: str | None,
+    classes: Mapping[str, str],
+    prediction: str | None,
+    label_kind: str,
+    sure: bool,
+) -> str:
+    """Return what the model seems to predict: a number, one of two classes, or one of several."""
+    kind = columns.get(prediction, "") if prediction else ""
+    numeric = bool(_FLOAT.match(kind) or (_WHOLE.match(kind) and _FLOAT.match(label_kind)))
+    sure = sure or _like(_SCORES[:2], [score] if score else []) is not None
+    if classes and not numeric:
+        return "multiclass"
+    if score and (sure or not numeric):
+        return "binary"
+    if numeric:
+        return "regression"
+    return "binary" if _TRUTH.match(kind) else "multiclass"
+
+
+def _ids(
+    rest: Mapping[str, str], label_columns: Mapping[str, str], said: Sequence[str] | None
+) -> tuple[Any, Any]:
+    """Return the id of predictions and of labels: what both tables have, else what is like one."""
+    if said:
+        names = said[0] if len(said) == 1 else list(said)
+        return names, names if label_columns else None
+    shared = [name for name in rest if name in label_columns]
+    if one := _like(_OWN_IDS, shared):
+        return one, one
+    several = [name for name in shared if _like(_IDS, [name])]
+    if several:
+        names = several[0] if len(several) == 1 else several
+        return names, names
+    return _like(_IDS, rest), _like(_IDS, label_columns)
+
+
+def _label_of_its_own(
+    label_columns: Mapping[str, str], columns: Mapping[str, str], ids: str | Sequence[str] | None
+) -> str:
+    """Return the label in a table of labels: no time, no id, nothing that the log has too."""
+    taken = {ids} if isinstance(ids, str) else set(ids or ())
+    timeless = {name: kind for name, kind in label_columns.items() if not _TIME.match(kind)}
+    own = _without(timeless, taken, _IDS, (_ANY_TIME, _FILED), _VERSIONS)
+    new = {name: kind for name, kind in own.items() if name not in columns}
+    numbers = [name for name, kind in new.items() if _may_be_number(kind) or _TRUTH.match(kind)]
+    found = _like(_OWN_LABELS, own) or next(iter([*numbers, *new]), None)
+    if found is None:
+        raise InputError(
+            "no column of the labels looks like the label (ids, times and columns of the "
+            f"predictions are none); name it with --label: {', '.join(label_columns)}"
+        )
+    return found
 
 
 def reference_window(first: datetime, last: datetime) -> tuple[datetime, datetime]:
@@ -128,7 +256,7 @@ def document(
     if found.status:
         file["predictions"]["status"] = {"column": found.status}
     if found.label:
-        own = {"id": found.label_id, "timestamp": found.label_timestamp} if labels else {}
+        own = {"id": found.label_id if labels else None, "timestamp": found.label_timestamp}
         file["labels"] = _written({**(labels or {}), **own, "label": found.label})
     file["reference"] = {"window": [moment.date() for moment in reference]}
     file["windows"] = ["1d", "7d"]
@@ -148,15 +276,42 @@ def _dumped(file: Mapping[str, Any], *, allow_unicode: bool) -> str:
     )
 
 
+def _without(
+    columns: Mapping[str, str], taken: Iterable[str | None], *patterns: Iterable[str]
+) -> dict[str, str]:
+    """Return the columns that are not taken and like none of the patterns."""
+    taken = set(taken)
+    return {
+        name: kind
+        for name, kind in columns.items()
+        if name not in taken and not any(_like(group, [name]) for group in patterns)
+    }
+
+
+def _of(kind: re.Pattern[str], columns: Mapping[str, str]) -> dict[str, str]:
+    return {name: found for name, found in columns.items() if kind.match(found)}
+
+
+def _may_be_number(kind: str) -> bool:
+    """Whether a type is a number's; SQLite's columns may have none."""
+    return not kind or bool(_FLOAT.match(kind) or _WHOLE.match(kind))
+
+
 def _like(patterns: Iterable[str], names: Iterable[str]) -> str | None:
-    """Return the name, or path, whose last part is like the earliest pattern."""
+    """Return the name, or path, whose last part is like the earliest pattern; `predictedAt` is
+    read as `predicted_At`.
+    """
+    names = list(names)
     found = (
         name
         for pattern in patterns
         for name in names
-        if re.fullmatch(pattern, _last(name), re.IGNORECASE)
+        if re.fullmatch(pattern, _CAMEL.sub("_", _last(name)), re.IGNORECASE)
     )
     return next(found, None)
+
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s-]+")
 
 
 def _last(path: str) -> str:

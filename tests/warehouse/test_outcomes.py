@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
+from sqlalchemy import column, make_url, select
+from sqlalchemy.dialects import postgresql
 
 from driftline.domain import DAY, HOUR, Scope, Window
 from driftline.outcome_profile import (
@@ -19,7 +21,10 @@ from driftline.outcome_profile import (
 )
 from driftline.suites import performance
 from driftline.warehouse import open_logs
+from driftline.warehouse.dialect import dialect_of
+from driftline.warehouse.outcome_counting import Grouping, Stretch
 from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
+from driftline.warehouse.reader import Output
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, TIMESTAMP, VERSION
 from tests.warehouses import Warehouse
 
@@ -267,6 +272,18 @@ def test_values(warehouse: Warehouse):
     rmse = np.sqrt(whole.moment("squared") / whole.used) * scale
     assert rmse == pytest.approx(sk.root_mean_squared_error(truth[used], guess[used]), rel=1e-12)
     assert whole.mean_label == pytest.approx(truth[used].mean())
+
+
+def test_doubles_are_divided_as_doubles():
+    """SQLAlchemy casts an untyped divisor to NUMERIC: to a whole number in ClickHouse or Spark."""
+    outputs = [Output(name, column(name), pa.float64()) for name in ("said", "truth")]
+    statement = select(*(output.value for output in outputs))
+    stretch = Stretch(statement, outputs, keys=0, labelled=True)
+    bins = OutcomeBins.of_errors(P, P)
+    grouping = Grouping(dialect_of(make_url("postgresql:///")), stretch, bins)
+    written = str(grouping.values("said").statement.compile(dialect=postgresql.dialect()))
+    assert " / CAST(" in written
+    assert "NUMERIC" not in written
 
 
 def test_nan_among_small_numbers_is_no_value(warehouse: Warehouse):

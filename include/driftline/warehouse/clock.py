@@ -24,7 +24,18 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
 
 from driftline.errors import LogError
 from driftline.warehouse.dialect import (
@@ -259,7 +270,7 @@ class Clock:
         if len(steps) != 1:
             counted = replace(self._instant, value=micros, form=Form.EPOCH, whole=True)
             return counted._place(starts, 0, len(starts))
-        step: ColumnElement[Any] = literal_column(self.dialect.exact(steps.pop() / TICK))
+        step = literal_column(self.dialect.exact(steps.pop() / TICK), Double())
         since = double(micros - literal((starts[0] - EPOCH) // TICK))
         last = literal((starts[-1] - EPOCH) // TICK)
         places = self.dialect.integer(func.floor(since / step))

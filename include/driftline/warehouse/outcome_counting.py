@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
+    Double,
     Label,
     Select,
     Subquery,
@@ -204,7 +205,8 @@ class Grouping:
             error=case((known, coded.c.p - coded.c.y)),
             known=own,
             least=func.min(own).over(partition_by=stretch or None),
-            size=case((known, func.abs(coded.c.y))),
+            # What is divided by has a type: SQLAlchemy makes a NUMERIC of what has none.
+            size=case((known, func.abs(coded.c.y, type_=Double()))),
         )
         edges = self._bins.errors or ()
         place = (
@@ -301,7 +303,7 @@ class Grouping:
         return Grouped(statement, [*self.keys, *groups, count, *sums])
 
     def _exact(self, value: float) -> ColumnElement[Any]:
-        return literal_column(f"({self._dialect.exact(value)})")
+        return literal_column(f"({self._dialect.exact(value)})", Double())
 
     def _probability(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a number between 0 and 1; NULL for all else."""

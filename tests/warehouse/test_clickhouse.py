@@ -23,6 +23,8 @@ from driftline.warehouse.dialect import Family
 from driftline.warehouse.reader import Reader
 from tests.models import logs as made_logs
 from tests.models import parts
+from tests.warehouse.test_labels import hours, known, times
+from tests.warehouse.test_labels import predictions as predictions_of
 from tests.warehouses import Warehouse
 
 CHDB = "clickhousedb:///default?interface=chdb&path="
@@ -144,6 +146,15 @@ def test_types_are_what_they_hold(place: Warehouse):
         assert reader.one(select(inside))[0] == "1.5"
         with pytest.raises(WarehouseError, match="cannot be safely converted"):
             reader.one(select(clickhouse.integer(own.c.e)))
+
+
+def test_ids_of_two_types_that_no_type_holds_meet(place: Warehouse):
+    place.load(
+        "predictions", predictions_of(pa.array([1, 2, 2**63], pa.uint64())), types={"id": "UInt64"}
+    )
+    truth = pa.table({"id": [1, 2, -(2**63)], "y": [0, 1, 1], "at": times(hours(1, 1, 1))})
+    place.load("labels", truth)
+    assert list(known(place).values()) == [0, 1, None]
 
 
 def test_a_run_of_two_days(place: Warehouse):

@@ -270,7 +270,8 @@ class Clock:
         if len(steps) != 1:
             counted = replace(self._instant, value=micros, form=Form.EPOCH, whole=True)
             return counted._place(starts, 0, len(starts))
-        step = literal_column(self.dialect.exact(steps.pop() / TICK), Double())
+        exact = self.dialect.exact(steps.pop() / TICK)
+        step: ColumnElement[float] = literal_column(exact, Double())
         since = double(micros - literal((starts[0] - EPOCH) // TICK))
         last = literal((starts[-1] - EPOCH) // TICK)
         places = self.dialect.integer(func.floor(since / step))

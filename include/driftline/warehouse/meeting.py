@@ -31,6 +31,8 @@ _SINGLE = {
 }
 """What a number of 32 bits is called, where it is not stored in 64."""
 _READS_BYTES = ("duckdb", "sqlite")
+_JOINS_ONE_TYPE = ("clickhouse",)
+"""Who joins no Int64 with a UInt64 or a double: no type holds both."""
 _WHOLE = "^-?[0-9]+[.]0+$"
 """A whole number that was written as a fraction."""
 
@@ -40,7 +42,7 @@ def meeting(own: Field, other: Field, dialect: Dialect) -> ColumnElement[Any]:
 
     Raises LogError where no form is safe.
     """
-    if own.in_json or other.in_json or not _alike(own, other):
+    if own.in_json or other.in_json or not _alike(own, other, dialect):
         return _as_text(own, other, dialect)
     return own.value if _is_exact(own) else _bounded(own.value, own, dialect)
 
@@ -61,10 +63,10 @@ def tell_apart(reader: Reader, source: Source, fields: Iterable[Field], key: str
             )
 
 
-def _alike(own: Field, other: Field) -> bool:
+def _alike(own: Field, other: Field, dialect: Dialect) -> bool:
     """Whether the database compares values of the two columns as they are."""
     if own.family.is_number and other.family.is_number:
-        return True
+        return _name(dialect) not in _JOINS_ONE_TYPE or _bare(own) == _bare(other)
     plain = own.family not in (Family.TEXT, Family.OTHER)
     return own.family is other.family and (plain or own.type == other.type)
 
@@ -125,6 +127,11 @@ def _limit(field: Field, dialect: Dialect) -> int:
 
 def _exactly(number: int, dialect: Dialect) -> ColumnElement[float]:
     return literal_column(dialect.exact(float(number)), sql.Double())
+
+
+def _bare(field: Field) -> str:
+    """Return ClickHouse's name of a column's type, whether its values may be NULL or not."""
+    return re.sub(r"Nullable|LowCardinality|[()]", "", field.type)
 
 
 def _name(dialect: Dialect) -> str:

@@ -225,7 +225,8 @@ class Clock:
     @property
     def outside(self) -> ColumnElement[bool]:
         """Whether a row has no time."""
-        if self.form in (Form.TEXT, Form.DAYS):
+        # Of NaN no comparison holds: neither that it is a time, nor that it is none.
+        if self.form in (Form.TEXT, Form.DAYS) or not self.whole:
             return case((and_(*self.within(None, None)), 0), else_=1) == 1
         return or_(
             self.value.is_(None), *map(not_, self._from(EARLIEST)), not_(self._before(LATEST))

@@ -158,6 +158,8 @@ def test_what_happened_at_no_time_is_not_the_newest_label(warehouse: Warehouse):
 
 @pytest.mark.parametrize("ts", [[True] * 3, [b"2026-01-08"] * 3], ids=["booleans", "bytes"])
 def test_a_column_that_cannot_hold_times_is_named(warehouse: Warehouse, ts: list):
+    if warehouse.kind == "clickhouse" and isinstance(ts[0], bytes):
+        pytest.skip("a String of ClickHouse holds text and bytes alike: this one is a day")
     if warehouse.kind == "sqlite" and isinstance(ts[0], bytes):
         load(warehouse, ["x"] * 3)
         with sqlite3.connect(warehouse.file) as connection:

@@ -251,12 +251,16 @@ class Features(Section):
     @property
     def listed(self) -> tuple[str, ...]:
         """The features that the file names by the kind that they are."""
-        return tuple(name for kind in ColumnKind for name in getattr(self, kind) or ())
+        return tuple(name for kind in self._kinds() for name in getattr(self, kind) or ())
+
+    @staticmethod
+    def _kinds() -> list[ColumnKind]:
+        """Return the kinds that features are listed by; an instant is none of them."""
+        return [kind for kind in ColumnKind if kind is not ColumnKind.INSTANT]
 
     @model_validator(mode="after")
     def _no_overlap(self) -> Self:
-        kinds = [kind for kind in ColumnKind if kind is not ColumnKind.INSTANT]
-        lists = {str(kind): set(getattr(self, kind) or ()) for kind in kinds}
+        lists = {str(kind): set(getattr(self, kind) or ()) for kind in self._kinds()}
         for (one, these), (other, those) in combinations(lists.items(), 2):
             if both := these & those:
                 raise ValueError(f"{', '.join(sorted(both))} cannot be {one} and {other} at once")

@@ -1,6 +1,6 @@
 """What `driftline init` drafts of tables as they occur passes lint and a backfill as it stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -407,7 +407,10 @@ def sample_free(no_samples: None, no_expectations: None, no_pages: None) -> None
 @pytest.mark.usefixtures("sample_free")
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_a_draft_passes_a_backfill(
-    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    schema: Schema,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    many: Callable[[int, int], int],
 ) -> None:
     lake = Warehouse("parquet", tmp_path)
     tables = {"predictions": schema.log} | ({"truth": schema.truth} if schema.truth else {})
@@ -416,7 +419,8 @@ def test_a_draft_passes_a_backfill(
     where = ["--predictions", "predictions/**/*.parquet"]
     where += ["--labels", "truth/**/*.parquet"] if schema.truth else []
     monkeypatch.chdir(tmp_path)
-    _drafted(schema, [*where, "-o", "monitors/model.yaml"], tmp_path / "monitors" / "model.yaml")
+    path = tmp_path / "monitors" / "model.yaml"
+    _drafted(schema, [*where, "-o", "monitors/model.yaml"], path, days=many(1, 2))
 
 
 @pytest.mark.usefixtures("sample_free")
@@ -438,7 +442,7 @@ def test_a_draft_of_a_database_passes_a_backfill(
     where = ["--warehouse", url.render_as_string(hide_password=False)]
     where += ["--predictions", "predictions", *(["--labels", "truth"] if schema.truth else [])]
     path = tmp_path / "monitors" / "model.yaml"
-    _drafted(schema, [*where, "-o", str(path)], path)
+    _drafted(schema, [*where, "-o", str(path)], path, days=2)
 
 
 def _filed(lake: Warehouse, name: str, rows: pa.Table, by_day: str) -> None:
@@ -450,8 +454,8 @@ def _filed(lake: Warehouse, name: str, rows: pa.Table, by_day: str) -> None:
         lake.load(f"{name}/{by_day}={day}", of_day)
 
 
-def _drafted(schema: Schema, options: Sequence[str], path: Path) -> None:
-    """Draft a file, compare what it says, and measure two days by it."""
+def _drafted(schema: Schema, options: Sequence[str], path: Path, *, days: int) -> None:
+    """Draft a file, compare what it says, and measure the last days by it."""
     made = driftline("init", *options, *schema.options)
     assert made.exit_code == 0, made.output
     file = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -467,7 +471,9 @@ def _drafted(schema: Schema, options: Sequence[str], path: Path) -> None:
     assert linted.exit_code == 0, linted.output
     store = f"sqlite:///{path.parent / 'store.db'}"
     path.write_text(path.read_text() + f"store: {store}\n", encoding="utf-8")
-    ran = driftline("backfill", path, "--from", "2024-03-04", "--to", "2024-03-06")
+    end = START + 5 * timedelta(days=1)
+    start = end - timedelta(days=days)
+    ran = driftline("backfill", path, "--from", f"{start:%F}", "--to", f"{end:%F}")
     assert ran.exit_code == 0, ran.output
     with Store.open(make_url(store)) as opened, opened.read() as connection:
         found = connection.execute(

@@ -256,17 +256,24 @@ def _usual_coverage(case: Case) -> float | None:
 
     The reference's labels tell which share is there at each age: that of the window's rows counts.
     """
-    theirs, known = case.reference.age, case.context.as_of
-    time, labelled = case.window.time, case.reference.labelled
+    theirs, labelled = case.reference.age, case.reference.labelled
     if theirs is None or not labelled.any() or np.isfinite(theirs[labelled]).mean() < _DATED:
         usual = case.context.usual_coverage
         return _coverage(case.reference) if usual is None else usual
-    if known is None or time is None or not len(time):
+    elapsed = _elapsed(case)
+    if elapsed is None:
         return case.context.usual_coverage
-    moment = np.datetime64(known.astimezone(UTC).replace(tzinfo=None), "us")
-    elapsed = (moment - time.astype("datetime64[us]")).astype(np.float64) / 3.6e9
     there = np.searchsorted(np.sort(theirs[np.isfinite(theirs)]), elapsed, side="right")
     return float(there.mean()) / len(theirs)
+
+
+def _elapsed(case: Case) -> Floats | None:
+    """Return the hours from each of the window's rows to when its labels were read."""
+    known, time = case.context.as_of, case.window.time
+    if known is None or time is None or not len(time):
+        return None
+    moment = np.datetime64(known.astimezone(UTC).replace(tzinfo=None), "us")
+    return np.asarray((moment - time.astype("datetime64[us]")).astype(np.float64) / 3.6e9)
 
 
 def _coverage(side: Side) -> float | None:
@@ -320,7 +327,7 @@ _LEAST_LABELLED = 0.05
 def _early(case: Case) -> float | None:
     """Return what the reference's rows cost more, counted by how many labels of their age came.
 
-    None where labels of all ages are there alike.
+    None where, of those that could have come by then, labels of all ages are there alike.
     """
     theirs, ours = case.reference.age, case.window.age
     if theirs is None or ours is None:
@@ -334,7 +341,14 @@ def _early(case: Case) -> float | None:
     usual = np.bincount(place, minlength=size) / len(theirs)
     now = np.bincount(np.searchsorted(edges, came, side="right"), minlength=size) / len(ours)
     share = np.clip(np.divide(now, usual, out=np.ones(size), where=usual > 0), 0, 1)
-    if np.ptp(share) < _UNEVEN:
+    elapsed, could = _elapsed(case), np.ones(held.sum())
+    if elapsed is not None:
+        could = 1 - np.searchsorted(np.sort(elapsed), theirs[held], side="left") / len(elapsed)
+    due = np.bincount(place, weights=could, minlength=size) / len(theirs)
+    groups = np.arange(0, size, 5)  # a twentieth alone holds too few labels to tell
+    came_of, due_of = np.add.reduceat(now, groups), np.add.reduceat(due, groups)
+    enough = due_of * len(ours) >= _FEW_DUE
+    if not enough.any() or np.ptp(np.clip(came_of[enough] / due_of[enough], 0, 1)) < _UNEVEN:
         return None
     loss, weight = case.reference.loss[held], share[place]
     return float(weight @ loss / weight.sum() - loss.mean())
@@ -342,6 +356,8 @@ def _early(case: Case) -> float | None:
 
 _UNEVEN = 0.25
 """Labels of one age must be missing by so much more than of another."""
+_FEW_DUE = 50
+"""Of an age of which fewer labels were to come nothing is concluded."""
 
 
 def hours(case: Case) -> Suspect | None:

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from tests.warehouse.test_sql import CASES, HOSTILE_NAME, HOSTILE_TEXT, asked
 from tests.warehouses import Warehouse
 
-OF_ITS_OWN = {"types", "hostile", "hidden", "struct", "operations"} | {
+OF_ITS_OWN = {"types", "hostile", "hidden", "struct", "operations", "zulu_text"} | {
     "events",
     "landed",
     "landed_events",
@@ -59,6 +59,7 @@ def load(warehouse: Warehouse) -> None:
         "score": [0.1, 0.2, 0.3, 0.4],
         "version": ["v1", "v1", None, "v2"],
         "distance": [float("nan"), float("-inf"), 0.1, None],
+        "seats": [1, 2, 3, 4],
         "carrier": ["AA", "UA", "AA", None],
         HOSTILE_NAME: ["JFK", HOSTILE_TEXT, None, "LGA"],
     }
@@ -66,6 +67,7 @@ def load(warehouse: Warehouse) -> None:
     labels = {
         "id": ["a", "a", "b"],
         "y": [True, False, True],
+        "number": [1.0, 2.0, 3.0],
         "known_at": pa.array(known, pa.timestamp("us", "UTC")),
         "zulu": ["2013-04-02T01:00:00Z", "2013-04-02T01:00:00.5Z", "2013-04-02T01:00:00Z"],
     }

@@ -140,8 +140,8 @@ def _conclude(
         for expectation in default_expectations(monitor, compared[step.window], step.window.cadence)
     ]
     rules = rules_of(monitor, expected)
-    longest = interval.end - _longest(monitor)
-    known = _broken(connection, monitor, longest, interval.end)
+    since = interval.end - _longest(monitor)
+    known = _broken(connection, monitor, since, interval.end)
     hours_of_day = interval.cadence != "1h"
     before = [
         one
@@ -202,7 +202,7 @@ def _conclude(
     _close_orphans(connection, monitor, rules, interval, covered)
     alive = _keep_incidents(connection, monitor, rules, interval, found)
     told = page and _tell(connection, monitor, interval, rules, alive, found, now, links)
-    broke = set(_broken(connection, monitor, longest, interval.end)) != set(known)
+    broke = set(_broken(connection, monitor, since, interval.end)) != set(known)
     # A failure that went with its number is not known any more, only what it inhibits.
     broke = broke or (
         changed

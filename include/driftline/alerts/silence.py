@@ -45,7 +45,7 @@ def tell(connection: Connection, monitor: Monitor, since: datetime, now: datetim
             ),
         ),
         causes=("its DAGs are paused, all their steps fail, or they are not parsed",),
-        look=(f"{monitor.path}", "the task monitor_files of the DAG housekeeping"),
+        look=(f"{monitor.path}", "the last runs of its DAGs"),
     )
     ways = delivery.ways(monitor.routes, str(Outcome.CRITICAL))
     outbox.add(

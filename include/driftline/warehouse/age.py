@@ -36,12 +36,7 @@ def age(field: Field, clock: Clock, zone: str, dialect: Dialect) -> ColumnElemen
     if field.family in _WALLS and clock.form in (Form.NAIVE, Form.DATE):
         now = dialect.epoch(clock.value, _FAMILIES[clock.form])
         return now - dialect.epoch(field.value, field.family)
-    return _of_clock(clock, dialect) - _of_column(field, zone, dialect)
-
-
-def instant(field: Field, zone: str, dialect: Dialect) -> ColumnElement[Any]:
-    """Return the seconds from 1970 to a time, as a double; `zone` is that of wall times."""
-    return _of_column(field, zone, dialect)
+    return _of_clock(clock, dialect) - instant(field, zone, dialect)
 
 
 def microseconds(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
@@ -76,7 +71,8 @@ def _of_clock(clock: Clock, dialect: Dialect) -> ColumnElement[Any]:
     return _seconds(value, _FAMILIES[clock.form], clock.zone, dialect)
 
 
-def _of_column(field: Field, zone: str, dialect: Dialect) -> ColumnElement[Any]:
+def instant(field: Field, zone: str, dialect: Dialect) -> ColumnElement[Any]:
+    """Return the seconds from 1970 to a time, as a double; `zone` is that of wall times."""
     if field.family.is_number:
         return _counted(dialect.number(field.value, field.family), zone, dialect)
     seconds = _seconds(field.value, field.family, zone, dialect)

@@ -5,10 +5,8 @@ from typing import Protocol
 
 from driftline.config import Monitor
 from driftline.errors import LogError, MissingColumn, MissingTable
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.age import TIMES
 from driftline.warehouse.source import Source
-
-_TIMES = (Family.DATE, Family.NAIVE, Family.AWARE)
 
 
 class Opened(Protocol):
@@ -113,6 +111,6 @@ def _lacking(source: Source, wanted: Iterator[tuple[str, str]]) -> Iterator[LogE
         found = source.find(name)
         if found is None:
             yield source.lacks(name, key)
-        elif key == "labels.label" and found.family in _TIMES:
+        elif key == "labels.label" and found.family in TIMES:
             said = f"{name!r} is a time ({found.type}), and no model predicts one; name the outcome"
             yield LogError(f"{key}: {said}")

@@ -49,6 +49,15 @@ def test_structs_are_looked_into() -> None:
     assert (found.timestamp, found.score) == ("meta.ts", "outputs.probability")
 
 
+def test_of_a_table_without_predictions_only_time_and_key_are_guessed() -> None:
+    columns = {"customer_id": TEXT, "event_timestamp": TIME, "credit_score": REAL, "churned": REAL}
+    found = guess(columns, {}, "none")
+    assert (found.task, found.timestamp, found.id) == ("none", "event_timestamp", "customer_id")
+    assert (found.score, found.prediction, found.label, found.status) == (None,) * 4
+    with pytest.raises(InputError, match="--task none"):
+        guess({"customer_id": TEXT, "event_timestamp": TIME, "spend": REAL}, {})
+
+
 @pytest.mark.parametrize("columns", [{"a": REAL}, {"ts": TIME, "a": REAL}])
 def test_without_a_time_or_a_score_there_is_no_guess(columns: dict[str, str]) -> None:
     with pytest.raises(InputError, match="no column looks like"):

@@ -307,6 +307,67 @@ def test_worse_by_wants_to_know_which_way_a_business_metric_is_worse(tmp_path: P
     assert monitor_file.load(write(tmp_path, text)).business["sold"].better == "higher"
 
 
+TABLE = """\
+monitor: customers
+task: none
+warehouse: driftline_warehouse
+predictions:
+  table: features.customers
+  timestamp: computed_at
+reference: {previous: 28d}
+"""
+
+
+def test_a_table_without_predictions_may_be_watched(tmp_path: Path) -> None:
+    monitor = monitor_file.load(write(tmp_path, TABLE))
+    assert monitor.prediction_columns == ()
+    assert not monitor.estimated
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "said"),
+    [
+        ("labels: {label: y}", "labels", "leave labels out, or write task: binary"),
+        ("retraining: {dag: mine}", "retraining", "leave retraining out"),
+        ("rules: [{metric: roc_auc, min: 0.7}]", "rules.0.metric", "has no predictions whose"),
+        ("rules: [{metric: rmse, max: 1}]", "rules.0.metric", "has no predictions whose"),
+        ("rules: [{metric: mae, suite: estimate, max: 1}]", "rules.0.suite", "has neither"),
+        ("rules: [{metric: psi, max: 1, then: [retrain]}]", "rules.0.then", "no model to retrain"),
+    ],
+)
+def test_what_needs_a_model_is_refused_where_there_is_none(
+    tmp_path: Path, more: str, key: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        monitor_file.load(write(tmp_path, TABLE + more + "\n"))
+    (fault,) = error.value.faults
+    assert (fault.key, fault.line) == (key, 8)
+    assert "task: none" in fault.problem
+    assert said in fault.problem
+
+
+@pytest.mark.parametrize(
+    "line", ["score: p", "prediction: p", "score: {a: p, b: q}", "positive: 1", "threshold: 0.5"]
+)
+def test_where_nothing_is_predicted_no_column_says_what_was(tmp_path: Path, line: str) -> None:
+    text = TABLE.replace("  timestamp", f"  {line}\n  timestamp")
+    with pytest.raises(ConfigError) as error:
+        monitor_file.load(write(tmp_path, text))
+    (fault,) = error.value.faults
+    assert (fault.key, fault.line) == (f"predictions.{line.partition(':')[0]}", 6)
+
+
+def test_a_model_without_its_word_is_told_of_tables_without_predictions(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"write score, prediction or both; .* has task: none"):
+        monitor_file.load(write(tmp_path, TABLE.replace("none", "binary")))
+
+
+def test_a_rule_on_performance_without_labels_says_what_it_needs(tmp_path: Path) -> None:
+    text = TABLE.replace("none", "binary").replace("  timestamp", "  score: p\n  timestamp")
+    with pytest.raises(ConfigError, match="Performance needs labels"):
+        monitor_file.load(write(tmp_path, text + "rules: [{metric: roc_auc, min: 0.7}]\n"))
+
+
 def test_every_fault_is_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
     text = SHORT.replace("binary", "binry").replace("score", "scoer") + "windows: [2h]\n"
     assert [fault.line for fault in faults(write(tmp_path, text))] == [2, 8, 16]

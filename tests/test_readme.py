@@ -30,7 +30,7 @@ def test_the_examples_are_monitor_files(tmp_path: Path, text: str) -> None:
     if "reference:" not in text:
         text += "reference: {previous: 28d}\n"
     path.write_text(text, encoding="utf-8")
-    assert monitor_file.load(path).rules
+    assert monitor_file.load(path).path == path
 
 
 def test_the_ten_minutes_work(

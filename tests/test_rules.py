@@ -54,6 +54,12 @@ def test_without_labels_there_is_no_performance() -> None:
     assert names == ["features-drift", "score-drift"]
 
 
+def test_without_predictions_only_features_drift() -> None:
+    log = {"table": "p", "timestamp": "t"}
+    of_a_table = monitor(task="none", predictions=log, labels=None)
+    assert [rule.name for rule in default_rules(of_a_table)] == ["features-drift"]
+
+
 def test_without_days_there_is_nothing_to_judge() -> None:
     assert default_rules(monitor(windows=["1h"])) == ()
 

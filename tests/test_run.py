@@ -186,6 +186,47 @@ CRITICAL = {"severity": "critical"}
 DRIFT = {"metric": "psi", "columns": "x", "window": "1d", "max": 0.5, "for": 2}
 
 
+def test_a_table_without_predictions(warehouse: Any, store: Store) -> None:
+    """A feature store: drift and quality are as anywhere, and nothing is said of a model."""
+    rows = logs("binary", drift_on=8)[0].drop_columns(["score", "version"])
+    rows = rows.append_column("plan", pa.array(["a", "b", "c"] * (len(rows) // 3)))
+    warehouse.load("predictions", rows)
+    monitor = warehouse.monitor(
+        task="none",
+        predictions={"score": None, "id": None},
+        features={"categorical": ["plan", "group"], "numeric": ["x"], "sensitive": ["plan"]},
+        segments=["group"],
+        reference={"window": ["2024-01-01", "2024-01-05"]},
+        windows=["1d"],
+        drift={"domain_classifier": False},
+        rules=[{"metric": "total_variation", "columns": "*", "max": 0.25, "min_rows": 100}],
+    )
+    (calm,) = watch(monitor, store, 5, 6)
+    (ended,) = watch(monitor, store, 8, 9)
+    assert not calm.open
+    assert not calm.doubts.grave
+    assert [verdict.measurement.column_name for verdict in ended.open.values()] == ["x"]
+    (found,) = (verdict.measurement.value for verdict in ended.open.values())
+    frame = rows.to_pandas()
+    before, now = (
+        frame["x"][(frame["ts"] >= START + first * DAY) & (frame["ts"] < START + last * DAY)]
+        for first, last in ((0, 4), (8, 9))
+    )
+    edges = np.quantile(before, np.linspace(0.1, 0.9, 9))
+    shares = [
+        np.bincount(np.searchsorted(edges, side), minlength=10) / len(side)
+        for side in (before, now)
+    ]
+    assert found == pytest.approx(np.abs(shares[0] - shares[1]).sum() / 2, abs=0.01)
+    with store.read() as connection:
+        kept = measurements.current(connection, monitor.monitor)
+        entries = ledger.of(connection, monitor.monitor)
+    assert {row["suite"] for row in kept} == {"drift", "quality"}
+    assert {row["segment"] for row in kept} == {"", "group=north", "group=south"}
+    assert {row["column_name"] for row in kept} == {"", "x", "plan", "group"}
+    assert {entry.state for entry in entries} == {State.DONE}
+
+
 def test_a_rerun_changes_nothing(model: Any, store: Store) -> None:
     monitor = model(*logs(drift_on=7), rules=[DRIFT])
     watch(monitor, store, 6, 10)

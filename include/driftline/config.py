@@ -72,8 +72,12 @@ _OF_HASHES = (
 """What can be expected of a column whose values are hashed."""
 
 
+_OF_A_MODEL = ("score", "prediction", "positive", "threshold")
+"""What may stand under `predictions` only where a model predicts."""
+
+
 class Monitor(Defaults):
-    """One model under watch."""
+    """One model under watch, or, with `task: none`, one table."""
 
     monitor: Annotated[Name, Field(max_length=100)]  # a tag in Airflow has no more characters
     task: Task
@@ -102,11 +106,16 @@ class Monitor(Defaults):
 
     @property
     def prediction_columns(self) -> tuple[str, ...]:
-        """The columns that hold what the model said: scores, else the prediction."""
-        score = self.predictions.score
+        """The columns that hold what the model said: scores, else the prediction, if any."""
+        score, prediction = self.predictions.score, self.predictions.prediction
         if isinstance(score, dict):
             return tuple(score.values())
-        return (score,) if score else (self.predictions.prediction or "",)
+        return tuple(name for name in (score or prediction,) if name)
+
+    @property
+    def row(self) -> str:
+        """What a row of the log is called."""
+        return "row" if self.task is Task.NONE else "prediction"
 
     @property
     def estimated(self) -> bool:
@@ -191,6 +200,13 @@ class Monitor(Defaults):
         if self.warehouse is None and predictions.files is None:
             raise fault(
                 "warehouse", "write a connection id or a URL (only parquet, json, csv need none)"
+            )
+        if self.task is Task.NONE:
+            self._has_no_model()
+        elif not self.prediction_columns:
+            raise fault(
+                "predictions",
+                "write score, prediction or both; a table without predictions has task: none",
             )
         if labels and labels.named and not labels.join:
             if not labels.id or not predictions.id:
@@ -279,6 +295,23 @@ class Monitor(Defaults):
                     "sensitive, and nothing that holds this one",
                 )
 
+    def _has_no_model(self) -> None:
+        """Refuse what is about a model where there is none: it would silently do nothing."""
+        written = [f"predictions.{key}" for key in _OF_A_MODEL]
+        written = [key for key in written if key[12:] in self.predictions.model_fields_set]
+        for key in [*written, *(k for k in ("labels", "retraining") if getattr(self, k))]:
+            raise fault(
+                key,
+                "task: none watches the drift and quality of a table, in which no model predicts: "
+                f"leave {key} out, or write task: binary, multiclass or regression",
+            )
+        for number, rule in enumerate(self.rules or ()):
+            if "retrain" in rule.then:
+                raise fault(
+                    f"rules.{number}.then",
+                    "task: none has no model to retrain: write alert, or leave then out",
+                )
+
     @property
     def _days(self) -> list[str]:
         return [window for window in self.windows if window != "1h"]
@@ -300,10 +333,11 @@ class Monitor(Defaults):
     def _can_be_estimated(self, key: str, rule: Rule) -> None:
         """Refuse a rule on an estimate that is never made."""
         if not self.estimated:
+            lacking = "task: none has neither" if self.task is Task.NONE else "write both"
             raise fault(
                 f"{key}.suite",
                 "estimates are made of scores or predicted values, and "
-                "learnt from labels: write both",
+                f"learnt from labels: {lacking}",
             )
         known = metrics.ESTIMATED[self.task]
         if rule.metric not in known:
@@ -324,6 +358,14 @@ class Monitor(Defaults):
         performance = metrics.PERFORMANCE[self.task] if self.labels else ()
         named = (*self.operations, *self.business)
         return dict.fromkeys((*metrics.QUALITY, *drift, *performance, *named))
+
+    def _without_performance(self, metric: str) -> str:
+        """Say why a metric of performance is not measured."""
+        if self.task is Task.NONE:
+            return "task: none has no predictions whose performance could be measured"
+        if not self.labels:
+            return "Performance needs labels:"
+        return f"It is not measured of a {self.task} model"
 
     def _can_be_compared(self, key: str, rule: Rule) -> None:
         """Refuse a baseline that what a rule is about is never compared with."""
@@ -386,6 +428,8 @@ class Monitor(Defaults):
         hint = f". Did you mean {nearest[0]!r}?" if nearest else ""
         if rule.metric in metrics.OPERATIONS:
             hint = f". It needs {metrics.OPERATIONS[rule.metric]}"
+        if rule.metric in metrics.OF_PERFORMANCE:
+            hint = f". {self._without_performance(rule.metric)}"
         raise fault(
             f"{key}.metric",
             f"nothing here measures {rule.metric!r}; there are: {', '.join(known)}{hint}",

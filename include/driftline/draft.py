@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -97,6 +97,8 @@ def guess(
     said = {role: names for role, names in (said or {}).items() if names}
     timestamp = said.get("timestamp") or _timestamp(columns)
     rest = {name: kind for name, kind in columns.items() if name != timestamp}
+    if task == "none":
+        return _of_a_table(timestamp, _ids(rest, {}, said.get("id"))[0])
     numbers = {name: kind for name, kind in rest.items() if _may_be_number(kind)}
     score = said.get("score") or _like(_SCORES, numbers)
     classes = {} if "score" in said else _classes(numbers)
@@ -112,7 +114,8 @@ def guess(
     if score is None and prediction is None:
         raise InputError(
             "no column looks like a score or a prediction, such as probability or prediction; "
-            f"name it with --score or --prediction: {', '.join(columns)}"
+            "name it with --score or --prediction, or watch a table without predictions, such as "
+            f"a feature store, with --task none: {', '.join(columns)}"
         )
     ids, label_ids = _ids(rest, label_columns, said.get("id"))
     label = said.get("label") or (
@@ -137,6 +140,12 @@ def guess(
         label_id=label_ids,
         label_timestamp=_like(patterns, known) if label else None,
     )
+
+
+def _of_a_table(timestamp: str, ids: str | Sequence[str] | None) -> Guess:
+    """Return what is known of a table without predictions: its other columns are features."""
+    none = dict.fromkeys(field.name for field in fields(Guess))
+    return Guess(**none | {"task": "none", "timestamp": timestamp, "id": ids})  # type: ignore[arg-type]
 
 
 def _timestamp(columns: Mapping[str, str]) -> str:

@@ -46,8 +46,11 @@ PERFORMANCE: Mapping[str, tuple[str, ...]] = {
         *("bias", "median_absolute_error", "absolute_error_p90", "absolute_error_p95"),
         "label_mean",
     ),
+    "none": (),
 }
 """What is recorded of a model of each task."""
+
+OF_PERFORMANCE = frozenset(chain.from_iterable(PERFORMANCE.values()))
 
 ESTIMATED: Mapping[str, tuple[str, ...]] = {
     "binary": (
@@ -56,6 +59,7 @@ ESTIMATED: Mapping[str, tuple[str, ...]] = {
     ),
     "multiclass": (*_CLASSES, *OF_SCORES),
     "regression": ("mae", "mse", "rmse", "mape"),
+    "none": (),
 }
 """What is estimated before labels come, under suite `estimate`."""
 
@@ -105,7 +109,7 @@ KNOWN = frozenset(
     {
         *QUALITY,
         *OF_DRIFT,
-        *chain.from_iterable(PERFORMANCE.values()),
+        *OF_PERFORMANCE,
         *chain.from_iterable(ESTIMATED.values()),
         *OPERATIONS,
     }

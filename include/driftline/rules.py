@@ -36,7 +36,7 @@ def rules_of(monitor: Monitor, defaults: Iterable[Expectation]) -> tuple[Rule, .
 
 
 def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
-    """Return quiet rules: drift of what the model says and of many features at once, performance.
+    """Return quiet rules: drift of what a model says and of many features at once, performance.
 
     Each looks at the longest window of at most a week and wants it to fail three times in a row.
     Nulls, ranges, categories and volume are watched by the expectations.
@@ -46,7 +46,7 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
     if not weekly:
         return ()
     said = monitor.prediction_columns
-    method = str(monitor.drift_methods(said[0])[0])
+    method = str(monitor.drift_methods(said[0])[0]) if said else ""
     rules: list[dict[str, Any]] = [
         {"name": "features-drift", "metric": "drift_share", "max": 0.5, "severity": "warn"}
     ]

@@ -38,11 +38,12 @@ from driftline.hidden import covers
 
 
 class Task(StrEnum):
-    """What the model predicts."""
+    """What the model predicts; `none`: nothing, a table is watched for its drift and quality."""
 
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    NONE = "none"
 
 
 class Section(BaseModel):
@@ -113,7 +114,7 @@ class Partition(Section):
 
 
 class Predictions(Table):
-    """The prediction log."""
+    """The prediction log; with `task: none` the table that is watched."""
 
     id: Columns | None = None
     timestamp: Column
@@ -141,8 +142,6 @@ class Predictions(Table):
     def _complete(self) -> Self:
         if not self.named:
             raise ValueError("write one of table, query, parquet, json, csv")
-        if self.score is None and self.prediction is None:
-            raise ValueError("write score, prediction or both")
         return self
 
 

@@ -502,6 +502,32 @@ def test_init_drafts_a_file_that_runs(
     assert ran.exit_code == 0, ran.output
 
 
+def test_a_table_without_predictions_is_drafted_measured_and_shown(
+    logs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTLINE_HOME", str(tmp_path / "home"))
+    bare = Warehouse(kind="parquet", folder=tmp_path)
+    bare.load("rows", logs(drift_on=8)[0].drop_columns(["score"]))
+    path, rows = tmp_path / "table.yaml", f"{tmp_path}/rows/*.parquet"
+    asked = ("init", "--predictions", rows, "-o", path)
+    assert "with --task none" in driftline(*asked).output
+    refused = driftline(*asked, "--task", "none", "--labels", f"{logs_folder}/labels/*.parquet")
+    assert "--labels: with --task none there is no model" in refused.output
+    made = driftline(*asked, "--task", "none")
+    assert made.exit_code == 0, made.output
+    assert "1,800 rows from 2024-01-01 to 2024-01-12" in made.output
+    file: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(file["predictions"]) == {"parquet", "id", "timestamp"}
+    assert driftline("lint", path, "--connect").exit_code == 0
+    made = driftline("report", path, "--end", "2024-01-10")
+    assert "Why it fell" not in Path(made.stdout.strip()).read_text(encoding="utf-8")
+    assert "CREATE" not in (counting := driftline("sql", path, "--end", "2024-01-10").stdout)
+    assert "SELECT" in counting
+    why = driftline("why", path)
+    assert why.exit_code == 2
+    assert "task: none has no model, and so no performance" in why.stderr
+
+
 def test_init_writes_no_password_down(
     postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,18 @@ def test_without_labels_no_performance_is_measured_and_without_hours_none_are_fi
     assert measured == {"measure.quality", "measure.drift"}
 
 
+def test_a_table_without_predictions_is_watched_and_never_retrained(folder: Folder) -> None:
+    path = folder.add("m", "windows: [1h, 1d]")
+    text = path.read_text().replace("task: binary", "task: none").replace("  score: score\n", "")
+    path.write_text(text[: text.index("labels:")] + text[text.index("reference:") :])
+    made = airflow_dags(folder.path)
+    assert set(made) == {"m__hourly", "m__daily", "housekeeping"}
+    measured = {t for t in made["m__daily"].task_ids if t.startswith("measure.")}
+    assert measured == {"measure.quality", "measure.drift", "measure.missing_hours"}
+    assert "retrain" not in made["m__daily"].task_ids
+    assert "(a table without predictions, owned by" in made["m__daily"].doc_md
+
+
 @pytest.mark.parametrize("approval", ["human", "none"])
 def test_the_retraining_graph(folder: Folder, approval: str) -> None:
     folder.add("m", f"retraining: {{train: models:train, approval: {approval}}}")

@@ -19,6 +19,7 @@ from driftline.connections import DATABASE_FILES
 from driftline.domain import DAY
 from driftline.errors import InputError
 from driftline.fields import slug
+from driftline.printable import counted
 from driftline.sections import FILES, Task
 
 _VARIABLE = "WAREHOUSE_PASSWORD"
@@ -60,11 +61,14 @@ def init(
     \b
     driftline init --warehouse postgresql://me@localhost/logs --predictions scores --labels truth
     driftline init --predictions 'logs/**/*.parquet' -o include/monitors/churn.yaml
+    driftline init --task none --predictions 'store/*.parquet'    # features, and no model
     """
     from driftline.warehouse import open_logs
 
     if output and output.exists():
         raise InputError(f"{output} is there already; remove it or name another file")
+    if task == Task.NONE:
+        _refuse_a_model(labels=labels, **said)
     name = name or _name(predictions)
     place = _place(predictions, warehouse)
     places = _place(labels, warehouse) if labels else None
@@ -79,7 +83,8 @@ def init(
         labels=places,
         reference=(now - DAY, now),
     )
-    with open_logs(_monitor(file)) as logs:
+    drafted = _monitor(file)
+    with open_logs(drafted) as logs:
         for fault in logs.check():
             raise fault
         first, last = logs.first_timestamp(), logs.last_timestamp()
@@ -90,8 +95,9 @@ def init(
         file["reference"] = {"window": [start.date(), end.date()]}
         features = logs.features(start, end)
     told = [
-        f"{counts.rows:,} predictions from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
-        f"{len(features)} features: {', '.join(k.heading(n) for n, k in features.items())}",
+        f"{counted(counts.rows, drafted.row)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        f"{counted(len(features), 'feature')}"
+        f": {', '.join(k.heading(n) for n, k in features.items()) or 'none'}",
     ]
     if found.label:
         told.append(f"{counts.coverage or 0:.1%} of the predictions find a label")
@@ -111,6 +117,13 @@ def init(
     output.write_text(text, encoding="utf-8")
     wrote = literal(str(output))
     err.print(f"wrote {wrote}; next: driftline lint {wrote} --connect", soft_wrap=True)
+
+
+def _refuse_a_model(**said: str | Sequence[str] | None) -> None:
+    """Raise InputError for an option that says what a model would predict."""
+    for name in ("labels", "score", "prediction", "label"):
+        if said[name]:
+            raise InputError(f"--{name}: with --task none there is no model; leave it out")
 
 
 def _name(predictions: str) -> str:

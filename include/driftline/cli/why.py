@@ -9,6 +9,7 @@ from driftline import metrics, monitor_file
 from driftline.cli.console import Time, as_of_option, literal, open_store, out
 from driftline.domain import Explanation, Suite, Window
 from driftline.errors import InputError, WarehouseError
+from driftline.sections import Task
 
 
 @click.command()
@@ -40,6 +41,11 @@ def why(
     from driftline.watch import Watch
 
     loaded = monitor_file.find(monitor)
+    if loaded.task is Task.NONE:
+        raise InputError(
+            f"{loaded.path}: task: none has no model, and so no performance that could fall; what "
+            "has drifted is shown by driftline report and driftline metrics"
+        )
     if loaded.labels is None:
         raise InputError(f"{loaded.path}: labels: without them nothing tells performance")
     allowed = metrics.PERFORMANCE[loaded.task]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from driftline.config import Monitor
 from driftline.domain import Retraining, Suite
 from driftline.rules import rules_of
+from driftline.sections import Task
 
 SETTLE = """Waits until the logs of the interval are expected to be whole: its end and
 `predictions.settle`. It holds no worker meanwhile, and where that moment is past it goes on at once."""
@@ -126,8 +127,9 @@ def watching(monitor: Monitor, cadence: str, retraining: str | None) -> str:
         for rule in rules_of(monitor, [])
         if rule.window is None or rule.window in windows
     ]
+    what = "a table without predictions" if monitor.task is Task.NONE else monitor.task
     lines = [
-        f"Watches **{monitor.monitor}** ({monitor.task}, owned by {monitor.owner}): every {period} it "
+        f"Watches **{monitor.monitor}** ({what}, owned by {monitor.owner}): every {period} it "
         f"measures the windows that end then ({', '.join(windows) or 'none but hours'}), judges them, "
         "and tells who is to know.",
         f"File: `{monitor.path}`",

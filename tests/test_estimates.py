@@ -89,14 +89,14 @@ def estimate(value: float, reason: str = ""):
 
 
 @pytest.mark.parametrize(
-    ("value", "outcome"), [(0.80, Outcome.OK), (0.765, Outcome.OK), (0.75, Outcome.WARN)]
+    ("value", "outcome"), [(0.75, Outcome.OK), (0.703125, Outcome.OK), (0.70, Outcome.WARN)]
 )
 def test_a_rule_in_standard_deviations_of_the_references_windows(value, outcome) -> None:
-    evidence = Evidence(spreads={("roc_auc", "", ""): (0.80, 0.0125)})
+    evidence = Evidence(spreads={("roc_auc", "", ""): (0.75, 1 / 64)})
     (verdict,) = judge(monitor().rules, [estimate(value)], evidence)
     assert verdict.outcome is outcome
     if outcome is Outcome.WARN:
-        assert "more than 3 standard deviations worse than the 0.8" in verdict.reason
+        assert "more than 3 standard deviations worse than the 0.75" in verdict.reason
 
 
 def test_a_rule_does_not_judge_what_is_not_believed_nor_what_varies_unknown() -> None:

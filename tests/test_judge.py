@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from driftline.domain import DAY, Engine, Measurement, Outcome, Scope, Suite, Window
+from driftline.domain import DAY, Engine, Measurement, Outcome, Scope, Suite, Verdict, Window
 from driftline.judge import Broken, Evidence, broken, judge
 from driftline.sections import Rule
 
@@ -63,6 +63,7 @@ def test_bounds_belong_to_what_is_allowed(bound: dict, value: float, expected: O
         ("roc_auc", "5%", 0.7599, WARN),
         ("roc_auc", 0.05, 0.7501, OK),
         ("roc_auc", 0.05, 0.7499, WARN),
+        ("roc_auc", 0.4, 0.4, OK),  # to the last bit: what is allowed is no fault
         ("roc_auc", "5%", 0.99, OK),
         ("rmse", "10%", 0.8799, OK),
         ("rmse", "10%", 0.8801, WARN),
@@ -145,6 +146,8 @@ OF_F1 = {
         ({}, {"engine": Engine.EVIDENTLY}, False),
         ({"engine": "evidently"}, {}, False),
         ({"engine": "evidently"}, {"engine": Engine.EVIDENTLY}, True),
+        ({}, {"engine": Engine.SCIKIT_LEARN}, True),
+        ({}, {"engine": Engine.SQL, "suite": Suite.BUSINESS, "baseline": ""}, True),
         (
             {"metric": "f1"},
             {"engine": Engine.EVIDENTLY, "metric": "f1", "suite": Suite.PERFORMANCE},
@@ -163,6 +166,7 @@ OF_F1 = {
         ({"metric": "ks"}, {}, False),
         ({}, {"detail": "cat"}, False),
         ({"detail": "cat"}, {"detail": "cat"}, True),
+        ({}, {"detail": "cat", "suite": Suite.QUALITY, "baseline": ""}, True),
     ],
 )
 def test_what_a_rule_selects(keys: dict, changes: dict, selected: bool) -> None:
@@ -190,7 +194,7 @@ def test_for_counts_windows_in_a_row(past: list[Outcome], streak: int, firing: b
     evidence = Evidence(past={(judged.name, measurement.series): past})
     (verdict,) = judge([judged], [measurement], evidence)
     assert (verdict.streak, verdict.firing) == (streak, firing)
-    assert f"window {streak} in a row" in verdict.reason
+    assert verdict.reason.endswith(f", window {streak} in a row{'' if firing else ' of 3'}: no rows")
 
 
 def test_what_has_no_value_is_not_evaluated_and_says_why() -> None:
@@ -203,6 +207,8 @@ def test_a_window_mostly_before_the_log_is_not_evaluated() -> None:
     begins = END - 5 * DAY  # 71% of the week
     assert outcome(rule(max=0.2), measured(1), log_start=begins) is OPEN
     assert outcome(rule(max=0.2), measured(1), log_start=END - timedelta(days=5.7)) is WARN
+    month = measured(1, cadence="30d")
+    assert outcome(rule(max=0.2), month, log_start=END - 24 * DAY) is WARN  # 80% of it is enough
 
 
 def test_too_few_rows_for_the_rule() -> None:
@@ -214,10 +220,17 @@ def test_too_few_rows_for_the_rule() -> None:
 
 @pytest.mark.parametrize(
     ("coverage", "age", "expected"),
-    [(0.5, 0, OPEN), (0.8, 0, WARN), (0.5, 23, OPEN), (0.5, 24, WARN), (0.0, 48, WARN)],
+    [
+        (0.5, 0, OPEN),
+        (0.8, 0, WARN),
+        (None, 0, WARN),
+        (0.5, 23, OPEN),
+        (0.5, 24, WARN),
+        (0.0, 48, WARN),
+    ],
 )
 def test_performance_waits_for_coverage_or_maturity(
-    coverage: float, age: int, expected: Outcome
+    coverage: float | None, age: int, expected: Outcome
 ) -> None:
     measurement = measured(
         0.5,
@@ -253,6 +266,13 @@ def test_broken_data_inhibits_drift_of_the_same_column(
     assert said is expected
 
 
+@pytest.mark.parametrize(("column", "named"), [("temp", "temp"), ("", "the table")])
+def test_what_is_inhibited_names_what_failed(column: str, named: str) -> None:
+    measurement = measured(1, column_name="temp")
+    (verdict,) = judge([rule(max=0.2)], [measurement], Evidence(broken=[failure(column)]))
+    assert verdict.reason == f"inhibited: not-null failed on {named}"
+
+
 def test_broken_data_never_mutes_performance() -> None:
     measurement = measured(0.5, metric="f1", suite=Suite.PERFORMANCE)
     assert outcome(rule(metric="f1", min=0.6), measurement, broken=[failure("")]) is WARN
@@ -268,7 +288,7 @@ def test_only_critical_quality_breaks_a_column() -> None:
         measured(0.5, metric="null_share", suite=Suite.QUALITY, column_name="humid"),
     ]
     (only,) = broken(judge(rules, found, Evidence()))
-    assert (only.column, only.rule) == ("temp", "a")
+    assert only == Broken(column="temp", rule="a", window=found[0].window)
 
 
 def test_the_reason_says_what_how_much_and_against_what() -> None:
@@ -283,3 +303,45 @@ def test_the_reason_shows_the_references_own_value() -> None:
     evidence = Evidence(baselines={("log_loss_ratio", "", ""): 0.8857})
     (verdict,) = judge([judged], [measurement], evidence)
     assert verdict.reason == "log_loss_ratio (7d) is 1.04, above 1 (in the reference 0.8857)"
+    assert outcome(judged, replace(measurement, value=0.9), baselines=evidence.baselines) is OK
+
+
+@pytest.mark.parametrize(
+    ("worse_by", "words"), [("10%", "by more than 10%"), (0.05, "by more than 0.05")]
+)
+def test_the_reason_says_how_much_worse_is_allowed(worse_by: Any, words: str) -> None:
+    found = measured(0.5, metric="f1", suite=Suite.PERFORMANCE, reason="")
+    evidence = Evidence(baselines={("f1", "", ""): 0.8})
+    (verdict,) = judge([rule(metric="f1", worse_by=worse_by)], [found], evidence)
+    assert verdict.reason == f"f1 (7d) is 0.5, worse than the reference's 0.8 {words}"
+
+
+def test_an_expectation_has_failed_whatever_number_says_so() -> None:
+    name = "expect_column_values_to_not_be_null"
+    found = measured(0.5, metric=name, suite=Suite.QUALITY, reason="half is null")
+    (verdict,) = judge([rule(metric=name, min=1, **{"for": 2})], [found], Evidence())
+    assert verdict.reason == f"{name} (7d) failed, window 1 in a row of 2: half is null"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, {"outcome": OPEN, "reason": "no rows"}),
+        (0.1, {"outcome": OK, "reason": "psi (7d) is 0.1, within its bound"}),
+        (
+            0.5,
+            {
+                "outcome": CRITICAL,
+                "reason": "psi (7d) is 0.5, above 0.2: no rows",
+                "streak": 1,
+                "firing": True,
+            },
+        ),
+    ],
+)
+def test_a_verdict_says_whose_it_is_and_of_what(value: float | None, said: dict) -> None:
+    found = measured(value)
+    judged = rule(name="drifts", max=0.2, severity="critical")
+    assert judge([judged], [found], Evidence()) == [
+        Verdict(rule="drifts", measurement=found, **said)
+    ]

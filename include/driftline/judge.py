@@ -67,7 +67,7 @@ def selects(rule: Rule, series: Series) -> bool:
         rule.metric == series.metric
         and (series.suite == Suite.ESTIMATE) == (rule.suite is not None)
         and rule.window in (None, series.cadence)
-        and series.engine == (rule.engine or _engine_of(series))
+        and (series.engine == rule.engine if rule.engine else not _sampled(series))
         and series.baseline == (rule.baseline or _baseline_of(series))
         and is_about(rule, series.column_name)
         and _matches(series.segment, rule.segment)
@@ -76,11 +76,10 @@ def selects(rule: Rule, series: Series) -> bool:
     )
 
 
-def _engine_of(series: Series) -> str:
-    """Return whose number a rule means that names no engine: not Evidently's of a sample."""
+def _sampled(series: Series) -> bool:
+    """Whether a number is Evidently's of a sample, which no rule means that names no engine."""
     measured = series.suite in (Suite.DRIFT, Suite.PERFORMANCE)
-    sampled = measured and series.engine == Engine.EVIDENTLY
-    return str(Engine.PROFILE) if sampled else series.engine
+    return measured and series.engine == Engine.EVIDENTLY
 
 
 def _baseline_of(series: Series) -> str:
@@ -174,8 +173,8 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
             if about and fault.window.start < window.end and fault.window.end > window.start:
                 return f"{INHIBITED} {fault.rule} failed on {fault.column or 'the table'}"
     ripe = measurement.as_of >= window.end + evidence.maturity
-    coverage = 1.0 if measurement.coverage is None else measurement.coverage
-    if measurement.suite is Suite.PERFORMANCE and coverage < evidence.min_coverage and not ripe:
+    coverage = measurement.coverage if measurement.suite is Suite.PERFORMANCE else None
+    if coverage is not None and coverage < evidence.min_coverage and not ripe:
         return (
             f"{coverage:.0%} of the predictions have a label, "
             f"fewer than {evidence.min_coverage:.0%}, and more may come"
@@ -211,9 +210,7 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
         return f"below {rule.min:g}{own}"
     if rule.worse_by and rule.worse_by.deviations:
         mean, deviation = evidence.spreads[_key(measurement)]
-        if worsening(measurement.metric, value, mean, higher=evidence.higher_is_better) <= (
-            rule.worse_by.amount * deviation
-        ):
+        if worsening(measurement.metric, value, mean) <= rule.worse_by.amount * deviation:
             return None
         return (
             f"more than {rule.worse_by.amount:g} standard deviations worse than the {mean:.4g} "

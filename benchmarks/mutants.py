@@ -1,0 +1,152 @@
+"""Whether the tests see small faults: mutmut puts them into the code, one at a time.
+
+    python benchmarks/mutants.py             the whole of what decides, a sample of the rest
+    python benchmarks/mutants.py --all       every fault in every file: some hours
+    python benchmarks/mutants.py --rooms judge store
+
+Each room is mutated in a folder of its own under `.mutants`, and tried with the tests that belong to
+it. A fault is seen when a test fails, or runs into its limit. What survived is shown, and the exit
+code is 1 where less than 90% of a room were seen; the reasons for what is left are in
+`benchmarks/README.md`. To look into one: `cd .mutants/ROOM && ../../.venv/bin/mutmut show NAME`.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MUTANTS = ROOT / ".mutants"
+ENOUGH = 0.9
+
+# Words for people are no behaviour: what is raised or logged, and lines of nothing but prose.
+PROSE = (r"raise \w+\(", r"log\.\w+\(", r'^\s*f?"[^"]* [^"]*",?$')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Files that are mutated, and the tests that are to see it."""
+
+    whole: tuple[str, ...] = ()
+    sampled: tuple[str, ...] = ()
+    """Of these, `share` of the mutants are tried."""
+    share: float = 0.1
+    tests: tuple[str, ...]
+    chosen: str = "not postgresql"
+    """By pytest's -k: a server would be started for each mutant."""
+
+
+ROOMS = {
+    "judge": Room(whole=("judge.py",), tests=("test_judge.py", "test_estimates.py")),
+    "conclusion": Room(whole=("conclusion.py",), tests=("test_conclusion.py",)),
+    "alerts": Room(
+        whole=("alerts/incidents.py", "alerts/silence.py"),
+        sampled=("alerts/delivery.py", "alerts/http.py", "alerts/notice.py", "alerts/slack.py"),
+        tests=("alerts",),
+    ),
+    "retraining": Room(
+        whole=("retraining/gate.py",),
+        sampled=("retraining/*.py",),
+        tests=("retraining",),
+    ),
+    "pipeline": Room(sampled=("pipeline.py",), tests=("test_pipeline.py", "test_tasks.py")),
+    "store": Room(sampled=("store/*.py",), tests=("store",)),
+}
+
+
+def laid_out(name: str, room: Room) -> Path:
+    """Return the folder that mutmut runs in: `src` is include, else it would be a package."""
+    folder = MUTANTS / name
+    (folder / "mutants" / "src").mkdir(parents=True, exist_ok=True)  # Python looks for it only once
+    for link, target in (("src", "include"), ("tests", "tests"), ("pyproject.toml",) * 2):
+        (folder / link).unlink(missing_ok=True)
+        (folder / link).symlink_to(ROOT / target)
+    lists = {
+        "source_paths": ["src"],
+        "only_mutate": [f"src/driftline/{path}" for path in (*room.whole, *room.sampled)],
+        "do_not_mutate": ["src/driftline/store/migrations/*"],  # loaded by path: no test is linked
+        "do_not_mutate_patterns": PROSE,
+        "pytest_add_cli_args": ["-n0", "-k", room.chosen],
+        "pytest_add_cli_args_test_selection": [f"tests/{path}" for path in room.tests],
+    }
+    lines = (f"{key} =\n    " + "\n    ".join(values) for key, values in lists.items())
+    (folder / "setup.cfg").write_text("[mutmut]\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+def tried(folder: Path, room: Room, seed: int, everything: bool) -> list[str]:
+    """Return the names of the mutants to try."""
+    os.chdir(folder)
+    from mutmut.configuration import reset_config
+    from mutmut.mutation.file_mutation import mutate_file_contents
+    from mutmut.utils.file_utils import walk_mutatable_files
+    from mutmut.utils.format_utils import get_mutant_name
+
+    reset_config()
+    whole, rest = [], []
+    for path in sorted(walk_mutatable_files()):
+        own = mutate_file_contents(str(path), path.read_text()).mutant_names
+        listed = str(path).removeprefix("src/driftline/") in room.whole
+        (whole if listed or everything else rest).extend(get_mutant_name(path, n) for n in own)
+    return whole + sorted(random.Random(seed).sample(rest, round(room.share * len(rest))))
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    # What the tests start in processes of its own is the mutant, too.
+    environment = os.environ | {"PYTHONPATH": str(folder / "mutants" / "src")}
+    command = [str(Path(sys.executable).parent / "mutmut"), *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"mutmut failed in {folder}:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
+
+
+def outcomes(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield what came of each mutant that was tried."""
+    asked = set(names)
+    for line in mutmut(folder, "results", "--all", "true").splitlines():
+        name, _, status = line.strip().partition(": ")
+        if name in asked:
+            yield name, status
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS))
+    parser.add_argument("--all", action="store_true", help="try every mutant")
+    parser.add_argument("--seed", type=int, default=13, help="of the samples")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    enough = True
+    for name in options.rooms:
+        room = ROOMS[name]
+        folder = laid_out(name, room)
+        names = tried(folder, room, options.seed, options.all)
+        mutmut(folder, "run", "--max-children", str(options.workers), *names)
+        enough &= told(name, folder, dict(outcomes(folder, names)))
+    raise SystemExit(not enough)
+
+
+def told(name: str, folder: Path, found: dict[str, str]) -> bool:
+    """Print what came of a room's mutants, a line a file, and those that nothing saw."""
+    unseen = [mutant for mutant, status in found.items() if status in ("survived", "no tests")]
+    files: dict[str, Counter[str]] = {}
+    for mutant, status in found.items():
+        files.setdefault(mutant.rpartition(".")[0], Counter())[status] += 1
+    for file, counts in files.items():
+        said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        print(f"{file}: {counts.total()} mutants: {said}")
+    share = 1 - len(unseen) / max(len(found), 1)
+    print(f"{name}: {share:.1%} of {len(found)} mutants seen", flush=True)
+    for mutant in unseen:
+        print(mutmut(folder, "show", mutant))
+    return share >= ENOUGH
+
+
+if __name__ == "__main__":
+    main()

@@ -4,8 +4,8 @@
     python benchmarks/mutants.py --all       every fault in every file: some hours
     python benchmarks/mutants.py --rooms judge store
 
-Each room is mutated in a folder of its own under `.mutants`, and tried with the tests that belong to
-it. A fault is seen when a test fails, or runs into its limit. What survived is shown, and the exit
+Each room is mutated in a folder of its own under `.mutants`, and tried with the tests that belong
+to it. A fault is seen when a test fails, or runs into its limit. What survived is shown, and the exit
 code is 1 where less than 90% of a room were seen; the reasons for what is left are in
 `benchmarks/README.md`. To look into one: `cd .mutants/ROOM && ../../.venv/bin/mutmut show NAME`.
 """

@@ -194,7 +194,9 @@ def test_for_counts_windows_in_a_row(past: list[Outcome], streak: int, firing: b
     evidence = Evidence(past={(judged.name, measurement.series): past})
     (verdict,) = judge([judged], [measurement], evidence)
     assert (verdict.streak, verdict.firing) == (streak, firing)
-    assert verdict.reason.endswith(f", window {streak} in a row{'' if firing else ' of 3'}: no rows")
+    assert verdict.reason.endswith(
+        f", window {streak} in a row{'' if firing else ' of 3'}: no rows"
+    )
 
 
 def test_what_has_no_value_is_not_evaluated_and_says_why() -> None:

@@ -1,19 +1,26 @@
 """What a run concludes from what is recorded: incidents, and who is told; no warehouse is asked."""
 
+import random
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url, select
 
 from driftline.alerts.notice import Notice
-from driftline.conclusion import Conclusion, conclude
+from driftline.conclusion import Conclusion, Unexplained, conclude
 from driftline.config import Monitor
 from driftline.domain import (
     DAY,
     HOUR,
+    ColumnKind,
+    ColumnStatistics,
     Engine,
+    Explanation,
     Incident,
     Outcome,
     Scope,
@@ -24,7 +31,17 @@ from driftline.domain import (
 )
 from driftline.pipeline import planned
 from driftline.reference import Reference
-from driftline.store import Store, incidents, ledger, measurements, outbox, references
+from driftline.store import (
+    Store,
+    explanations,
+    incidents,
+    ledger,
+    measurements,
+    outbox,
+    references,
+    tables,
+    upgrade,
+)
 from driftline.store.ledger import Entry, State
 from tests.models import START
 
@@ -38,9 +55,10 @@ REFERENCE = Reference(
 )
 HIGH = {"name": "high", "metric": "psi", "columns": "x", "window": "1d", "max": 0.2}
 FINE, BAD = 0.1, 0.5
+Said = tuple[Suite, str, float, dict[str, Any]]
 
 
-def monitor(*rules: dict[str, Any]) -> Monitor:
+def monitor(*rules: dict[str, Any], **changes: Any) -> Monitor:
     return Monitor.model_validate(
         {
             "monitor": "model",
@@ -50,6 +68,7 @@ def monitor(*rules: dict[str, Any]) -> Monitor:
             "reference": {"window": ["2023-12-01", "2024-01-01"]},
             "windows": ["1h", "1d"],
             "rules": rules,
+            **changes,
         }
     )
 
@@ -64,8 +83,10 @@ def record(
     window: Window,
     value: float,
     as_of: datetime | None = None,
+    nulls: float | None = None,
+    more: Iterable[Said] = (),
 ) -> None:
-    """Record the drift of x in a window, as a task would."""
+    """Record the drift of x in a window, its share of nulls and what more there is of it all."""
     told = {"run_id": "r", "recorded_at": START}
     named = {
         "monitor": "model",
@@ -73,12 +94,19 @@ def record(
         "as_of": as_of or window.end,
         "config_hash": watched.config_hash,
     }
-    drift = Scope(**named, reference_id="r").measurement(
-        Suite.DRIFT, "psi", value, engine=Engine.PROFILE, column_name="x", baseline="reference"
-    )
-    measurements.replace(connection, [drift], suite=Suite.DRIFT, **named, **told)
-    entry = Entry(**named, suite=Suite.DRIFT, state=State.DONE, rows=1000)
-    ledger.mark(connection, [entry], **told)
+    of_x = {"column_name": "x", "engine": Engine.PROFILE, "row_count": 1000}
+    scope = Scope(**named, reference_id="r")
+    found = [scope.measurement(Suite.DRIFT, "psi", value, baseline="reference", **of_x)]
+    if nulls is not None:
+        found.append(scope.measurement(Suite.QUALITY, "null_share", nulls, **of_x))
+    found += [
+        scope.measurement(suite, metric, said, engine=Engine.PROFILE, **rest)
+        for suite, metric, said, rest in more
+    ]
+    for one in found:
+        measurements.replace(connection, [one], suite=one.suite, **named, **told)
+        entry = Entry(**named, suite=one.suite, state=State.DONE, rows=1000)
+        ledger.mark(connection, [entry], **told)
 
 
 def run(
@@ -87,17 +115,21 @@ def run(
     interval: Window,
     value: float = FINE,
     *,
+    nulls: float | None = None,
+    more: Iterable[Said] = (),
     page: bool = True,
     compared: bool = True,
+    reference: Reference = REFERENCE,
+    **rest: Any,
 ) -> Conclusion:
     """Conclude an interval of which this drift was measured."""
     watch: Any = SimpleNamespace(monitor=watched, log_start=START - 60 * DAY)
     with store.begin() as connection:
-        references.save(connection, REFERENCE, config_hash=watched.config_hash)
-        record(connection, watched, interval, value)
+        references.save(connection, reference, config_hash=watched.config_hash)
+        record(connection, watched, interval, value, nulls=nulls, more=more)
         windows = {step.window for step in planned(connection, watched, interval)}
-        known = dict.fromkeys(windows, REFERENCE) if compared else {}
-        return conclude(connection, watch, known, interval, run_id="r", page=page)
+        known = dict.fromkeys(windows, reference) if compared else {}
+        return conclude(connection, watch, known, interval, run_id="r", page=page, **rest)
 
 
 def told(store: Store) -> list[list[str]]:
@@ -231,3 +263,187 @@ def test_an_hour_ends_no_incident_of_days_nor_does_a_day_that_was_not_compared(
     run(store, monitor(HIGH), Window.ending("1h", day(1).end + HOUR))
     run(store, monitor(HIGH), day(2), compared=False)
     assert firing(store) == [left]
+
+
+EMPTY = {"metric": "null_share", "columns": "x", "max": 0.5, "severity": "critical"}
+HOURS_AND_DAYS = [
+    *(Window.ending("1h", day(1).end - HOUR * back) for back in (2, 1, 0)),
+    day(1),
+    *(Window.ending("1h", day(1).end + HOUR * more) for more in (1, 2)),
+    day(2),
+]
+
+
+def settled(store: Store) -> list[set[tuple[Any, ...]]]:
+    """What stands in the store of verdicts and incidents, without when and by whom."""
+    with store.read() as connection:
+        judged = connection.execute(select(tables.verdicts)).mappings().all()
+        kept = incidents.of(connection, "model")
+    own = ("rule", "window_start", "window_end", "verdict", "reason", "streak", "firing")
+    return [{tuple(row[name] for name in own) for row in judged}, set(kept)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_whatever_order_intervals_are_concluded_they_come_to_the_same(
+    seed: int, tmp_path: Path
+) -> None:
+    draw = random.Random(seed)
+    watched = monitor(
+        {**HIGH, "for": 2},
+        {**HIGH, "name": "hourly", "window": "1h", "for": 2},
+        EMPTY | {"window": "1h"},
+    )
+    found = {
+        one: (draw.choice([FINE, BAD, BAD]), draw.choice([0.1, 0.9])) for one in HOURS_AND_DAYS
+    }
+    came = []
+    for number in range(3):
+        order = HOURS_AND_DAYS if not number else draw.sample(HOURS_AND_DAYS, len(HOURS_AND_DAYS))
+        url = make_url(f"sqlite:///{tmp_path / f'{number}.db'}")
+        upgrade(url)
+        with Store.open(url) as other:
+            for one in order:
+                run(other, watched, one, found[one][0], nulls=found[one][1], page=False)
+            came.append(settled(other))
+    assert came[0] == came[1] == came[2]
+
+
+def reasons(found: Conclusion) -> dict[str, str]:
+    return {verdict.rule: verdict.reason for verdict in found.verdicts}
+
+
+def notices(store: Store) -> list[Notice]:
+    with store.read() as connection:
+        return [Notice.from_json(message.body) for message in outbox.pending(connection)]
+
+
+LOW = {"name": "low", "metric": "f1", "window": "1d", "min": 0.7, "severity": "critical"}
+LABELS = {"labels": {"label": "y", "timestamp": "known", "maturity": "24h", "min_coverage": 0.8}}
+
+
+def f1(value: float, **rest: Any) -> list[Said]:
+    return [(Suite.PERFORMANCE, "f1", value, {"row_count": 1000, **rest})]
+
+
+def test_a_value_is_compared_with_the_references_own(store: Store) -> None:
+    """Of performance, of nulls, and of operations; by detail, and of its own length of windows."""
+    column = ColumnStatistics(kind=ColumnKind.NUMERIC, nulls=100)
+    reference = replace(
+        REFERENCE,
+        statistics=WindowStatistics(rows=1000, columns={"x": column}),
+        performance={("f1", ""): 0.8, ("f1", "cat"): 0.5},
+        operations={"latency_p95": 20.0},
+        spreads={("1d", "roc_auc", ""): (0.9, 0.01), ("7d", "roc_auc", ""): (0.9, 0.1)},
+    )
+    worse = {"worse_by": 0.05, "window": "1d"}
+    watched = monitor(
+        {"name": "all", "metric": "f1", **worse},
+        {"name": "cat", "metric": "f1", "detail": "cat", **worse},
+        {"name": "slow", "metric": "latency_p95", **worse},
+        {"name": "empty", "metric": "null_share", **worse},
+        {
+            "name": "guess",
+            "metric": "roc_auc",
+            "suite": "estimate",
+            "window": "1d",
+            "worse_by": "3sd",
+        },
+        predictions={"table": "p", "timestamp": "ts", "score": "s", "latency_ms": "ms"},
+        **LABELS,
+    )
+    more = [
+        *f1(0.76),
+        (Suite.PERFORMANCE, "f1", 0.44, {"detail": "cat"}),
+        (Suite.OPERATIONS, "latency_p95", 21.0, {}),
+        (Suite.ESTIMATE, "roc_auc", 0.86, {"row_count": 1000}),
+    ]
+    found = run(store, watched, day(1), nulls=0.16, more=more, reference=reference, page=False)
+    assert {v.rule: v.outcome for v in found.verdicts} == {
+        "all": Outcome.OK,
+        **dict.fromkeys(("cat", "slow", "empty", "guess"), Outcome.WARN),
+    }
+    assert reasons(found)["empty"].endswith("worse than the reference's 0.1 by more than 0.05")
+
+
+def test_labels_are_waited_for_as_long_as_the_file_says(store: Store) -> None:
+    watched = monitor(LOW, **LABELS)
+    told = [
+        run(store, watched, day(n), more=f1(0.1, coverage=coverage), page=False)
+        .verdicts[-1]
+        .outcome
+        for n, coverage in ((1, 0.79), (2, 0.8))
+    ]
+    assert told == [Outcome.NOT_EVALUATED, Outcome.CRITICAL]
+
+
+@pytest.mark.parametrize(("better", "outcome"), [("higher", Outcome.WARN), ("lower", Outcome.OK)])
+def test_what_is_better_of_business_is_what_the_file_says(
+    store: Store, better: str, outcome: Outcome
+) -> None:
+    rule = {"name": "less", "metric": "sold", "window": "1d", "worse_by": 0.1}
+    business = {"sold": {"sql": "avg(sold)", "better": better}}
+    reference = replace(REFERENCE, operations={"sold": 0.5})
+    more = [(Suite.BUSINESS, "sold", 0.3, {})]
+    found = run(store, monitor(rule, business=business), day(1), more=more, reference=reference)
+    assert [verdict.outcome for verdict in found.verdicts] == [outcome]
+
+
+def test_windows_in_a_row_are_counted_from_a_promotion_on(store: Store) -> None:
+    watched = monitor({**HIGH, "for": 2})
+    promoted = replace(REFERENCE, id="p", valid_from=day(2).start, model_version="2")
+    came = [(1, REFERENCE), (2, promoted), (3, promoted)]
+    found = [run(store, watched, day(n), BAD, reference=reference) for n, reference in came]
+    assert [one.verdicts[0].streak for one in found] == [1, 1, 2]
+
+
+def test_a_broken_column_mutes_its_drift_and_is_named_as_a_cause(store: Store) -> None:
+    watched = monitor(HIGH, EMPTY | {"name": "empty", "window": "1d"}, LOW, **LABELS)
+    found = run(store, watched, day(1), BAD, nulls=0.9, page=False)
+    assert reasons(found)["high"] == "inhibited: empty failed on x"
+    assert [one.rule for one in found.open] == ["empty"]
+    explain(store, watched, day(2))
+    run(store, watched, day(2), BAD, nulls=0.1, more=f1(0.1))
+    (said,) = notices(store)
+    assert {finding.rule for finding in said.findings} == {"high", "low"}
+    assert said.causes == (f"empty failed on x in {day(1)}",)
+    assert said.why == ("f1 fell",)
+
+
+def explain(store: Store, watched: Monitor, window: Window) -> None:
+    """Say why f1 fell in a window."""
+    found = Explanation(reference_value=0.8, window_value=0.1, rows=1000, words="f1 fell")
+    told = {"monitor": "model", "window": window, "scope": "", "metric": "f1", "as_of": window.end}
+    ours = {"config_hash": watched.config_hash, "run_id": "r", "recorded_at": START}
+    with store.begin() as connection:
+        explanations.save(connection, found, **told, **ours)
+
+
+def test_a_fall_is_not_told_before_somebody_has_looked_why(store: Store) -> None:
+    watched = monitor(LOW, **LABELS)
+    with pytest.raises(Unexplained) as caught:
+        run(store, watched, day(1), more=f1(0.1))
+    assert caught.value.asked == ((day(1), day(1).end, "", "f1", day(1).end),)
+    assert notices(store) == []
+    run(store, watched, day(1), more=f1(0.1), page=False)
+    explain(store, watched, day(1))
+    assert run(store, watched, day(1), more=f1(0.1)).told
+    assert [said.why for said in notices(store)] == [("f1 fell",)]
+
+
+def test_each_channel_is_told_of_its_own_incidents_once(store: Store) -> None:
+    routes = {"warn": [{"slack": "#all"}], "critical": [{"slack": "#all"}, {"slack": "#pages"}]}
+    empty = EMPTY | {"name": "empty", "window": "1d"}
+    watched = monitor({**HIGH, "columns": "y"}, HIGH | {"name": "x"}, empty, routes=routes)
+    of_y = {"column_name": "y", "baseline": "reference"}
+    for _ in range(2):
+        run(store, watched, day(1), FINE, nulls=0.9, more=[(Suite.DRIFT, "psi", BAD, of_y)])
+    with store.read() as connection:
+        sent = {message.target: message for message in outbox.pending(connection)}
+    rules = {to: [f.rule for f in Notice.from_json(m.body).findings] for to, m in sent.items()}
+    assert rules == {"#all": ["empty", "high"], "#pages": ["empty"]}
+    assert {(message.monitor, message.channel) for message in sent.values()} == {("model", "slack")}
+    said = Notice.from_json(sent["#all"].body)
+    assert (said.monitor, said.interval) == ("model", str(day(1)))
+    report, numbers = said.look
+    assert report.endswith("artifacts/model/1d/2024-01-01/report.html")  # the run writes it
+    assert numbers == "driftline metrics model --from 2024-01-01 --to 2024-01-02 --window 1d"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.alerts.incidents import incidents
-from driftline.domain import DAY, Outcome, Series
+from driftline.domain import DAY, Incident, Outcome, Series
 from driftline.sections import Rule
 
 OK, BAD, OPEN = Outcome.OK, Outcome.WARN, Outcome.NOT_EVALUATED
@@ -37,6 +37,17 @@ def test_an_incident_fires_when_it_has_failed_long_enough() -> None:
     assert found(3, [BAD, BAD]) == []
     assert found(3, [BAD, BAD, BAD]) == [(0, 2, 2, None)]
     assert found(1, [OK, BAD]) == [(1, 1, 1, None)]
+
+
+def test_an_incident_says_whose_it_is_and_of_what() -> None:
+    named = Rule.model_validate({"name": "r", "metric": "psi", "max": 0.2, "severity": "critical"})
+    days = [START + number * DAY for number in range(3)]
+    history = zip(days, [BAD, OK, BAD], strict=True)
+    own = {"monitor": "m", "rule": "r", "series": SERIES, "severity": Outcome.CRITICAL}
+    assert incidents("m", named, SERIES, history) == [
+        Incident(**own, began=days[0], fired=days[0], last_failed=days[0], resolved=days[1]),
+        Incident(**own, began=days[2], fired=days[2], last_failed=days[2]),
+    ]
 
 
 def test_an_incident_is_resolved_by_the_first_ok() -> None:

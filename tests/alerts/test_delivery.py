@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from time import sleep
 
 import pytest
@@ -175,6 +176,7 @@ def test_what_is_refused_for_good_is_given_up_and_can_be_sent_again(
     (left,) = given_up(store)
     assert "channel_not_found" in left
     assert "driftline store deliver --failed --monitor m" in left
+    assert (given_up(store, "m"), given_up(store, "another")) == ([left], [])
     with store.begin() as connection:
         assert outbox.send_again(connection, datetime.now(UTC), "another") == 0
         assert outbox.send_again(connection, datetime.now(UTC), "m") == 1
@@ -197,6 +199,36 @@ def test_what_is_given_up_can_be_let_go_of(
     add(store, message())  # a rerun makes it again
     assert deliver(store) == given_up(store) == waiting(store) == []
     assert slack.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "stays"),
+    [
+        ("200 OK", "[]", True),
+        ("200 OK", '{"ok": false, "error": "fatal_error"}', True),
+        ("200 OK", '{"ok": false, "error": "no_text"}', False),
+        ("500 Oh", '{"ok": false, "error": "no_text"}', True),
+        ("429 Later", '{"ok": false, "error": "no_text"}', True),
+        ("404 No", '{"ok": false, "error": "no_text"}', False),
+        ("404 No", '{"ok": true}', True),
+    ],
+)
+def test_a_refusal_is_for_good_unless_it_is_known_to_pass(
+    store: Store, monkeypatch: pytest.MonkeyPatch, status: str, answer: str, stays: bool
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    soon = datetime.now(UTC) + timedelta(minutes=20)
+    add(store, message())
+    with Unruly(
+        says(answer.encode(), f"Retry-After: {format_datetime(soon, True)}", status=status)
+    ) as server:
+        monkeypatch.setenv("SLACK_API_URL", server.url)
+        (error,) = deliver(store)
+    assert error.endswith("; it stays in the outbox") is stays
+    assert ("cannot be understood" in error) is ("no_text" not in answer and "fatal" not in answer)
+    with store.read() as connection:
+        due = connection.execute(select(table.c.due)).scalar_one()
+    assert due is None if not stays else timedelta() <= soon - due < timedelta(seconds=2)
 
 
 @pytest.mark.parametrize(
@@ -364,6 +396,7 @@ def test_deliverers_at_the_same_time_send_each_message_once(
     [
         ("30", 30.0),
         ("1.5", 1.5),
+        ("0.5", 0.5),
         ("1e18", 1e18),  # the wait has a cap of its own
         ("Fri, 12 Apr 2013 00:10:00 GMT", 600.0),
         ("Fri, 12 Apr 2013 02:10:00 +0200", 600.0),

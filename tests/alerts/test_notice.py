@@ -76,10 +76,10 @@ def test_a_broken_column_is_no_cause_of_another_broken_column() -> None:
 
 def test_the_worst_accuracy_is_the_lowest() -> None:
     found = [
-        verdict("accuracy", "accuracy", value / 10, column_name=f"s={value}") for value in (5, 3, 9)
+        verdict("accuracy", "accuracy", value / 10, column_name=f"s={value}") for value in (5, 0, 9)
     ]
     (finding,) = told(*found).findings
-    assert [line.split("s=")[1][0] for line in finding.lines] == ["3", "5", "9"]
+    assert [line.split("s=")[1][0] for line in finding.lines] == ["0", "5", "9"]
 
 
 def test_broken_data_of_an_earlier_day_is_named_too() -> None:
@@ -109,6 +109,7 @@ def test_only_what_broke_before_or_during_the_first_failing_window_may_have_caus
 def test_the_outbox_keeps_it_whole() -> None:
     written = told(verdict("a", "psi", 1.0), verdict("b", "psi", 2.0, column_name="é<&>"))
     assert Notice.from_json(written.to_json()) == written
+    assert "é<&>" in written.to_json()  # the log shows what is given up
 
 
 def test_slack_shows_hostile_text_as_text() -> None:
@@ -134,6 +135,9 @@ def test_slack_shows_every_part_of_a_message_as_text() -> None:
         assert not set("<>`") & set(text)
     assert [text.split("\n")[0] for text in shown[3:]] == ["Why", "Probable cause", "Where to look"]
     assert {block["text"]["type"] for block in sent["blocks"]} == {"plain_text"}
+    del sent["text"], sent["blocks"]
+    shows = dict.fromkeys(("mrkdwn", "link_names", "unfurl_links", "unfurl_media"), False)
+    assert sent == {"channel": "#c", "parse": "none", **shows}
 
 
 def test_slack_makes_a_link_of_an_address_and_of_nothing_else() -> None:
@@ -148,6 +152,7 @@ def test_slack_makes_a_link_of_an_address_and_of_nothing_else() -> None:
 
 def test_slack_takes_a_long_message() -> None:
     found = [verdict(f"rule-{n}", "psi", 1.0, column_name="x" * 2_000) for n in range(80)]
-    shown = blocks(told(*found))
+    shown = blocks(replace(told(*found), monitor="x" * 200))
     assert len(shown) <= 50
+    assert len(shown[0]["text"]["text"]) == 150  # a header may hold no more
     assert all(len(block["text"]["text"]) <= 3_000 for block in shown)

@@ -334,8 +334,9 @@ def _keep_incidents(
             known = {incident.id for incident in current}
             gone = [i for i in before if (i.rule, i.series) == (name, series) and i.id not in known]
             # What these were built on is now another: they go on under another beginning, or never
-            # were. What somebody was told of stays on record.
-            unsaid = [i for i in gone if i.began >= first and i.id in unpaged]
+            # were. What somebody was told of stays on record, and what another file judged.
+            told_from = min([first, *(end for end, _ in said[:1])])
+            unsaid = [i for i in gone if i.began >= told_from and i.id in unpaged]
             incident_table.drop(connection, unsaid)
             ended = [i for i in gone if i.resolved is None and i not in unsaid]
             incident_table.save(connection, [replace(i, resolved=interval.end) for i in ended])

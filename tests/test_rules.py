@@ -5,7 +5,7 @@ import pytest
 from driftline.config import Monitor
 from driftline.domain import Series, cadence_length
 from driftline.judge import selects
-from driftline.rules import MIN_QUALITY_ROWS, default_rules, rules_of
+from driftline.rules import MIN_QUALITY_ROWS, default_rules, performance_window, rules_of
 from driftline.sections import Expectation
 
 FILE: dict[str, Any] = {
@@ -94,3 +94,20 @@ def test_the_rule_of_an_expectation_takes_a_columns_name_as_it_is() -> None:
     series = dict.fromkeys(Series._fields, "") | {"suite": "quality", "metric": rule.metric}
     named = [Series(**series | {"column_name": name}) for name in ("a*", "ab")]
     assert [selects(rule, each) for each in named] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "window"),
+    [
+        ({}, "7d"),
+        ({"windows": ["1h", "1d"]}, "1d"),
+        ({"windows": ["1h"]}, "1h"),
+        ({"windows": ["14d", "30d"]}, "30d"),
+        ({"rules": [{"metric": "roc_auc", "window": "1d", "min": 0.5}]}, "1d"),
+        ({"rules": [{"metric": "psi", "window": "1d", "max": 0.5}]}, "7d"),
+    ],
+)
+def test_performance_is_looked_at_on_a_window_that_the_monitor_has(
+    changes: dict[str, Any], window: str
+) -> None:
+    assert performance_window(monitor(**changes)) == window

@@ -313,7 +313,8 @@ class Monitor(Defaults):
                 )
 
     @property
-    def _days(self) -> list[str]:
+    def days(self) -> list[str]:
+        """Its windows of days, the shortest first."""
         return [window for window in self.windows if window != "1h"]
 
     def _can_be_retrained(self, how: Retraining) -> None:
@@ -350,7 +351,7 @@ class Monitor(Defaults):
     def _measured(self) -> dict[str, None]:
         """The metrics that a rule without a suite may be about."""
         drift = [metrics.DRIFT_SHARE]
-        if self.drift.domain_classifier and self._days:
+        if self.drift.domain_classifier and self.days:
             drift.append(metrics.DOMAIN_CLASSIFIER_AUC)
         own = (method for column in self.drift.columns.values() for method in column.method)
         for method in dict.fromkeys((*self.drift_methods(""), *own)):
@@ -397,7 +398,7 @@ class Monitor(Defaults):
             raise fault(
                 f"{key}.window", f"{rule.window} is not among windows: {', '.join(self.windows)}"
             )
-        daily = self._days[:1]
+        daily = self.days[:1]
         asked = rule.metric == metrics.DOMAIN_CLASSIFIER_AUC and rule.metric in known
         if asked and rule.window not in (None, *daily):
             raise fault(
@@ -415,7 +416,7 @@ class Monitor(Defaults):
                 f"business.{rule.metric}: {{sql: ..., better: higher}} (or lower)",
             )
         if rule.metric in metrics.QUALITY or rule.metric.startswith("expect_"):
-            checked = [w for w in self.windows if w == "1h" or w == self._days[0]]
+            checked = [w for w in self.windows if w == "1h" or w == self.days[0]]
             if rule.window not in (None, *checked):
                 raise fault(
                     f"{key}.window",

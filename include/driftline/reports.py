@@ -1,4 +1,4 @@
-"""The HTML reports of windows: where they lie, who owes one, and how one is written."""
+"""The reports of windows: where they lie, who owes one, and how one is written."""
 
 import os
 import shlex
@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from driftline.config import Monitor
-from driftline.domain import Explanation, Suite, Verdict, Window
+from driftline.domain import Suite, Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
 from driftline.reference import Reference
 from driftline.steps import Step
 from driftline.store import Store, explanations, incidents, ledger, measurements, verdicts
-from driftline.suites import report
+from driftline.suites import report, report_document
 from driftline.suites.outcomes import outcomes
 from driftline.watch import Watch
 
@@ -130,21 +130,35 @@ def early_labels(rows: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def _told(found: Explanation | None) -> list[str]:
-    """Return an explanation as the page shows it: the fall, then the causes."""
-    if found is None:
-        return []
-    causes = [
-        f"{cause.words}{f' (since {cause.began:%Y-%m-%d %H:%M} UTC)' if cause.began else ''}"
-        + ("" if cause.share is None else f": {cause.share:.0%} of the fall")
-        for cause in found.causes
-    ]
-    return [found.words, *causes]
+def write_report(
+    store: Store, watch: Watch, reference: Reference, step: Step, path: Path | None = None
+) -> Path:
+    """Build the HTML report of a window and return its path, which is among the artifacts unless
+    another is given.
+    """
+    page = report.html(_content(store, watch, reference, step))
+    return write(path or artifact(watch.monitor, step.window, REPORT), page)
 
 
-def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -> Path:
-    """Build the HTML report of a window, put it among the artifacts and return its path."""
-    path = artifact(watch.monitor, step.window, REPORT)
+def write(path: Path, text: str) -> Path:
+    """Write a file whole: a reader sees what was there before, or all of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_text(text, encoding="utf-8")
+    return partial.replace(path)
+
+
+def document(store: Store, watch: Watch, reference: Reference, step: Step) -> dict[str, Any]:
+    """Return what the report of a window says, for programs; see `report_document.document`."""
+    shown = _content(store, watch, reference, step)
+    with store.read() as connection:
+        kept = measurements.of_window(
+            connection, watch.monitor.monitor, step.window, watch.monitor.config_hash
+        )
+    return report_document.document(shown, reference, step.as_of, kept)
+
+
+def _content(store: Store, watch: Watch, reference: Reference, step: Step) -> report.Content:
     monitor = watch.monitor
     with store.read() as connection:
         said = verdicts.of_window(connection, monitor.monitor, step.window, monitor.config_hash)
@@ -162,23 +176,17 @@ def write_report(store: Store, watch: Watch, reference: Reference, step: Step) -
         )
         found = explanations.newest(connection, monitor.monitor, step.window, monitor.config_hash)
     early = early_labels(rows)
-    whole = [verdict for verdict in said if not verdict.measurement.segment]
     columns = watch.columns(reference)
     labelled = monitor.labels is not None
     sample = watch.rows(step, columns, labels=labelled)
-    html = report.html(
+    return report.content(
         monitor,
         step.window,
         sample,
         watch.compared(reference),
         columns,
         outcomes(monitor, sample) if labelled else None,
-        whole,
+        [verdict for verdict in said if not verdict.measurement.segment],
+        why=found,
         remarks=[early] if early else [],
-        why=_told(found),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    partial.write_text(html, encoding="utf-8")
-    partial.replace(path)  # a reader sees the whole page or none of it
-    return path

@@ -41,9 +41,7 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
     Each looks at the longest window of at most a week and wants it to fail three times in a row.
     Nulls, ranges, categories and volume are watched by the expectations.
     """
-    days = [window for window in monitor.windows if window != "1h"]
-    weekly = [window for window in days if cadence_length(window).days <= 7] or days
-    if not weekly:
+    if not monitor.days:
         return ()
     said = monitor.prediction_columns
     method = str(monitor.drift_methods(said[0])[0]) if said else ""
@@ -56,8 +54,14 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
     if monitor.labels:
         rare = {"severity": "critical", "min_rows": MIN_LABELLED_ROWS}
         rules.append({"name": "performance"} | rare | _performance(monitor))
-    shared = {"window": weekly[-1], "for": 3, "min_rows": MIN_ROWS}
+    shared = {"window": _weekly(monitor), "for": 3, "min_rows": MIN_ROWS}
     return tuple(Rule.model_validate(shared | rule) for rule in rules)
+
+
+def _weekly(monitor: Monitor) -> str:
+    """Return the longest window of at most a week, else the longest that there is."""
+    days = monitor.days or ["1h"]
+    return ([window for window in days if cadence_length(window).days <= 7] or days)[-1]
 
 
 def suite_of(monitor: Monitor, rule: Rule) -> Suite:
@@ -75,9 +79,18 @@ def suite_of(monitor: Monitor, rule: Rule) -> Suite:
 
 def performance_metric(monitor: Monitor) -> str:
     """Return the metric of performance that the first rule on it, or a default one, looks at."""
+    return next((r.metric for r in _asked(monitor)), str(_performance(monitor)["metric"]))
+
+
+def performance_window(monitor: Monitor) -> str:
+    """Return the window that the first rule on performance, or a default one, looks at."""
+    return next((r.window for r in _asked(monitor) if r.window), _weekly(monitor))
+
+
+def _asked(monitor: Monitor) -> Iterable[Rule]:
+    """Return the rules of the file that are about performance."""
     known = metrics.PERFORMANCE[monitor.task]
-    asked = (r.metric for r in monitor.rules or () if r.metric in known and not r.suite)
-    return next(asked, str(_performance(monitor)["metric"]))
+    return (rule for rule in monitor.rules or () if rule.metric in known and not rule.suite)
 
 
 def _performance(monitor: Monitor) -> dict[str, Any]:

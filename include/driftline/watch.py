@@ -341,8 +341,7 @@ class Watch:
     @property
     def report_cadence(self) -> str:
         """The windows that Evidently looks at: days, else the shortest that are watched."""
-        days = [cadence for cadence in self.monitor.windows if cadence != "1h"]
-        return days[0] if days else ""
+        return next(iter(self.monitor.days), "")
 
     def compared(self, reference: Reference) -> Frame:
         """Return the reference's rows, ready to be compared with."""

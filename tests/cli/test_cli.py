@@ -300,6 +300,25 @@ def test_a_report_is_made_on_demand(file: Path) -> None:
     made = driftline("report", file, "--end", "2024-01-07")
     assert made.exit_code == 0, made.output
     assert Path(made.stdout.strip()).read_text(encoding="utf-8").startswith("<")
+    unknown = driftline("report", file, "--window", "30d")
+    assert "no 30d window of model has been measured; its windows are: 1d" in unknown.output
+
+
+def test_a_report_is_read_by_scripts(file: Path, tmp_path: Path) -> None:
+    driftline("run", file, "--from", "2024-01-09", "--to", "2024-01-10")
+    found = json.loads(driftline("report", file, "--format", "json").stdout)
+    assert found["window"]["end"] == "2024-01-10T00:00:00Z"
+    assert (found["outcome"], found["verdicts"][0]["rule"]) == ("warn", "psi-x-1d")
+    asked = ("metrics", file, "--segment", "", "--from", "2024-01-09", "--format", "json")
+    shown = json.loads(driftline(*asked).stdout)
+    same = ("suite", "metric", "detail", "baseline", "engine", "model_version", "value", "lower")
+    numbers = [[n["column"], *(n[key] for key in same)] for n in found["measurements"]]
+    rows = [[row["column_name"], *(row[key] for key in same)] for row in shown]
+    assert sorted(numbers, key=str) == sorted(rows, key=str)
+    kept = tmp_path / "there" / "report.json"
+    made = driftline("report", file, "--format", "json", "-o", kept)
+    assert made.stdout.strip() == str(kept)
+    assert json.loads(kept.read_text(encoding="utf-8")) == found
 
 
 def test_the_statements_that_count_a_window_can_be_run_by_hand(file: Path) -> None:

@@ -64,7 +64,8 @@ def drawn(monitor, scope, columns, kinds=KINDS, total=None, **parts):
     given = rows(total=total, **columns)
     known = outcomes(monitor(**parts), given)
     reference = rows(**flights(900, 1))
-    return report.html(monitor(**parts), scope.window, given, reference, kinds, known)
+    shown = report.content(monitor(**parts), scope.window, given, reference, kinds, known)
+    return report.html(shown)
 
 
 def test_the_page_says_what_was_measured(monitor, scope, columns):
@@ -101,7 +102,8 @@ def test_what_cannot_be_shown_is_named(monitor, scope, columns):
     html = drawn(monitor, scope, worse)
     assert "temp is null in every row in the window" in html
     assert "performance is not shown: no labels" in html
-    bare = report.html(monitor(), scope.window, rows(x=[1.0]), rows(x=[1.0]), {"x": NUMERIC})
+    one = rows(x=[1.0])
+    bare = report.html(report.content(monitor(), scope.window, one, one, {"x": NUMERIC}))
     assert "x has only one value in the window" in bare
 
 
@@ -160,7 +162,7 @@ def hostile_page(monitor, scope, hostile):
     attacked, kinds = hostile
     given, past = rows(**attacked), rows(**attacked)
     known = outcomes(monitor(), given)
-    return report.html(monitor(), scope.window, given, past, kinds, known)
+    return report.html(report.content(monitor(), scope.window, given, past, kinds, known))
 
 
 def attack(tab):
@@ -263,7 +265,8 @@ def test_it_begins_with_what_the_rules_say(scope, monitor):
     frame = rows(temp=np.arange(50.0), postcode=np.arange(50.0))
     secretive = monitor(features={"sensitive": ["postcode"]})
     kinds = {"temp": NUMERIC, "postcode": NUMERIC}
-    page_ = report.html(secretive, scope.window, frame, frame, kinds, None, said)
+    shown = report.content(secretive, scope.window, frame, frame, kinds, None, said)
+    page_ = report.html(shown)
     listed = re.findall(r'<li><b class="(\w*)">[^<]*</b>([^<]*)</li>', page_)
     assert [outcome for outcome, _ in listed] == ["critical", "warn", "ok"]
     assert listed[0][1].startswith("bad: &lt;img")

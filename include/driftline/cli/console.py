@@ -1,7 +1,7 @@
 """What the commands share: the console, the exit codes, the options, the store."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ from rich.segment import Segment
 
 from driftline.config import Monitor
 from driftline.connections import ASK_AIRFLOW, STORE, from_environment
+from driftline.domain import Window
 from driftline.errors import InputError, UnknownConnection
 from driftline.fields import moment
 from driftline.printable import printable, printable_lines
@@ -97,6 +98,28 @@ fail_on_option = click.option(
     help="Exit with 3 when a verdict is this or worse, or a critical rule could not be judged in "
     "the end (not where labels are still to come, or too few rows for its min_rows).",
 )
+
+
+def the_window(
+    monitor: Monitor, cadence: str, end: datetime | None, measured: Iterable[Window], of: str = ""
+) -> Window:
+    """Return the window that is asked for; without an end it is the last that was measured.
+
+    `of` is what of it would have been measured. Raises InputError where there is none.
+    """
+    if end is None:
+        ends = [window.end for window in measured if window.cadence == cadence]
+        if not ends:
+            own = f"; its windows are: {', '.join(monitor.windows)}"
+            raise InputError(
+                f"{of}no {cadence} window of {monitor.monitor} has been measured"
+                + ("; name its --end" if cadence in monitor.windows else own)
+            )
+        end = max(ends)
+    try:
+        return Window.ending(cadence, end)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 @contextmanager

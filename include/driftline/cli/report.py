@@ -1,25 +1,49 @@
-"""`driftline report`: the HTML report of a window."""
+"""`driftline report`: the report of a window, as a page or as JSON."""
 
+import json
 from datetime import datetime
+from pathlib import Path
 
 import click
 
 from driftline import monitor_file
-from driftline.cli.console import Time, as_of_option, open_store
-from driftline.domain import Suite, Window
-from driftline.errors import InputError, WarehouseError
+from driftline.cli.console import Time, as_of_option, open_store, the_window
+from driftline.domain import Suite
+from driftline.errors import WarehouseError
 from driftline.printable import printable
 
 
 @click.command()
 @click.argument("monitor")
-@click.option("--window", default="1d", show_default=True, help="The cadence of the window.")
+@click.option("--window", help="The cadence of the window.  [default: its shortest of days]")
 @click.option("--end", type=Time(), help="Its end.  [default: the last that was measured]")
+@click.option(
+    "--format", "form", type=click.Choice(["html", "json"]), default="html", show_default=True
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it to this file.  [default: html among the artifacts, json to the output]",
+)
 @as_of_option
-def report(monitor: str, window: str, end: datetime | None, as_of: datetime | None) -> None:
-    """Make the HTML report of a window of MONITOR and print its path.
+def report(
+    monitor: str,
+    window: str | None,
+    end: datetime | None,
+    form: str,
+    output: Path | None,
+    as_of: datetime | None,
+) -> None:
+    """Make the report of a window of MONITOR: a page, whose path is printed, or JSON.
 
-    It shows drift and performance by Evidently, on the rows that the window's numbers came from.
+    The page shows drift and performance by Evidently, on the rows that the window's numbers came
+    from. As JSON it is what the page says, for scripts: the verdicts, why it fell, the numbers of
+    the metrics table and the distributions; it needs no Evidently.
+
+    \b
+    driftline report churn --window 7d
+    driftline report churn --format json | jq .outcome
     """
     from driftline import pipeline, reports
     from driftline.steps import Step
@@ -28,22 +52,20 @@ def report(monitor: str, window: str, end: datetime | None, as_of: datetime | No
 
     loaded = monitor_file.find(monitor)
     with open_store(loaded) as store, Watch(loaded) as watch:
-        if end is None:
-            with store.read() as connection:
-                entries = ledger.of(connection, loaded.monitor)
-            ends = [entry.window.end for entry in entries if entry.window.cadence == window]
-            if not ends:
-                raise InputError(
-                    f"no {window} window of {loaded.monitor} has been measured; name its --end"
-                )
-            end = max(ends)
-        try:
-            chosen = Window.ending(window, end)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-        step = Step(suite=Suite.DRIFT, window=chosen, as_of=as_of or end)
+        with store.read() as connection:
+            measured = [entry.window for entry in ledger.of(connection, loaded.monitor)]
+        chosen = the_window(loaded, window or [*loaded.days, "1h"][0], end, measured)
+        step = Step(suite=Suite.DRIFT, window=chosen, as_of=as_of or chosen.end)
         compared, missed = pipeline.references_of(store, watch, [step])
         for result in missed:
             raise WarehouseError(result.error or result.not_evaluated)
-        path = reports.write_report(store, watch, compared[chosen], step)
-    click.echo(printable(str(path)))
+        if form == "html":
+            path = reports.write_report(store, watch, compared[chosen], step, output)
+            click.echo(printable(str(path)))
+            return
+        said = reports.document(store, watch, compared[chosen], step)
+    text = json.dumps(said, indent=1, allow_nan=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(printable(str(reports.write(output, text))))

@@ -6,22 +6,22 @@ import click
 from rich.table import Table
 
 from driftline import metrics, monitor_file
-from driftline.cli.console import Time, as_of_option, literal, open_store, out
-from driftline.domain import Explanation, Suite, Window
+from driftline.cli.console import Time, as_of_option, literal, open_store, out, the_window
+from driftline.domain import Explanation, Suite
 from driftline.errors import InputError, WarehouseError
 from driftline.sections import Task
 
 
 @click.command()
 @click.argument("monitor")
-@click.option("--window", default="7d", show_default=True, help="The cadence of the window.")
+@click.option("--window", help="The cadence of the window.  [default: that of the rule]")
 @click.option("--end", type=Time(), help="Its end.  [default: the last that was measured]")
 @click.option("--metric", help="The metric.  [default: the first that a rule is about]")
 @click.option("--segment", default="", help="One segment, such as origin=JFK.")
 @as_of_option
 def why(
     monitor: str,
-    window: str,
+    window: str | None,
     end: datetime | None,
     metric: str | None,
     segment: str,
@@ -35,7 +35,7 @@ def why(
     alert has already waited for is shown as it stands in the store.
     """
     from driftline import inquiry, pipeline
-    from driftline.rules import performance_metric
+    from driftline.rules import performance_metric, performance_window
     from driftline.steps import Step
     from driftline.store import explanations, ledger
     from driftline.watch import Watch
@@ -54,23 +54,16 @@ def why(
     with open_store(loaded) as store:
         with store.read() as connection:
             entries = ledger.of(connection, loaded.monitor, config_hash=loaded.config_hash)
-        done = [
-            entry
-            for entry in entries
-            if entry.suite is Suite.PERFORMANCE and entry.window.cadence == window
-        ]
-        if end is None and not done:
-            raise InputError(
-                f"the performance of no {window} window of {loaded.monitor} has been measured; "
-                "name the --end of one"
-            )
-        end = end or max(entry.window.end for entry in done)
-        try:
-            chosen = Window.ending(window, end)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        done = [entry for entry in entries if entry.suite is Suite.PERFORMANCE]
+        chosen = the_window(
+            loaded,
+            window or performance_window(loaded),
+            end,
+            [entry.window for entry in done],
+            "the performance of ",
+        )
         known = [entry.as_of for entry in done if entry.window == chosen]
-        moment = as_of or max(known, default=end)
+        moment = as_of or max(known, default=chosen.end)
         with store.read() as connection:
             found = explanations.newest(
                 connection,

@@ -107,6 +107,15 @@ def known_before(
     return [measurement_of(row) for row in connection.execute(asked).mappings()]
 
 
+def of_window(
+    connection: Connection, monitor: str, window: Window, config_hash: str
+) -> list[Measurement]:
+    """Return what is known by now of a window: the newest of each number."""
+    asked = newest(monitor, window, config_hash)
+    named = sorted(connection.execute(asked).mappings(), key=lambda r: [r[n] for n in MEASUREMENT])
+    return [measurement_of(row) for row in named]
+
+
 def newest(
     monitor: str,
     window: Window,

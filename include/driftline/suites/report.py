@@ -1,15 +1,16 @@
-"""The HTML report of a window: Evidently's charts on a page of our own."""
+"""The report of a window: what it shows, and its page with Evidently's charts."""
 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from driftline.config import Monitor
-from driftline.domain import ColumnKind, Outcome, Verdict, Window
+from driftline.domain import ColumnKind, Explanation, Outcome, Verdict, Window
 from driftline.errors import SuiteError
 from driftline.sections import DriftMethod, Task
 from driftline.suites import evidently, page
@@ -20,7 +21,26 @@ from driftline.suites.outcomes import Outcomes
 from driftline.warehouse.rows import Rows
 
 
-def html(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Content:
+    """What the report of a window is made of, as a page or a document; nothing sensitive is in it.
+
+    `methods` is by column the first of its drift methods that can be drawn, `verdicts` what rules
+    say of the whole window, the worst first; `remarks` name what cannot be shown, and why.
+    """
+
+    monitor: Monitor
+    window: Window
+    current: Frame
+    reference: Frame
+    methods: Mapping[str, DriftMethod]
+    outcomes: Outcomes | None
+    verdicts: tuple[Verdict, ...]
+    why: Explanation | None
+    remarks: tuple[str, ...]
+
+
+def content(
     monitor: Monitor,
     window: Window,
     current: Rows | Frame,
@@ -29,16 +49,12 @@ def html(
     outcomes: Outcomes | None = None,
     verdicts: Sequence[Verdict] = (),
     *,
+    why: Explanation | None = None,
     remarks: Sequence[str] = (),
-    why: Sequence[str] = (),
-) -> str:
-    """Return the window's report as one HTML page that needs nothing else and runs no data.
-
-    It begins with what the rules say of the window, the worst first; then come drift by the first
-    method of each column that Evidently draws, performance where there are outcomes, and a summary
-    of the columns. Sensitive columns are not in it; what cannot be drawn is named with its reason.
-    """
-    sensitive = {name for name in columns if monitor.features.hides(name)}
+) -> Content:
+    """Choose what is shown of a window: all but what is sensitive or cannot be compared."""
+    hides = monitor.features.hides
+    sensitive = {name for name in columns if hides(name)}
     columns = {name: kind for name, kind in columns.items() if name not in sensitive}
     current, reference = Frame.of(current, columns), Frame.of(reference, columns)
     remarks = list(remarks)
@@ -53,13 +69,36 @@ def html(
             methods[name] = drawn[reasons.index("")]
         else:
             remarks.append(f"not shown: {reasons[0]}")
+    if outcomes is not None and outcomes.empty:
+        remarks.append(f"performance is not shown: {outcomes.empty}")
+    shown = [verdict for verdict in verdicts if not hides(verdict.measurement.column_name)]
+    return Content(
+        monitor=monitor,
+        window=window,
+        current=current,
+        reference=reference,
+        methods=methods,
+        outcomes=outcomes,
+        verdicts=tuple(sorted(shown, key=lambda v: (_WORST_FIRST.index(v.outcome), v.rule))),
+        why=why,
+        remarks=tuple(remarks),
+    )
+
+
+def html(shown: Content) -> str:
+    """Return the report as one HTML page that needs nothing else and runs no data.
+
+    It begins with what the rules say of the window, the worst first; then come drift by the first
+    method of each column that Evidently draws, performance where there are outcomes, and a summary
+    of the columns.
+    """
+    current, reference, methods = shown.current, shown.reference, shown.methods
+    outcomes, remarks = shown.outcomes, list(shown.remarks)
     widgets: list[Any] = []
     sections: list[tuple[str, Callable[[], list[Any]]]] = []
     if methods:
         sections.append(("drift", lambda: _drift_widgets(current, reference, methods)))
-    if outcomes is not None and outcomes.empty:
-        remarks.append(f"performance is not shown: {outcomes.empty}")
-    elif outcomes is not None:
+    if outcomes is not None and not outcomes.empty:
         sections.append(("performance", lambda: _performance_widgets(outcomes)))
     if methods:
         sections.append(("the summary", lambda: _summary_widgets(current, reference, methods)))
@@ -68,18 +107,18 @@ def html(
             with engine("Evidently"), evidently.quiet():
                 widgets += draw()
         except FAILURES as error:
-            remarks.append(f"{name} could not be drawn: {unable(error, window)}")
+            remarks.append(f"{name} could not be drawn: {unable(error, shown.window)}")
     try:
         drawing = _drawing(widgets) if widgets else None
     except FAILURES as error:
         drawing = None
-        remarks.append(f"nothing could be drawn: {unable(error, window)}")
+        remarks.append(f"nothing could be drawn: {unable(error, shown.window)}")
     header = page.Header(
-        title=monitor.monitor,
-        subtitle=str(window),
-        facts=_facts(monitor, current, reference, outcomes),
-        said=_said([v for v in verdicts if not monitor.features.hides(v.measurement.column_name)]),
-        why=tuple(why),
+        title=shown.monitor.monitor,
+        subtitle=str(shown.window),
+        facts=_facts(shown.monitor, current, reference, outcomes),
+        said=_said(shown.verdicts),
+        why=_told(shown.why),
         remarks=tuple(remarks),
     )
     return page.render(header, drawing)
@@ -90,13 +129,25 @@ _MOST_SAID = 8
 
 
 def _said(verdicts: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:
-    """Return the verdicts that are not ok, the worst first, and how many are."""
-    ranked = sorted(verdicts, key=lambda v: (_WORST_FIRST.index(v.outcome), v.rule))
-    open_ = [(str(v.outcome), f"{v.rule}: {v.reason}") for v in ranked if v.outcome != Outcome.OK]
+    """Return the verdicts that are not ok, the worst come first, and how many are."""
+    failed = (v for v in verdicts if v.outcome != Outcome.OK)
+    open_ = [(str(v.outcome), f"{v.rule}: {v.reason}") for v in failed]
     more = [("", f"and {len(open_) - _MOST_SAID} more")] if len(open_) > _MOST_SAID else []
     kept = len(verdicts) - len(open_)
     fine = [(str(Outcome.OK), f"{kept} other verdict{'s' * (kept != 1)}")] if kept else []
     return (*open_[:_MOST_SAID], *more, *fine)
+
+
+def _told(found: Explanation | None) -> tuple[str, ...]:
+    """Return an explanation as the page shows it: the fall, then the causes."""
+    if found is None:
+        return ()
+    causes = [
+        f"{cause.words}{f' (since {cause.began:%Y-%m-%d %H:%M} UTC)' if cause.began else ''}"
+        + ("" if cause.share is None else f": {cause.share:.0%} of the fall")
+        for cause in found.causes
+    ]
+    return (found.words, *causes)
 
 
 def _facts(

@@ -1,12 +1,17 @@
 """From a connection id or a URL to an address, and what of it may be shown."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+import yaml
+from click.testing import CliRunner
 from sqlalchemy import make_url
 
+from driftline.cli import main
 from driftline.connections import from_environment, resolve, shown, without_secrets
 from driftline.errors import InputError, UnknownConnection
 
@@ -88,3 +93,53 @@ def test_a_connection_that_is_nested_without_end_is_wrong_input(
     monkeypatch.setenv("AIRFLOW_CONN_DEEP", value)
     with pytest.raises(InputError, match=r"'deep' (is|are) no"):
         from_environment("deep")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("artifacts", {"artifacts": "~nosuchuser/reports"}),
+        ("store", {"store": "sqlite:///~nosuchuser/results.db"}),
+        ("warehouse", {"warehouse": "duckdb:///~nosuchuser/logs.duckdb", "parquet": None}),
+        ("predictions.parquet", {"parquet": "~nosuchuser/logs/*.parquet"}),
+    ],
+)
+def test_a_home_that_nobody_has_is_told_with_its_key(
+    tmp_path: Path, key: str, said: dict[str, str]
+) -> None:
+    file: dict[str, Any] = {
+        "monitor": "m",
+        "task": "none",
+        "store": f"sqlite:///{tmp_path}/results.db",
+        "predictions": {"parquet": "rows.parquet", "timestamp": "ts"},
+        "reference": {"previous": "28d"},
+    }
+    if "parquet" in said:
+        parquet = said["parquet"]
+        file["predictions"] = {"timestamp": "ts", **({"parquet": parquet} if parquet else {})}
+        file["predictions"] |= {} if parquet else {"table": "log"}
+    file |= {name: text for name, text in said.items() if name != "parquet"}
+    path = tmp_path / "m.yaml"
+    path.write_text(yaml.safe_dump(file), encoding="utf-8")
+    asked = ["run", str(path), "--from", "2024-01-01", "--to", "2024-01-02"]
+    ended = CliRunner().invoke(main, asked)
+    assert ended.exit_code == 2, ended.output
+    assert f"{key}: found '~nosuchuser/" in ended.stderr
+    assert "there is no user 'nosuchuser' on this machine" in ended.stderr
+    if key != "store":  # which lint does not open
+        linted = CliRunner().invoke(main, ["lint", str(path), "--connect"])
+        assert linted.exit_code == 2
+        assert re.search(rf"m\.yaml:\d+: {key}: found", linted.stderr)
+
+
+@pytest.mark.parametrize("name", ["DRIFTLINE_HOME", "--predictions", "compare"])
+def test_nor_can_the_command_line_start_there(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    asked = ["init", "--predictions", "~nosuchuser/rows.parquet"]
+    if name == "DRIFTLINE_HOME":
+        monkeypatch.setenv(name, "~nosuchuser")
+        asked = ["store", "upgrade"]
+    elif name == "compare":
+        asked = ["compare", "~nosuchuser/a.parquet", "b.parquet"]
+    ended = CliRunner().invoke(main, asked)
+    assert ended.exit_code == 2, ended.output
+    assert "there is no user 'nosuchuser' on this machine" in ended.stderr

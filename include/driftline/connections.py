@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from driftline.config import Monitor
 from driftline.errors import InputError, UnknownConnection
+from driftline.home import expanded
 
 Connections = Callable[[str], str]
 """A function from a connection id to its URI; raises UnknownConnection."""
@@ -101,11 +102,13 @@ def _path_with_ours() -> str:
     return os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 
 
-def resolve(where: str, *, folder: Path, connections: Connections = from_environment) -> URL:
+def resolve(
+    where: str, *, folder: Path, connections: Connections = from_environment, key: str = "warehouse"
+) -> URL:
     """Return the address that a connection id or a URL speaks of.
 
     `${NAME}` is read from the environment, and may be the whole of it; the path of a database file
-    is taken from `folder` where it is relative.
+    is taken from `folder` where it is relative. `key` is where the file says so.
     """
     named = _VARIABLE.sub(_variable, where)
     text = named if "://" in named else connections(named)
@@ -116,9 +119,9 @@ def resolve(where: str, *, folder: Path, connections: Connections = from_environ
         raise InputError(f"{shown} is no database URL (its text may hold a secret)") from None
     url = url.set(drivername=_DIALECTS.get(url.drivername, url.drivername))
     if url.get_backend_name() in DATABASE_FILES and url.database and url.database != ":memory:":
-        url = url.set(database=str(folder / Path(url.database).expanduser()))
+        url = url.set(database=str(folder / expanded(url.database, key)))
     if url.query.get("interface") == "chdb" and (path := url.query.get("path")):
-        url = url.update_query_dict({"path": str(folder / Path(str(path)).expanduser())})
+        url = url.update_query_dict({"path": str(folder / expanded(str(path), key))})
     return url
 
 

@@ -5,16 +5,33 @@ from pathlib import Path
 
 from driftline.config import Monitor
 from driftline.domain import Window
+from driftline.errors import InputError
+
+
+def expanded(path: str, key: str) -> Path:
+    """Return a path in which `~` and `~user` are the homes that they mean.
+
+    Raises InputError, beginning with the `key` that holds it, where there is no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0].removeprefix("~")
+        whose = f"no user {user!r} on this machine" if user else "no home of this user"
+        raise InputError(
+            f"{key}: found {path!r}; there is {whose} to take ~{user} for: write the whole path"
+        ) from None
 
 
 def home() -> Path:
     """Return $DRIFTLINE_HOME, else `~/.driftline`."""
-    return Path(os.environ.get("DRIFTLINE_HOME") or "~/.driftline").expanduser()
+    return expanded(os.environ.get("DRIFTLINE_HOME") or "~/.driftline", "$DRIFTLINE_HOME")
 
 
 def artifacts(monitor: Monitor) -> Path:
     """Return the folder of a monitor's artifacts; it may not exist yet."""
-    given = Path(monitor.artifacts).expanduser() if monitor.artifacts else home() / "artifacts"
+    written = monitor.artifacts
+    given = expanded(written, "artifacts") if written else home() / "artifacts"
     return (monitor.folder / given).resolve() / monitor.monitor
 
 

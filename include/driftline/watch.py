@@ -22,6 +22,7 @@ from driftline.domain import (
     floor,
 )
 from driftline.errors import LogError
+from driftline.home import artifacts
 from driftline.judge import is_about
 from driftline.outcome_profile import OutcomeParts, OutcomeProfile
 from driftline.profile import Layout, Part, Parts, Profile
@@ -56,6 +57,7 @@ class Watch:
     def __init__(self, monitor: Monitor, connections: Connections = from_environment) -> None:
         self.monitor = monitor
         self._connections = connections
+        artifacts(monitor)  # a place that cannot be is told before anything is measured
         self._opened = ExitStack()
         self.logs = self._opened.enter_context(open_logs(monitor, connections))
         self._reference_rows: dict[tuple[str, bool], Rows] = {}

@@ -19,6 +19,7 @@ from driftline.connections import DATABASE_FILES
 from driftline.domain import DAY
 from driftline.errors import InputError
 from driftline.fields import slug
+from driftline.home import expanded
 from driftline.printable import counted
 from driftline.sections import FILES, Task
 
@@ -134,7 +135,7 @@ def _name(predictions: str) -> str:
 
 def _place(where: str, warehouse: str | None) -> dict[str, str]:
     name = where.rpartition("/")[2]
-    is_folder = not warehouse and Path(where).expanduser().is_dir()
+    is_folder = not warehouse and expanded(where, "the path").is_dir()
     kind = next((kind for kind in FILES if f".{kind}" in name), "parquet" if is_folder else "table")
     return {kind: where}
 
@@ -155,7 +156,7 @@ def _move(file: dict[str, Any], folder: Path) -> None:
 
 
 def _from(folder: Path, where: str) -> str:
-    if "://" in where or Path(where).expanduser().is_absolute():
+    if "://" in where or expanded(where, "the path").is_absolute():
         return where
     return Path(os.path.relpath(Path.cwd().resolve() / where, folder.resolve())).as_posix()
 

@@ -25,14 +25,18 @@ def lint(monitors: Sequence[str], connect: bool) -> None:
         looked = ", ".join(map(str, monitor_file.search_path()))
         raise InputError(f"no monitor files in {looked}; write one with: driftline init")
     faulty = 0
+    told: set[str] = set()  # the faults of driftline.yaml are those of every file beside it
     for name in names:
+        notes: list[str] = []
         try:
             monitor = monitor_file.find(name)
-            problems, notes = _problems(monitor, connect)
+            problems, notes = _checked(monitor, connect)
         except InputError as error:
-            problems, notes, monitor = [str(error)], [], None
+            problems, monitor = [str(error)], None
         for problem in problems:
-            err.print(literal_lines(problem), soft_wrap=True, highlight=False)
+            if problem not in told:
+                err.print(literal_lines(problem), soft_wrap=True, highlight=False)
+        told.update(problems)
         faulty += bool(problems)
         if monitor and not problems:
             out.print(f"[green]ok[/] {literal(str(monitor.path))}", soft_wrap=True)
@@ -42,6 +46,15 @@ def lint(monitors: Sequence[str], connect: bool) -> None:
                 out.print(f"   {literal(note)}", soft_wrap=True, highlight=False)
     if faulty:
         raise click.exceptions.Exit(WRONG_INPUT)
+
+
+def _checked(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
+    """Return what `_problems` does, each with its place in the file, whatever stops the check."""
+    try:
+        said, notes = _problems(monitor, connect)
+    except InputError as error:
+        said, notes = [str(error)], []
+    return [str(monitor_file.placed(monitor.path, words)) for words in said], notes
 
 
 def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
@@ -72,7 +85,7 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
                 titles = ", ".join(kind.heading(name) for name, kind in watch.inferred.items())
                 notes.append(f"features: {titles or 'none'}")
                 notes += watch.unwatched()
-    return [str(monitor_file.placed(monitor.path, words)) for words in said], notes
+    return said, notes
 
 
 @click.command()

@@ -43,7 +43,7 @@ def store_url(store: str | None, *, folder: Path, connections: Connections) -> U
     Raises InputError for any database but SQLite and PostgreSQL.
     """
     try:
-        url = resolve(store or STORE, folder=folder, connections=connections)
+        url = resolve(store or STORE, folder=folder, connections=connections, key="store")
     except UnknownConnection:
         if store:
             raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import column, func, literal, select
 
 from driftline.errors import LogError, MissingTable
+from driftline.home import expanded
 from driftline.warehouse import s3
 from driftline.warehouse.dialect import backend
 from driftline.warehouse.failures import mapped
@@ -32,20 +33,20 @@ class Files:
     """The columns that their paths name."""
 
 
-def open_files(reader: Reader, kind: str, path: str, folder: Path) -> Files:
+def open_files(reader: Reader, kind: str, path: str, folder: Path, key: str) -> Files:
     """Return the SELECT of the files of a kind (parquet, json, csv) that a pattern names, or that a
-    folder holds.
+    folder holds. `key` is what names them.
 
     Raises LogError where the warehouse is not DuckDB, MissingTable where no file is left.
     """
     name = backend(reader.url)
     if name != "duckdb":
-        raise LogError(f"{path}: only DuckDB reads {kind} files; the warehouse is {name}")
+        raise LogError(f"{key}: {path}: only DuckDB reads {kind} files; the warehouse is {name}")
     if path.startswith(s3.SCHEME):
         path = s3.files_of(path, kind)
         sizes = _in_bucket(reader, path)
     else:
-        local = folder.absolute() / Path(path).expanduser()
+        local = folder.absolute() / expanded(path, key)
         path = str(local / "**" / f"*.{kind}" if local.is_dir() else local)
         sizes = _on_disk(reader, path)
     odd = dict(_odd(path, sizes))
@@ -55,7 +56,7 @@ def open_files(reader: Reader, kind: str, path: str, folder: Path) -> Files:
         return Files(select=_select(kind, literal_of(path)), partitions=partitions)
     said = _said(odd)
     if len(odd) == len(sizes):
-        raise MissingTable(f"no files are left to read: {said}")
+        raise MissingTable(f"{key}: {path}: no files are left to read: {said}")
     files = ", ".join(literal_of(each) for each in sizes if each not in odd)
     return Files(select=_select(kind, f"[{files}]"), left_alone=said, partitions=partitions)
 

@@ -131,7 +131,7 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
         name, bare = f"the query of {default}", where.query
     else:
         kind, name = where.files or ("", "")
-        files = open_files(reader, kind, name, folder)
+        files = open_files(reader, kind, name, folder, f"{default}.{kind}")
         bare, partitions = files.select, files.partitions
         if files.left_alone:
             _warn(f"{default}: {name}: these are left alone: {files.left_alone}")

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, make_url, select
 
 from driftline.alerts.notice import Notice
-from driftline.conclusion import Conclusion, Unexplained, conclude
+from driftline.conclusion import Conclusion, Unexplained, conclude, unjudged
 from driftline.config import Monitor
 from driftline.domain import (
     DAY,
@@ -31,6 +31,7 @@ from driftline.domain import (
 )
 from driftline.pipeline import planned
 from driftline.reference import Reference
+from driftline.reports import Links
 from driftline.store import (
     Store,
     explanations,
@@ -43,6 +44,7 @@ from driftline.store import (
     upgrade,
 )
 from driftline.store.ledger import Entry, State
+from driftline.suites.expectations import default_expectations
 from tests.models import START
 
 REFERENCE = Reference(
@@ -85,6 +87,7 @@ def record(
     as_of: datetime | None = None,
     nulls: float | None = None,
     more: Iterable[Said] = (),
+    rows: int = 1000,
 ) -> None:
     """Record the drift of x in a window, its share of nulls and what more there is of it all."""
     told = {"run_id": "r", "recorded_at": START}
@@ -106,7 +109,7 @@ def record(
     for suite in {one.suite for one in found}:
         own = [one for one in found if one.suite is suite]
         measurements.replace(connection, own, suite=suite, **named, **told)
-        entry = Entry(**named, suite=suite, state=State.DONE, rows=1000)
+        entry = Entry(**named, suite=suite, state=State.DONE, rows=rows)
         ledger.mark(connection, [entry], **told)
 
 
@@ -121,16 +124,19 @@ def run(
     page: bool = True,
     compared: bool = True,
     reference: Reference = REFERENCE,
+    as_of: datetime | None = None,
+    rows: int = 1000,
     **rest: Any,
 ) -> Conclusion:
     """Conclude an interval of which this drift was measured."""
     watch: Any = SimpleNamespace(monitor=watched, log_start=START - 60 * DAY)
     with store.begin() as connection:
         references.save(connection, reference, config_hash=watched.config_hash)
-        record(connection, watched, interval, value, nulls=nulls, more=more)
+        record(connection, watched, interval, value, as_of, nulls=nulls, more=more, rows=rows)
         windows = {step.window for step in planned(connection, watched, interval)}
         known = dict.fromkeys(windows, reference) if compared else {}
-        return conclude(connection, watch, known, interval, run_id="r", page=page, **rest)
+        own = {"run_id": "r", "page": page, "as_of": as_of}
+        return conclude(connection, watch, known, interval, **own, **rest)
 
 
 def told(store: Store) -> list[list[str]]:
@@ -410,10 +416,11 @@ def test_a_broken_column_mutes_its_drift_and_is_named_as_a_cause(store: Store) -
     assert said.why == ("f1 fell",)
 
 
-def explain(store: Store, watched: Monitor, window: Window) -> None:
+def explain(store: Store, watched: Monitor, window: Window, **other: Any) -> None:
     """Say why f1 fell in a window."""
     found = Explanation(reference_value=0.8, window_value=0.1, rows=1000, words="f1 fell")
     told = {"monitor": "model", "window": window, "scope": "", "metric": "f1", "as_of": window.end}
+    told |= other
     ours = {"config_hash": watched.config_hash, "run_id": "r", "recorded_at": START}
     with store.begin() as connection:
         explanations.save(connection, found, **told, **ours)
@@ -421,6 +428,8 @@ def explain(store: Store, watched: Monitor, window: Window) -> None:
 
 def test_a_fall_is_not_told_before_somebody_has_looked_why(store: Store) -> None:
     watched = monitor(LOW, **LABELS)
+    for other in ({"scope": "x=1"}, {"metric": "recall"}, {"as_of": day(2).end}):
+        explain(store, watched, day(1), **other)
     with pytest.raises(Unexplained) as caught:
         run(store, watched, day(1), more=f1(0.1))
     assert caught.value.asked == ((day(1), day(1).end, "", "f1", day(1).end),)
@@ -432,7 +441,8 @@ def test_a_fall_is_not_told_before_somebody_has_looked_why(store: Store) -> None
 
 
 def test_each_channel_is_told_of_its_own_incidents_once(store: Store) -> None:
-    routes = {"warn": [{"slack": "#all"}], "critical": [{"slack": "#all"}, {"slack": "#pages"}]}
+    both = [{"slack": "#pages"}, {"slack": "#nights"}]
+    routes = {"warn": [{"slack": "#all"}], "critical": [{"slack": "#all"}, *both]}
     empty = EMPTY | {"name": "empty", "window": "1d"}
     watched = monitor({**HIGH, "columns": "y"}, HIGH | {"name": "x"}, empty, routes=routes)
     of_y = {"column_name": "y", "baseline": "reference"}
@@ -441,10 +451,112 @@ def test_each_channel_is_told_of_its_own_incidents_once(store: Store) -> None:
     with store.read() as connection:
         sent = {message.target: message for message in outbox.pending(connection)}
     rules = {to: [f.rule for f in Notice.from_json(m.body).findings] for to, m in sent.items()}
-    assert rules == {"#all": ["empty", "high"], "#pages": ["empty"]}
+    assert rules == {"#all": ["empty", "high"], "#pages": ["empty"], "#nights": ["empty"]}
     assert {(message.monitor, message.channel) for message in sent.values()} == {("model", "slack")}
     said = Notice.from_json(sent["#all"].body)
     assert (said.monitor, said.interval) == ("model", str(day(1)))
     report, numbers = said.look
     assert report.endswith("artifacts/model/1d/2024-01-01/report.html")  # the run writes it
     assert numbers.endswith(" --from 2024-01-01 --to 2024-01-02 --window 1d")
+
+
+def test_what_fires_later_in_the_same_interval_is_told_too(store: Store) -> None:
+    watched = monitor(HIGH, EMPTY | {"name": "empty", "window": "1d"})
+    run(store, watched, day(1), BAD, nulls=0.1)
+    run(store, watched, day(1), BAD, nulls=0.9)
+    assert sorted(told(store)) == [["empty"], ["high"]]
+
+
+def test_a_message_leads_to_airflow_and_to_what_the_run_writes(store: Store) -> None:
+    """Also one about a day that fires because an hour of it was mended."""
+    links = Links(run="https://air/run", pages="https://air/driftline")
+    watched = monitor(HIGH, EMPTY | {"window": "1h", "then": ["retrain"]})
+    hour = Window.ending("1h", day(1).end)
+    run(store, watched, hour, FINE, nulls=0.9, links=links)
+    run(store, watched, day(1), BAD, links=links)
+    assert notices(store) == []
+    run(store, watched, hour, FINE, nulls=0.1, links=links)
+    (said,) = notices(store)
+    assert said.look[:2] == ("https://air/run", "https://air/driftline/model/report/1d/2024-01-01")
+
+
+def test_no_report_is_written_of_a_day_without_rows(store: Store) -> None:
+    run(store, monitor(HIGH), day(1), BAD, rows=0)
+    (said,) = notices(store)
+    assert said.look[0].startswith("driftline report ")
+
+
+def test_what_is_judged_is_what_was_known_as_of_the_run(store: Store) -> None:
+    late = day(3).end
+    watched = monitor(LOW, **LABELS)
+    found = run(store, watched, day(1), more=f1(0.1), as_of=late, page=False)
+    assert [verdict.measurement.as_of for verdict in found.verdicts] == [late]
+
+
+def test_an_interval_that_is_coming_is_left_to_its_turn_and_those_after_it_are_not(
+    store: Store,
+) -> None:
+    watched = monitor({**HIGH, "for": 3})
+    for number in (2, 3):
+        run(store, watched, day(number), BAD)
+    run(store, watched, day(1), BAD, coming={day(2)})
+    judged, _ = settled(store)
+    streaks = {row[2]: row[5] for row in judged}
+    assert streaks == {day(1).end: 1, day(2).end: 1, day(3).end: 3}
+
+
+def test_a_late_hour_that_is_broken_mutes_its_day_past_hours_that_stay_the_same(
+    store: Store,
+) -> None:
+    watched = monitor(HIGH, EMPTY | {"window": "1h"})
+    broken, *others, whole = HOURS_AND_DAYS[:4]
+    for one in (*others, whole):
+        run(store, watched, one, BAD, nulls=0.1, page=False)
+    later = run(store, watched, HOURS_AND_DAYS[5], BAD, nulls=0.1, page=False)
+    assert later.verdicts
+    assert [one.rule for one in firing(store)] == ["high"]
+    again = run(store, watched, broken, FINE, nulls=0.9, page=False)
+    assert again.interval == broken
+    judged, _ = settled(store)
+    (said,) = (row for row in judged if row[0] == "high")
+    assert said[4].startswith("inhibited: ")
+    same = run(store, watched, others[0], BAD, nulls=0.1, page=False)
+    assert same.interval == others[0]  # where nothing moves, the later ones are left as they are
+
+
+def test_rules_of_what_the_reference_lets_expect_are_judged_too(store: Store) -> None:
+    column = ColumnStatistics(kind=ColumnKind.NUMERIC, nulls=0)
+    known = WindowStatistics(rows=1000, columns={"x": column})
+    reference = replace(REFERENCE, statistics=known)
+    (asked,) = default_expectations(monitor(HIGH), reference, "1d")
+    of_x = {"column_name": "x", "row_count": 1000, "detail": asked.detail}
+    more = [(Suite.QUALITY, asked.type, 0.0, of_x)]
+    found = run(store, monitor(HIGH), day(1), BAD, more=more, reference=reference)
+    assert [one.rule for one in found.open] == ["column-values-to-not-be-null"]
+    assert found.verdicts[-1].reason.startswith("inhibited: ")
+
+
+def test_windows_in_a_row_reach_behind_the_reference_of_the_file(store: Store) -> None:
+    """Before it is in force it is what there is."""
+    reference = replace(REFERENCE, valid_from=day(9).start)
+    watched = monitor({**HIGH, "for": 2})
+    found = [run(store, watched, day(n), BAD, reference=reference) for n in (1, 2)]
+    assert [one.verdicts[0].streak for one in found] == [1, 2]
+
+
+def test_a_quality_rule_that_does_not_fire_yet_is_named_as_a_cause(store: Store) -> None:
+    watched = monitor(HIGH, EMPTY | {"name": "empty", "severity": "warn", "window": "1d", "for": 2})
+    found = run(store, watched, day(1), BAD, nulls=0.9)
+    (said,) = notices(store)
+    assert said.causes == (reasons(found)["empty"],)
+    assert [finding.rule for finding in said.findings] == ["high"]
+
+
+def test_of_an_interval_that_could_not_be_compared_all_is_unknown(store: Store) -> None:
+    watched = monitor(LOW, **LABELS)
+    with store.begin() as connection:
+        found = unjudged(connection, watched, day(1), day(2).end)
+        asked = planned(connection, watched, day(1), day(2).end)
+    assert found.steps == len(found.failed) == len(asked)
+    assert {one.as_of for one in found.failed} == {day(1).end, day(2).end}
+    assert [one.rule for one in found.unjudged] == ["low"]

@@ -242,8 +242,9 @@ def test_performance_waits_for_coverage_or_maturity(
         as_of=END + timedelta(hours=age),
     )
     judged = rule(metric="roc_auc", min=0.6)
-    said = outcome(judged, measurement, min_coverage=0.8, maturity=timedelta(hours=24))
-    assert said is expected
+    waits = {"min_coverage": 0.8, "maturity": timedelta(hours=24)}
+    assert outcome(judged, measurement, **waits) is expected
+    assert outcome(rule(max=0.2), measured(1, coverage=coverage), **waits) is WARN  # not of labels
 
 
 def failure(column: str, cadence: str = "1d", end: datetime = END) -> Broken:

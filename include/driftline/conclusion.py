@@ -406,7 +406,7 @@ def _tell(
         told = sorted(incident.id for incident in part)
         messages.append(
             outbox.Message(
-                id=digest(monitor.monitor, str(interval), channel, target, told),
+                id=digest(channel, target, told),  # an incident is told once
                 monitor=monitor.monitor,
                 channel=channel,
                 target=target,
@@ -424,8 +424,6 @@ def _written(connection: Connection, monitor: Monitor, interval: Window) -> set[
 
     There is none of a window without rows.
     """
-    if interval.cadence == "1h":
-        return set()
     owed = owed_reports(connection, monitor, interval.end) | {interval}
     entries = ledger.known(
         connection,

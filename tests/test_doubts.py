@@ -92,6 +92,8 @@ def test_what_failed_was_killed_or_never_ran_is_a_doubt(store: Store) -> None:
         ({"value": 0.7, "reason": "the reference has no roc_auc to compare with"}, True),
         ({"coverage": None, "row_count": 0, "reason": "no predictions"}, False),  # volume is judged
         ({"value": 0.7, "reason": "inhibited: not-null failed on x"}, False),
+        ({"reason": "too few rows: every label is '0'"}, False),
+        ({"reason": "every label is '0'"}, True),
     ],
 )
 def test_a_critical_rule_that_should_have_been_judged_is_grave(

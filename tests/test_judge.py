@@ -348,3 +348,111 @@ def test_a_verdict_says_whose_it_is_and_of_what(value: float | None, said: dict)
     assert judge([judged], [found], Evidence()) == [
         Verdict(rule="drifts", measurement=found, **said)
     ]
+
+
+def of_rmse(value: float | None, lower: float = 0.0, upper: float = 0.0, **changes: Any) -> Any:
+    keys = {"suite": Suite.PERFORMANCE, "metric": "rmse", "lower": lower, "upper": upper}
+    return measured(value, coverage=1.0, reason="", row_count=500, **keys | changes)
+
+
+@pytest.mark.parametrize(
+    ("bound", "of", "expected"),
+    [
+        ({"worse_by": "50%"}, (3.4, 3.2, 3.61), WARN),  # the reference's is 2: 3 is allowed
+        ({"worse_by": "50%"}, (3.4, 3.2, 3.79), WARN),
+        ({"worse_by": "50%"}, (3.4, 3.2, 3.81), OK),  # the wider half counts: 3.4 - .41
+        ({"worse_by": "50%"}, (3.4, 2.99, 3.5), OK),
+        ({"worse_by": 1.2}, (3.4, 3.3, 3.5), WARN),
+        ({"worse_by": 1.35}, (3.4, 3.3, 3.5), OK),
+        ({"max": 3}, (3.4, 3.2, 3.6), WARN),
+        ({"max": 3}, (3.4, 2.9, 3.6), OK),
+        ({"min": 4}, (3.4, 3.2, 3.9), WARN),
+        ({"min": 4}, (3.4, 3.2, 4.1), OK),
+    ],
+)
+def test_who_wants_to_be_sure_looks_beyond_the_interval(
+    bound: dict, of: tuple[float, float, float], expected: Outcome
+) -> None:
+    judged = rule(metric="rmse", surely=True, **bound)
+    baselines = {("rmse", "", ""): 2.0}
+    assert outcome(judged, of_rmse(*of), baselines=baselines) is expected
+    assert outcome(rule(metric="rmse", **bound), of_rmse(*of), baselines=baselines) is WARN
+
+
+def test_to_be_sure_of_a_fall_it_must_be_below_with_its_upper_end() -> None:
+    judged = rule(metric="f1", worse_by=0.1, surely=True)
+    known = {"baselines": {("f1", "", ""): 0.9}}
+    for upper, expected in ((0.79, WARN), (0.81, OK)):
+        value = of_rmse(0.7, 0.68, upper, metric="f1")
+        assert outcome(judged, value, **known) is expected
+
+
+def test_without_an_interval_nobody_is_sure() -> None:
+    value = of_rmse(9.0, upper=None)
+    (verdict,) = judge([rule(metric="rmse", max=1, surely=True)], [value], Evidence())
+    assert verdict.outcome is OPEN
+    assert verdict.reason == "rmse has no interval, and the rule wants to be sure"
+
+
+@pytest.mark.parametrize(
+    ("spread", "value", "expected"),
+    [
+        ((2.0, 0.1), 3.1, WARN),  # more than 50% of 2, and more than 5 x 0.1
+        ((2.0, 0.3), 3.1, OK),
+        ((2.0, 0.1), 2.9, OK),
+        (None, 3.1, WARN),  # a reference without windows of its own
+        (None, 2.9, OK),
+    ],
+)
+def test_of_several_ways_to_be_worse_all_that_are_known_count(
+    spread: tuple[float, float] | None, value: float, expected: Outcome
+) -> None:
+    key = ("rmse", "", "")
+    known = {"baselines": {key: 2.0}, "spreads": {key: spread} if spread else {}}
+    judged = rule(metric="rmse", worse_by=["50%", "5sd"])
+    assert outcome(judged, of_rmse(value), **known) is expected
+    assert outcome(judged, of_rmse(value)) is OPEN
+
+
+def test_what_is_surely_worse_in_two_ways_says_both() -> None:
+    key = ("rmse", "", "")
+    judged = rule(metric="rmse", worse_by=["50%", "5sd"], surely=True)
+    known = Evidence(baselines={key: 2.0}, spreads={key: (2.1, 0.1)})
+    (verdict,) = judge([judged], [of_rmse(4.0, 3.8, 4.2)], known)
+    assert verdict.reason == (
+        "rmse (7d) is 4, surely worse than the reference's 2 by more than 50%, "
+        "more than 5 standard deviations worse than the 2.1 of the reference's own windows, "
+        "of which one is 0.1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("usual", "positives", "rows", "coverage", "few"),
+    [
+        (0.01, 0.0, 600, 1.0, True),  # .99^600 is 0.24%
+        (0.01, 0.0, 800, 1.0, False),  # .99^800 is 0.03%
+        (0.01, 1.0, 600, 1.0, False),  # all of the rare class are no chance
+        (0.99, 1.0, 600, 1.0, True),
+        (0.01, 0.0, 600, 0.5, False),  # labels are missing
+        (None, 0.0, 600, 1.0, False),  # nobody knows how rare it is
+    ],
+)
+def test_a_rare_class_of_which_there_is_no_row_may_be_chance(
+    usual: float | None, positives: float, rows: int, coverage: float, few: bool
+) -> None:
+    of = {"suite": Suite.PERFORMANCE, "row_count": rows, "coverage": coverage}
+    reason = "every label is '0'"
+    number = measured(None, metric="log_loss_ratio", **of | {"reason": reason})
+    share = measured(positives, metric="label_mean", **of)
+    known = {("label_mean", "", ""): usual} if usual is not None else {}
+    evidence = Evidence(baselines=known, min_coverage=0.8)
+    (verdict,) = judge([rule(metric="log_loss_ratio", max=1)], [number, share], evidence)
+    assert verdict.reason == (f"too few rows: {reason}" if few else reason)
+
+
+@pytest.mark.parametrize(("coverage", "few"), [(1.0, True), (0.002, False)])
+def test_a_window_of_one_row_is_too_small(coverage: float, few: bool) -> None:
+    of = {"suite": Suite.PERFORMANCE, "row_count": 1, "coverage": coverage}
+    number = measured(None, metric="rmse", **of | {"reason": "only one labelled row"})
+    (verdict,) = judge([rule(metric="rmse", max=1)], [number], Evidence(min_coverage=0.8))
+    assert verdict.reason.startswith("too few rows: ") is few

@@ -5,7 +5,13 @@ import pytest
 from driftline.config import Monitor
 from driftline.domain import Series, cadence_length
 from driftline.judge import selects
-from driftline.rules import MIN_QUALITY_ROWS, default_rules, performance_window, rules_of
+from driftline.rules import (
+    FAR,
+    MIN_QUALITY_ROWS,
+    default_rules,
+    performance_window,
+    rules_of,
+)
 from driftline.sections import Expectation
 
 FILE: dict[str, Any] = {
@@ -32,21 +38,40 @@ def test_default_rules_could_stand_in_the_file(task: str, windows: list, method:
     file = {"task": task, "windows": windows, "predictions": predictions}
     file |= {"drift": {"method": method}}
     found = default_rules(monitor(**file))
-    assert [rule.name for rule in found] == ["features-drift", "score-drift", "performance"]
-    longest = {rule.window for rule in found}
-    assert longest == {windows[-1]}
+    slow = ["features-drift", "score-drift", "performance"]
+    assert [rule.name for rule in found] == [*slow, *([FAR] if "1d" in windows else [])]
+    assert {rule.window for rule in found if rule.name in slow} == {windows[-1]}
     written = [rule.model_dump(by_alias=True, exclude_defaults=True) for rule in found]
-    for rule in written:
-        if "worse_by" in rule:
-            rule["worse_by"] = "10%"
-    assert len(monitor(**file, rules=written).rules or ()) == len(found)
+    assert monitor(**file, rules=written).rules == found
 
 
 def test_default_rules_are_quiet() -> None:
     for rule in default_rules(monitor()):
-        assert rule.in_a_row == 3
         assert rule.min_rows >= 100
-        assert cadence_length(rule.window or "").days == 7
+        if rule.name != FAR:
+            assert rule.in_a_row == 3
+            assert cadence_length(rule.window or "").days == 7
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "metric", "share"),
+    [
+        ("regression", {"score": None, "prediction": "c"}, "rmse", "25%"),
+        ("binary", {"score": "s"}, "log_loss_ratio", "15%"),
+        ("multiclass", {"score": {"a": "p_a", "b": "p_b"}}, "log_loss_ratio", "15%"),
+        ("binary", {"score": None, "prediction": "c"}, "balanced_accuracy", "10%"),
+        ("multiclass", {"score": None, "prediction": "c"}, "balanced_accuracy", "10%"),
+    ],
+)
+def test_a_day_is_told_at_once_when_it_is_surely_twice_as_far_off(
+    task: str, said: dict, metric: str, share: str
+) -> None:
+    watched = monitor(task=task, predictions=FILE["predictions"] | said)
+    *_, slow, day = default_rules(watched)
+    assert (slow.metric, slow.model_dump()["worse_by"]) == (metric, share)
+    assert (day.metric, day.window, day.in_a_row, day.severity) == (metric, "1d", 1, "critical")
+    twice = f"{2 * int(share[:-1])}%"
+    assert (day.model_dump()["worse_by"], day.surely) == ((twice, "5sd"), True)
 
 
 def test_without_labels_there_is_no_performance() -> None:

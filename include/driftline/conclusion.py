@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from driftline.alerts import delivery
-from driftline.alerts.incidents import incidents
+from driftline.alerts.incidents import incidents, told_already
 from driftline.alerts.notice import may_cause, notice
 from driftline.config import Monitor
 from driftline.domain import (
@@ -26,7 +26,7 @@ from driftline.pipeline import RESTATED, Compared, kept, planned
 from driftline.reference import Reference
 from driftline.reports import Links, places
 from driftline.reports import owed as owed_reports
-from driftline.rules import rules_of
+from driftline.rules import FAR, rules_of
 from driftline.sections import Rule
 from driftline.store import explanations, ledger, measurements, outbox, verdicts
 from driftline.store import incidents as incident_table
@@ -369,6 +369,9 @@ def _tell(
         for incident, verdict in alive.items()
         if incident.id in unpaged and incident.rule not in silent
     }
+    if monitor.rules is None:  # who writes two rules wants to hear of both
+        far = _told_of_days(connection, monitor, interval)
+        fresh = {i: v for i, v in fresh.items() if not told_already(i, v.measurement.window, far)}
     if not fresh:
         return False
     failed_quality = [
@@ -417,6 +420,17 @@ def _tell(
     outbox.add(connection, messages)
     incident_table.mark_paged(connection, fresh, now)
     return True
+
+
+def _told_of_days(connection: Connection, monitor: Monitor, interval: Window) -> list[Incident]:
+    """Return the days of late on which performance had fallen far, and of which somebody was told.
+
+    That it falls far after a week's slow decline was told is news; the other way round it is not.
+    """
+    silent = incident_table.never_paged(connection, monitor.monitor)
+    since = interval.end - _longest(monitor)
+    late = incident_table.since(connection, monitor.monitor, since)
+    return [incident for incident in late if incident.rule == FAR and incident.id not in silent]
 
 
 def _written(connection: Connection, monitor: Monitor, interval: Window) -> set[Window]:

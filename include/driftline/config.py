@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from driftline import hidden, metrics
-from driftline.domain import ColumnKind, cadence_length, digest
+from driftline.domain import ColumnKind, Engine, cadence_length, digest
 from driftline.fields import Cadence, Column, Duration, Name, fault
 from driftline.sections import (
     Baseline,
@@ -392,6 +392,12 @@ class Monitor(Defaults):
                 f"found {rule.baseline}; {rule.metric} is measured against the reference only",
             )
 
+    def _has_interval(self, rule: Rule) -> bool:
+        """Whether what a rule is about says how uncertain it is."""
+        known = metrics.ESTIMATED if rule.suite else metrics.PERFORMANCE
+        named = {*known[self.task], metrics.ERROR_SHARE} - metrics.WITHOUT_INTERVAL
+        return rule.engine != Engine.EVIDENTLY and rule.metric in named
+
     def _can_be_judged(self, key: str, rule: Rule, known: Collection[str]) -> None:
         """Refuse a rule that no measurement can ever meet: it would be silent for ever."""
         if rule.window and rule.window not in self.windows:
@@ -404,6 +410,12 @@ class Monitor(Defaults):
             raise fault(
                 f"{key}.window",
                 f"found {rule.window}; {rule.metric} is measured once a day, on {daily[0]}",
+            )
+        if rule.surely and not self._has_interval(rule):
+            raise fault(
+                f"{key}.surely",
+                f"found {rule.metric}, which has no interval; {metrics.ERROR_SHARE} has, and what "
+                "driftline measures or estimates of performance, but for ece",
             )
         if rule.suite:
             self._can_be_estimated(key, rule)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from driftline.config import Monitor
 from driftline.domain import Engine, Outcome, Series, Suite, Verdict
-from driftline.judge import INHIBITED, MIN_SHARE_OF_LOG
+from driftline.judge import INHIBITED, MIN_SHARE_OF_LOG, TOO_FEW
 from driftline.metrics import DOMAIN_CLASSIFIER_AUC
 from driftline.rules import suite_of
 from driftline.sections import Baseline, Rule
@@ -221,7 +221,7 @@ def _is_due(monitor: Monitor, rule: Rule, planned: Sequence[Step]) -> bool:
 def _waits(monitor: Monitor, verdict: Verdict, least: int, log_start: datetime | None) -> bool:
     """Whether a rule could not be judged for a reason that goes by, or that was asked for."""
     measured, labels = verdict.measurement, monitor.labels
-    if verdict.reason.startswith(INHIBITED):
+    if verdict.reason.startswith((INHIBITED, TOO_FEW)):
         return True  # the failure that inhibits is told itself
     if log_start is not None and measured.window.share_after(log_start) < MIN_SHARE_OF_LOG:
         return True

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
-from driftline.metrics import THROUGHPUT, worsening
-from driftline.sections import Baseline, Rule
+from driftline.metrics import ONE_CLASS, ONE_ROW, THROUGHPUT, worsening
+from driftline.sections import Baseline, Rule, Worsening
 
 MIN_SHARE_OF_LOG = 0.8
 """A window is judged when at least this share of it lies after the log's first row."""
@@ -21,6 +21,13 @@ Baselines = Mapping[tuple[str, str, str], float]
 
 INHIBITED = "inhibited:"
 """How the reason begins of what is not judged because a quality failure explains it."""
+
+TOO_FEW = "too few rows:"
+"""How the reason begins of what has no number, and need not have one: chance may do that."""
+
+CHANCE = 0.001
+"""What is likelier than this may be chance: of a class with a share of p in the reference no row
+is among n with a chance of (1 - p)^n."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +59,19 @@ def judge(
     rules: Iterable[Rule], measurements: Sequence[Measurement], evidence: Evidence
 ) -> list[Verdict]:
     """Return one verdict for every rule and measurement that it selects."""
+    shares = {_part(m): m.value for m in measurements if m.metric == "label_mean"}
     return [
-        _verdict(rule, measurement, evidence)
+        _verdict(rule, measurement, evidence, shares.get(_part(measurement)))
         for rule in rules
         for measurement in measurements
         if selects(rule, measurement.series)
     ]
+
+
+def _part(measurement: Measurement) -> tuple[Window, str, str, Engine]:
+    """Return which rows were measured, and by whom."""
+    m = measurement
+    return m.window, m.segment, m.model_version, m.engine
 
 
 def selects(rule: Rule, series: Series) -> bool:
@@ -109,8 +123,10 @@ def _matches(text: str, pattern: str) -> bool:
     return text == pattern or fnmatchcase(text, pattern)
 
 
-def _verdict(rule: Rule, measurement: Measurement, evidence: Evidence) -> Verdict:
-    open_question = _not_evaluated(rule, measurement, evidence)
+def _verdict(
+    rule: Rule, measurement: Measurement, evidence: Evidence, positives: float | None
+) -> Verdict:
+    open_question = _not_evaluated(rule, measurement, evidence, positives)
     if open_question:
         return Verdict(
             rule=rule.name,
@@ -155,14 +171,20 @@ def _streak(past: Sequence[Outcome]) -> int:
     return streak
 
 
-def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> str:
-    """Return why the rule cannot be judged on this measurement; '' when it can."""
+def _not_evaluated(
+    rule: Rule, measurement: Measurement, evidence: Evidence, positives: float | None
+) -> str:
+    """Return why the rule cannot be judged on this measurement; '' when it can.
+
+    `positives` is the share of positives among the labels of the same rows, of a binary model.
+    """
     window = measurement.window
     share = window.share_after(evidence.log_start)
     if evidence.log_start is not None and share < MIN_SHARE_OF_LOG:
         return f"only {share:.0%} of the window lies after the log's first row"
     if measurement.value is None:
-        return measurement.reason
+        few = _may_be_chance(measurement, evidence, positives)
+        return f"{TOO_FEW} {measurement.reason}" if few else measurement.reason
     if measurement.suite is Suite.ESTIMATE and measurement.reason:
         return measurement.reason
     if measurement.row_count is not None and measurement.row_count < rule.min_rows:
@@ -179,12 +201,31 @@ def _not_evaluated(rule: Rule, measurement: Measurement, evidence: Evidence) -> 
             f"{coverage:.0%} of the predictions have a label, "
             f"fewer than {evidence.min_coverage:.0%}, and more may come"
         )
-    if rule.worse_by is not None and rule.worse_by.deviations:
-        if _key(measurement) not in evidence.spreads:
+    if rule.surely and None in (measurement.lower, measurement.upper):
+        return f"{measurement.metric} has no interval, and the rule wants to be sure"
+    known = [_is_known(limit, measurement, evidence) for limit in rule.worsenings]
+    if known and not any(known):
+        if rule.worsenings[0].deviations:
             return f"the reference has too few windows to know how {measurement.metric} varies"
-    elif rule.worse_by is not None and _baseline(measurement, evidence.baselines) is None:
         return f"the reference has no {measurement.metric} to compare with"
     return ""
+
+
+def _may_be_chance(measurement: Measurement, evidence: Evidence, positives: float | None) -> bool:
+    """Whether a number may be missing only because there are few rows, or none of a rare class."""
+    if (measurement.coverage or 0.0) < evidence.min_coverage:
+        return False
+    usual = evidence.baselines.get(("label_mean", "", ""))
+    if not measurement.reason.startswith(ONE_CLASS) or usual is None or positives is None:
+        return measurement.reason == ONE_ROW
+    likely = usual if positives else 1 - usual
+    return bool(likely ** (measurement.row_count or 0) > CHANCE)
+
+
+def _is_known(limit: Worsening, measurement: Measurement, evidence: Evidence) -> bool:
+    if limit.deviations:
+        return _key(measurement) in evidence.spreads
+    return _baseline(measurement, evidence.baselines) is not None
 
 
 def _baseline(measurement: Measurement, baselines: Baselines) -> float | None:
@@ -202,26 +243,49 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
     """Return which bound the value breaks, in words; None when it keeps them all."""
     value = measurement.value
     assert value is not None
+    unsure = _half(measurement) if rule.surely else 0.0
+    surely = "surely " if rule.surely else ""
     baseline = _baseline(measurement, evidence.baselines)
     own = "" if baseline is None else f" (in the reference {baseline:.4g})"
-    if rule.max is not None and value > rule.max:
-        return f"above {rule.max:g}{own}"
-    if rule.min is not None and value < rule.min:
-        return f"below {rule.min:g}{own}"
-    if rule.worse_by and rule.worse_by.deviations:
-        mean, deviation = evidence.spreads[_key(measurement)]
-        if worsening(measurement.metric, value, mean) <= rule.worse_by.amount * deviation:
-            return None
+    if rule.max is not None and value - unsure > rule.max:
+        return f"{surely}above {rule.max:g}{own}"
+    if rule.min is not None and value + unsure < rule.min:
+        return f"{surely}below {rule.min:g}{own}"
+    limits = [each for each in rule.worsenings if _is_known(each, measurement, evidence)]
+    faults = [_worse_by(limit, measurement, evidence, unsure) for limit in limits]
+    return surely + ", ".join(filter(None, faults)) if limits and all(faults) else None
+
+
+def _half(measurement: Measurement) -> float:
+    """Return the wider half of the interval: a few large losses carry the value far beyond all
+    others, and its far end with it, but hardly its near end, which they make look sure.
+    """
+    value, lower, upper = measurement.value, measurement.lower, measurement.upper
+    assert value is not None
+    assert lower is not None
+    assert upper is not None
+    return max(value - lower, upper - value)
+
+
+def _worse_by(
+    limit: Worsening, measurement: Measurement, evidence: Evidence, unsure: float
+) -> str | None:
+    """Return by what the value is worse than is allowed, in words; None when it is not."""
+    value, baseline = measurement.value, _baseline(measurement, evidence.baselines)
+    mean, deviation = evidence.spreads.get(_key(measurement), (0.0, 0.0))
+    assert value is not None
+    if limit.deviations:
+        than, allowed = mean, limit.amount * deviation
+    else:
+        assert baseline is not None
+        than, allowed = baseline, limit.amount * (abs(baseline) if limit.relative else 1.0)
+    worse = worsening(measurement.metric, value, than, higher=evidence.higher_is_better)
+    if worse - unsure <= allowed:
+        return None
+    if limit.deviations:
         return (
-            f"more than {rule.worse_by.amount:g} standard deviations worse than the {mean:.4g} "
+            f"more than {limit.amount:g} standard deviations worse than the {mean:.4g} "
             f"of the reference's own windows, of which one is {deviation:.2g}"
         )
-    if rule.worse_by is None or baseline is None:
-        return None
-    allowed = rule.worse_by.amount * (abs(baseline) if rule.worse_by.relative else 1.0)
-    higher = evidence.higher_is_better
-    if worsening(measurement.metric, value, baseline, higher=higher) <= allowed:
-        return None
-    share = f"{rule.worse_by.amount:.4g}"
-    limit = f"{rule.worse_by.amount:.0%}" if rule.worse_by.relative else share
-    return f"worse than the reference's {baseline:.4g} by more than {limit}"
+    share = f"{limit.amount:.0%}" if limit.relative else f"{limit.amount:.4g}"
+    return f"worse than the reference's {baseline:.4g} by more than {share}"

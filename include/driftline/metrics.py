@@ -105,6 +105,14 @@ CLOSER_TO_ZERO_IS_BETTER = frozenset({"bias"})
 ANY_CHANGE_IS_WORSE = frozenset({"label_mean", "observed_rate"})
 """Of every other metric less is better: losses, errors, drift, null shares, latencies."""
 
+WITHOUT_INTERVAL = frozenset({"ece"})
+"""The metrics of performance whose rows do not tell how uncertain they are."""
+
+ONE_ROW = "only one labelled row"
+"""Why a window has no number, where it has too few labels to have one."""
+ONE_CLASS = "every label is "
+"""How the reason begins where a metric wants labels of two classes and there is one."""
+
 KNOWN = frozenset(
     {
         *QUALITY,

@@ -13,7 +13,17 @@ MIN_ROWS = 200
 """A default drift or performance rule looks at no window with fewer rows: noise alone breaks it."""
 
 MIN_LABELLED_ROWS = 1_000
-"""The default performance rule wants so many: on 350 rows a loss is uncertain by 15% of itself."""
+"""The default rule of a week's performance wants so many: on 350 rows a loss is uncertain by 15%
+of itself.
+"""
+
+FAR = "performance-1d"
+"""The default rule on a day whose performance has fallen far."""
+
+DEVIATIONS = 5
+"""A day is told of when its performance is worse than that of the reference's days by more of their
+standard deviations, and by twice what a week may be worse: benchmarks/quiet.py.
+"""
 
 MIN_QUALITY_ROWS = 30
 """A default expectation of a column is judged on so many rows: one odd value is no large share."""
@@ -38,8 +48,9 @@ def rules_of(monitor: Monitor, defaults: Iterable[Expectation]) -> tuple[Rule, .
 def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
     """Return quiet rules: drift of what a model says and of many features at once, performance.
 
-    Each looks at the longest window of at most a week and wants it to fail three times in a row.
-    Nulls, ranges, categories and volume are watched by the expectations.
+    Each looks at the longest window of at most a week and wants it to fail three times in a row;
+    performance that has surely fallen far is told on the first day. Nulls, ranges, categories and
+    volume are watched by the expectations.
     """
     if not monitor.days:
         return ()
@@ -52,8 +63,13 @@ def default_rules(monitor: Monitor) -> tuple[Rule, ...]:
         bound = {"max": _SCORE_DRIFT[method], "severity": "warn"}
         rules.append({"name": "score-drift", "metric": method, "columns": said} | bound)
     if monitor.labels:
-        rare = {"severity": "critical", "min_rows": MIN_LABELLED_ROWS}
-        rules.append({"name": "performance"} | rare | _performance(monitor))
+        metric, share = _performance(monitor)
+        watched = {"metric": metric, "severity": "critical"}
+        slow = {"name": "performance", "worse_by": f"{share}%", "min_rows": MIN_LABELLED_ROWS}
+        rules.append(watched | slow)
+        if "1d" in monitor.windows:
+            far = {"worse_by": [f"{2 * share}%", f"{DEVIATIONS}sd"], "surely": True}
+            rules.append(watched | far | {"name": FAR, "window": "1d", "for": 1})
     shared = {"window": _weekly(monitor), "for": 3, "min_rows": MIN_ROWS}
     return tuple(Rule.model_validate(shared | rule) for rule in rules)
 
@@ -79,7 +95,7 @@ def suite_of(monitor: Monitor, rule: Rule) -> Suite:
 
 def performance_metric(monitor: Monitor) -> str:
     """Return the metric of performance that the first rule on it, or a default one, looks at."""
-    return next((r.metric for r in _asked(monitor)), str(_performance(monitor)["metric"]))
+    return next((r.metric for r in _asked(monitor)), _performance(monitor)[0])
 
 
 def performance_window(monitor: Monitor) -> str:
@@ -93,13 +109,15 @@ def _asked(monitor: Monitor) -> Iterable[Rule]:
     return (rule for rule in monitor.rules or () if rule.metric in known and not rule.suite)
 
 
-def _performance(monitor: Monitor) -> dict[str, Any]:
-    """Choose a metric that moves with the model and not with the base rate."""
+def _performance(monitor: Monitor) -> tuple[str, int]:
+    """Return a metric that moves with the model and not with the base rate, and by how many
+    hundredths of the reference's it may be worse in a week.
+    """
     if monitor.task is Task.REGRESSION:
-        return {"metric": "rmse", "worse_by": "25%"}
+        return "rmse", 25
     if monitor.predictions.score is not None:
-        return {"metric": "log_loss_ratio", "worse_by": "15%"}
-    return {"metric": "balanced_accuracy", "worse_by": "10%"}
+        return "log_loss_ratio", 15
+    return "balanced_accuracy", 10
 
 
 def _expected(expectation: Expectation, min_rows: int) -> Rule:

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
@@ -471,6 +472,12 @@ class Worsening(Section):
         return f"{self.amount * 100:g}%" if self.relative else self.amount
 
 
+def _worsenings(value: object) -> object:
+    if isinstance(value, list | tuple) and value:
+        return tuple(_worsening(each) for each in value)
+    return _worsening(value)
+
+
 def _worsening(value: object) -> object:
     if isinstance(value, str) and value.strip().endswith("sd"):
         try:
@@ -487,9 +494,19 @@ def _worsening(value: object) -> object:
     if isinstance(value, Worsening):
         return value
     raise ValueError(
-        "write a share of the reference's value (5%), an amount (0.05) or standard deviations of "
-        "the reference's windows (3sd)"
+        "write a share of the reference's value (5%), an amount (0.05), standard deviations of "
+        "the reference's windows (3sd), or a list of them"
     )
+
+
+_ONE_WORSENING = {"anyOf": [{"type": "string", "pattern": r"(%|sd)\s*$"}, {"type": "number"}]}
+Worsenings = Annotated[
+    Worsening | Annotated[tuple[Worsening, ...], Field(min_length=1)],
+    BeforeValidator(_worsenings),
+    WithJsonSchema(
+        {"anyOf": [*_ONE_WORSENING["anyOf"], {"type": "array", "items": _ONE_WORSENING}]}
+    ),
+]
 
 
 class Rule(Section):
@@ -509,7 +526,14 @@ class Rule(Section):
     window: Cadence | None = None
     min: float | None = None
     max: float | None = None
-    worse_by: Annotated[Worsening, BeforeValidator(_worsening)] | None = None
+    worse_by: Worsenings | None = Field(
+        None, description="than the reference; of a list, by every one that the reference tells"
+    )
+    surely: bool = Field(
+        False,
+        description="whether the bound must lie outside of the value's 95% interval, whose wider "
+        "half is taken for both",
+    )
     in_a_row: Annotated[int, Field(ge=1)] = Field(1, alias="for")
     min_rows: Annotated[int, Field(ge=0)] = 0
     severity: Literal["warn", "critical"] = "warn"
@@ -532,6 +556,13 @@ class Rule(Section):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min ({self.min:g}) is above max ({self.max:g})")
         return self
+
+    @property
+    def worsenings(self) -> tuple[Worsening, ...]:
+        """What `worse_by` lists."""
+        if self.worse_by is None:
+            return ()
+        return self.worse_by if isinstance(self.worse_by, tuple) else (self.worse_by,)
 
     @property
     def outcome(self) -> Outcome:

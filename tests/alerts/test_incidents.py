@@ -1,11 +1,12 @@
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.alerts.incidents import incidents
-from driftline.domain import DAY, Incident, Outcome, Series
+from driftline.alerts.incidents import incidents, told_already
+from driftline.domain import DAY, Incident, Outcome, Series, Window
 from driftline.sections import Rule
 
 OK, BAD, OPEN = Outcome.OK, Outcome.WARN, Outcome.NOT_EVALUATED
@@ -76,3 +77,40 @@ def test_incidents_do_not_overlap_and_only_the_last_may_be_open(n: int, said: li
 def test_more_history_keeps_what_was_resolved(n: int, said: list, more: list) -> None:
     resolved = [one for one in found(n, said) if one[3] is not None]
     assert found(n, said + more)[: len(resolved)] == resolved
+
+
+def failing(rule: str, series: Series, first: int, last: int) -> Incident:
+    """An incident whose first and last failing windows end on these days."""
+    began, last_failed = START + first * DAY, START + last * DAY
+    return Incident(
+        monitor="m",
+        rule=rule,
+        series=series,
+        severity=Outcome.CRITICAL,
+        began=began,
+        fired=began,
+        last_failed=last_failed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (failing("day", SERIES, 8, 8), True),
+        (failing("day", SERIES, 4, 4), True),  # the first day of the week that ends on day 10
+        (failing("day", SERIES, 3, 3), False),  # it goes on without the day that was told
+        (failing("day", SERIES, 2, 9), True),
+        (failing("day", SERIES, 11, 11), False),
+        (failing("week", SERIES, 8, 8), False),  # the same rule
+        (failing("day", SERIES._replace(segment="x=1"), 8, 8), False),
+        (failing("day", SERIES._replace(metric="ks"), 8, 8), False),
+        (failing("day", SERIES._replace(model_version="2"), 8, 8), False),
+    ],
+)
+def test_a_week_that_fails_because_of_a_day_that_was_told_is_no_news(
+    told: Incident, expected: bool
+) -> None:
+    week = failing("week", SERIES._replace(cadence="7d"), 8, 10)
+    window = Window.ending("7d", START + 10 * DAY)
+    assert told_already(week, window, [told]) is expected
+    assert not told_already(week, window, [])

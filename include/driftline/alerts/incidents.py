@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from driftline.domain import Incident, Outcome, Series
+from driftline.domain import Incident, Outcome, Series, Window
 from driftline.sections import Rule
 
 
@@ -24,6 +24,21 @@ def incidents(
             found += _incident(monitor, rule, series, run, resolved=end)
             run = []
     return found + _incident(monitor, rule, series, run, resolved=None)
+
+
+def told_already(incident: Incident, window: Window, told: Iterable[Incident]) -> bool:
+    """Whether an incident of another rule on the same metric, on windows of any length, told this.
+
+    It did if one of the windows that it told of overlaps the newest one that this incident is
+    about: a week fails because of the day that was told. What goes on without that day is news.
+    """
+    return any(
+        other.rule != incident.rule
+        and other.series._replace(cadence="") == incident.series._replace(cadence="")
+        and other.first.start < window.end
+        and other.last_failed > window.start
+        for other in told
+    )
 
 
 def _incident(

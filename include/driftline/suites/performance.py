@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from driftline import metrics
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
 from driftline.outcome_profile import (
     CALIBRATION_BINS,
@@ -86,7 +87,7 @@ def _too_few(used: int, labelled: int, what: str, why: str) -> str:
         return f"no labelled row can {what}: {why}"
     if 2 * used < labelled:
         return f"only {used:,} of {labelled:,} labelled rows can {what}: {why}"
-    return "only one labelled row" if used == 1 else ""
+    return metrics.ONE_ROW if used == 1 else ""
 
 
 def _found(reason: str, number: Callable[[], Interval]) -> Found:
@@ -171,7 +172,7 @@ def _called(profile: ClassProfile, place: int) -> str:
 
 def _one_class(profile: ClassProfile, by_label: Counts | None = None) -> str:
     present = np.flatnonzero(profile.by_label if by_label is None else by_label)
-    return f"every label is {_called(profile, int(present[0]))}" if len(present) == 1 else ""
+    return f"{metrics.ONE_CLASS}{_called(profile, int(present[0]))}" if len(present) == 1 else ""
 
 
 def _of_class(profile: ClassProfile, metric: str, place: int) -> Found:

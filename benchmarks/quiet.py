@@ -12,7 +12,8 @@ known at its end and, if labels were missing then, a day later. Sets:
   minutes of delay on the same flights, whose errors differ from day to day with the weather.
 * `loans`, `cars`, `cards`: the reference periods of three data sets that NannyML ships (a binary
   model, a regression, a model of three classes), as they lie in time, and drawn.
-* `visits`, `costs`: benchmarks/planted, drawn.
+* `visits`, `costs`: benchmarks/planted, drawn; `rare` (one positive in a hundred) and `tails` (a
+  few errors as large as all others together) are made up, and drawn.
 
 Drawn are days of so many rows at random, with replacement; of the flights so many of a day's own.
 
@@ -258,7 +259,9 @@ def _fewer(rows: pd.DataFrame, size: int | None) -> pd.DataFrame:
     return mixed[mixed.groupby(mixed["at"].dt.floor("D")).cumcount() < size].reset_index(drop=True)
 
 
-def _published(name: str, label: str, answer: str | None, said: Any, task: str) -> Callable:
+def _published(
+    name: str, label: str, answer: str | None, said: Any, task: str
+) -> Callable[[int | None], Quiet | None]:
     def quiet(size: int | None) -> Quiet | None:
         from tests.tutorials import data
 
@@ -291,23 +294,42 @@ def _drawn(rows: pd.DataFrame, size: int) -> pd.DataFrame:
     return found.assign(at=pd.Timestamp(BEGIN) + pd.to_timedelta(at, unit="s"))
 
 
-def _planted(name: str) -> Callable:
+def _planted(name: str) -> Callable[[int | None], Quiet | None]:
     def quiet(size: int | None) -> Quiet | None:
-        if size is None:
-            return None
         world = WORLDS[name]()
         rows = pd.DataFrame({"y": world.y, "said": world.answer(world.x)})
-        rows = _drawn(rows.astype({"y": int} if world.binary else {}), size)
-        role: dict[str, Any] = {"said": "said"} if world.binary else {"answer": "said"}
-        return Quiet(
-            name=name,
-            task="binary" if world.binary else "regression",
-            rows=rows.assign(known=rows["at"]).reset_index(drop=True),
-            reference=(BEGIN, BEGIN + REFERENCE_DAYS * DAY),
-            **role,
-        )
+        return _made(name, rows.astype({"y": int} if world.binary else {}), size)
 
     return quiet
+
+
+def _made(name: str, rows: pd.DataFrame, size: int | None) -> Quiet | None:
+    if size is None:
+        return None
+    binary = rows["y"].dtype == int
+    drawn = _drawn(rows, size)
+    return Quiet(
+        name=name,
+        task="binary" if binary else "regression",
+        rows=drawn.assign(known=drawn["at"]).reset_index(drop=True),
+        reference=(BEGIN, BEGIN + REFERENCE_DAYS * DAY),
+        said="said" if binary else None,
+        answer=None if binary else "said",
+    )
+
+
+def rare(size: int | None) -> Quiet | None:
+    """One positive in a hundred, with probabilities that are right."""
+    odds = np.random.default_rng(2).normal(-5.3, 1.3, 200_000)
+    score = 1 / (1 + np.exp(-odds))
+    came = (np.random.default_rng(3).random(len(score)) < score).astype(int)
+    return _made("rare", pd.DataFrame({"y": came, "said": score}), size)
+
+
+def tails(size: int | None) -> Quiet | None:
+    """Errors of which a few are as large as all others together: lognormal, sigma 1.5."""
+    errors = np.random.default_rng(4).lognormal(0, 1.5, 200_000)
+    return _made("tails", pd.DataFrame({"y": errors, "said": 0.0}), size)
 
 
 _CARDS = {
@@ -325,6 +347,8 @@ SETS: dict[str, Callable[[int | None], Quiet | None]] = {
     "cards, classes only": _published("mc", "y_true", "y_pred", None, "multiclass"),
     "visits": _planted("visits"),
     "costs": _planted("costs"),
+    "rare": rare,
+    "tails": tails,
 }
 
 

@@ -421,7 +421,7 @@ def test_what_is_surely_worse_in_two_ways_says_both() -> None:
     (verdict,) = judge([judged], [of_rmse(4.0, 3.8, 4.2)], known)
     assert verdict.reason == (
         "rmse (7d) is 4, surely worse than the reference's 2 by more than 50%, "
-        "more than 5 standard deviations worse than the 2.1 of the reference's own windows, "
+        "and more than 5 standard deviations worse than the 2.1 of the reference's own windows, "
         "of which one is 0.1"
     )
 

@@ -253,7 +253,7 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
         return f"{surely}below {rule.min:g}{own}"
     limits = [each for each in rule.worsenings if _is_known(each, measurement, evidence)]
     faults = [_worse_by(limit, measurement, evidence, unsure) for limit in limits]
-    return surely + ", ".join(filter(None, faults)) if limits and all(faults) else None
+    return surely + ", and ".join(filter(None, faults)) if limits and all(faults) else None
 
 
 def _half(measurement: Measurement) -> float:

@@ -52,10 +52,13 @@ ROOMS = {
         sampled=("alerts/delivery.py", "alerts/http.py", "alerts/notice.py", "alerts/slack.py"),
         tests=("alerts",),
     ),
+    "gate": Room(whole=("retraining/gate.py",), tests=("retraining/test_gate.py",)),
     "retraining": Room(
-        whole=("retraining/gate.py",),
-        sampled=("retraining/*.py",),
-        tests=("retraining",),
+        sampled=tuple(
+            f"retraining/{name}.py"
+            for name in ("admission", "reference", "registry", "request", "steps", "training")
+        ),
+        tests=("retraining/test_registry.py", "retraining/test_steps.py"),
     ),
     "pipeline": Room(sampled=("pipeline.py",), tests=("test_pipeline.py",)),
     "store": Room(sampled=("store/*.py",), tests=("store",)),

@@ -114,6 +114,11 @@ def test_a_day_leaves_the_hour_that_has_just_ended_to_its_own_run(store: Store) 
     assert ends(END) == ends(END + HOUR - timedelta(seconds=1)) == whole[:-1]
     assert ends(END + HOUR) == whole
     assert ends(END - 3 * HOUR) == whole[:-4]
+    first, second = (Window.ending("1h", end) for end in whole[:2])
+    done = [*steps(watched, first), steps(watched, second)[0]]  # of the second one step of two
+    with store.begin() as connection:
+        record(connection, watched, [Result(step=one, reference_id="r") for one in done], "r")
+    assert ends(END + HOUR) == whole[1:]
 
 
 def said(found: Iterable[Step]) -> list[tuple[str, str, int, int]]:
@@ -373,7 +378,7 @@ def test_rows_that_came_late_restate_the_windows_that_hold_them(
     watched = monitor(["1d", "7d"], {"labels": None})
     assert watched.predictions.lookback == 3 * DAY
     drifted(store, watched, day(6), day(7), day(8), day(9), day(8, "7d"), day(9, "7d"), MIDNIGHT)
-    late = {END - DAY - HOUR, END - 3 * DAY}  # the last hour of day 9, the first of day 8
+    late = {END - 2 * DAY}  # the first hour of day 9
     seen: list[Any] = []
 
     def changed(_: Any, __: Any, of: Reference, rows: Any, span: Any) -> set[datetime]:
@@ -386,7 +391,7 @@ def test_rows_that_came_late_restate_the_windows_that_hold_them(
     todo, failed = plan(store, watch, MIDNIGHT, "r")
     assert failed == []
     restated = [one.window for one in todo if one.window.end < END]
-    assert restated == [day(8), day(8, "7d"), day(9), day(9, "7d")]
+    assert restated == [day(9), day(9, "7d")]
     assert {one.as_of for one in todo} == {END}
     span = END - 3 * DAY, END
     assert watch.asked == [("hourly_rows", span)]
@@ -460,14 +465,15 @@ def test_labels_restate_what_they_touch_but_for_the_days_own_windows(
     monkeypatch.setattr("driftline.outcome_hours.follow", follow)
     watched = monitor(["1d"], maturity="30d")
     pending = steps(watched, day(9))
-    todo, failed = plan(store, Watched(watched), MIDNIGHT, "r", pending=pending)  # type: ignore[arg-type]
-    assert failed == []
+    watch: Any = Watched(watched)
+    todo, failed = plan(store, watch, MIDNIGHT, "r", pending=pending)
+    assert (failed, watch.asked) == ([], [])  # of what is not kept no rows can be late
     restated = Step(suite=Suite.PERFORMANCE, window=day(8), as_of=END)
     assert todo == [restated, *steps(watched, MIDNIGHT)]
     ((interval, progress, late, run_id, known),) = asked
     assert (interval, late, run_id) == (MIDNIGHT, set(), "r")
     assert known == [one for one in pending if one.suite is Suite.PERFORMANCE]
-    assert progress.leads
+    assert (progress.last, progress.later) == (day(9).end, ())
     with pytest.raises(WindowClaimed):
         pipeline.claim(store, watched, [restated], "s")
 
@@ -502,3 +508,47 @@ def test_a_day_that_is_measured_after_later_ones_says_what_each_of_them_could_kn
         (Window.ending("1h", last + HOUR), 10),
         (day(8), 10),
     ]
+
+
+def test_the_reference_that_another_run_kept_meanwhile_is_the_one(store: Store) -> None:
+    watched = monitor(["1d"])
+
+    def freeze(_: Window) -> Reference:
+        with store.begin() as connection:
+            references.save(connection, reference(daily_rows=(1,)), watched.config_hash)
+        return reference(daily_rows=(2,))
+
+    watch: Any = Watched(watched, freeze=freeze)
+    compared, _ = references_of(store, watch, steps(watched, MIDNIGHT))
+    assert compared[MIDNIGHT].daily_rows == (1,)
+
+
+def test_what_is_counted_is_what_the_ready_steps_are_measured_from(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that cannot be counted fail alone; quality is measured from the log itself."""
+    watched = monitor(["1d", "7d"])
+    watch: Any = Watched(watched, freeze=lambda _: reference())
+    todo = steps(watched, MIDNIGHT)
+    drift, week = (one for one in todo if one.suite is Suite.DRIFT)
+    performance, *others = (one for one in todo if one.suite is Suite.PERFORMANCE)
+    columns, outcomes = object(), object()
+    given = []
+
+    def count(known: Any, failed: Step) -> Any:
+        def counted(*args: Any, **named: Any) -> Any:
+            given.append((*args, named))
+            return known, [Result(step=failed, reference_id="r", error="it is down")]
+
+        return counted
+
+    monkeypatch.setattr("driftline.hours.count", count({MIDNIGHT: columns}, week))
+    monkeypatch.setattr("driftline.outcome_hours.count", count({performance: outcomes}, others[0]))
+    named: Any = {"run_id": "r", "again": [drift]}
+    compared, counted, ready, failed = pipeline.prepare(store, watch, todo, **named, until=END)
+    assert set(compared) == {one.window for one in todo}
+    assert counted == {performance: outcomes, drift: columns}
+    assert ready == [one for one in todo if one not in (week, others[0])]
+    assert [one.step for one in failed] == [week, others[0]]
+    same = (store, watch, todo, compared)
+    assert given == [(*same, named | {"until": END}), (*same, named)]

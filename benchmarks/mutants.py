@@ -61,7 +61,10 @@ ROOMS = {
         tests=("retraining/test_registry.py", "retraining/test_steps.py"),
     ),
     "pipeline": Room(sampled=("pipeline.py",), tests=("test_pipeline.py",)),
-    "store": Room(sampled=("store/*.py",), tests=("store",)),
+    "store": Room(
+        sampled=("store/*.py",),
+        tests=("store", "test_conclusion.py", "test_pipeline.py", "alerts/test_delivery.py"),
+    ),
 }
 
 

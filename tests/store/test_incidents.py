@@ -77,3 +77,27 @@ def test_an_incident_of_a_hostile_series_is_found_again(store: Store) -> None:
             incidents.mark_paged(connection, [named], NOON)
     assert ask(store, incidents.unpaged) == []
     assert len(contents(store, "incidents")) == 1
+
+
+def test_what_was_told_stays_and_what_never_was_is_dropped(store: Store) -> None:
+    """Of another monitor nothing is known; a note is kept with what it was written to."""
+    told = replace(FIRING, rule="told")
+    save(store, FIRING, RESOLVED, told, replace(FIRING, monitor="ferries"))
+    with store.begin() as connection:
+        incidents.mark_paged(connection, [told], NOON)
+        incidents.note(connection, [told.id], "retrained")
+        assert incidents.never_paged(connection, "flights") == {FIRING.id, RESOLVED.id}
+        assert RESOLVED.resolved
+        later = incidents.since(connection, "flights", RESOLVED.resolved + LATER)
+        assert {one.rule for one in later} == {"high", "told"}
+        assert len(incidents.since(connection, "flights", RESOLVED.resolved)) == 3
+        incidents.drop(connection, [FIRING, told])
+    assert set(ask(store, incidents.of)) == {RESOLVED, replace(told, note="retrained")}
+    with store.read() as connection:
+        assert len(incidents.of(connection, "ferries")) == 1
+
+
+def test_the_oldest_come_first(store: Store) -> None:
+    days = [replace(FIRING, rule=f"{n}", fired=FIRING.fired + n * LATER) for n in (2, 0, 1)]
+    save(store, *days)
+    assert [one.rule for one in ask(store, incidents.firing)] == ["0", "1", "2"]

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from driftline.domain import Suite, Window
+from driftline.errors import WindowClaimed
 from driftline.store import Store, ledger
 from driftline.store.ledger import Entry, State
 from tests.store.conftest import MONDAY, RUN, contents
 
-LATER = timedelta(days=1)
+LATER, HOURLY = timedelta(days=1), timedelta(hours=1)
 TUESDAY = Window.ending("1d", MONDAY.end + LATER)
 HOUR = Window.ending("1h", MONDAY.end)
 DONE = Entry(
@@ -91,3 +94,85 @@ def test_only_what_is_done_is_done(store: Store) -> None:
         later = ledger.done(connection, "flights", config_hash="config-1", start=MONDAY.end)
     assert done == {(Suite.DRIFT, MONDAY, MONDAY.end), (Suite.DRIFT, MONDAY, TUESDAY.end)}
     assert later == set()
+
+
+def test_a_claim_holds_what_it_names_for_an_hour(store: Store) -> None:
+    claimed = replace(DONE, state=State.CLAIMED)
+    others = [
+        replace(claimed, **change)
+        for change in (
+            {"monitor": "ferries"},
+            {"window": TUESDAY},
+            {"window": Window(cadence="2d", start=MONDAY.start, end=TUESDAY.end)},
+            {"suite": Suite.QUALITY},
+            {"as_of": TUESDAY.end},
+            {"config_hash": "config-2"},
+        )
+    ]
+
+    def claim(run_id: str, hours: float, *entries: Entry) -> None:
+        now = MONDAY.end + hours * HOURLY
+        with store.begin() as connection:
+            ledger.claim(connection, entries, run_id=run_id, now=now)
+
+    claim("r", 0, claimed)
+    claim("r", 0.5, claimed)
+    with pytest.raises(WindowClaimed, match="is being measured by r since 2013-04-02 00:30:00"):
+        claim("s", 1.4, claimed)
+    claim("s", 1.4, *others)
+    with pytest.raises(WindowClaimed):
+        claim("r", 1.5, others[-1])
+    claim("s", 1.5, claimed)
+    mark(store, DONE)
+    claim("r", 1.5, claimed)
+
+
+def test_what_was_known_at_a_moment_and_what_a_run_measures_again(store: Store) -> None:
+    hour, evening = Window.ending("1h", MONDAY.end), Window.ending("7d", MONDAY.end)
+    again = [
+        replace(DONE, window=window, as_of=TUESDAY.end, suite=Suite.PERFORMANCE)
+        for window in (evening, hour, MONDAY, Window.ending("1d", MONDAY.start))
+    ]
+    own = replace(again[0], window=TUESDAY)
+    others = [
+        replace(again[1], monitor="ferries"),
+        replace(again[1], config_hash="config-2"),
+        replace(again[1], suite=Suite.DRIFT),
+        replace(again[1], as_of=TUESDAY.end + LATER),
+    ]
+    mark(store, DONE, own, *again, *others)
+    asked = {"config_hash": "config-1", "as_of": TUESDAY.end}
+    with store.read() as connection:
+        found = ledger.restated(connection, "flights", suite=Suite.PERFORMANCE, **asked)
+        asked["as_of"] = [TUESDAY.end]
+        known = ledger.known(connection, "flights", start=MONDAY.start, **asked)
+    assert found == [Window.ending("1d", MONDAY.start), hour, MONDAY, evening]
+    assert {(one.suite, one.window) for one in known} == {
+        *((Suite.PERFORMANCE, window) for window in (hour, MONDAY, TUESDAY)),
+        (Suite.DRIFT, hour),
+    }
+
+
+def test_how_far_labels_were_followed(store: Store) -> None:
+    performance = replace(DONE, suite=Suite.PERFORMANCE)
+    late = replace(performance, window=TUESDAY, as_of=TUESDAY.end + 5 * LATER)
+    mark(
+        store,
+        performance,
+        late,
+        replace(performance, window=Window.ending("1h", MONDAY.end + HOURLY), as_of=MONDAY.end),
+        replace(performance, window=Window.ending("1d", MONDAY.start), state=State.FAILED),
+        replace(performance, monitor="ferries", window=TUESDAY, as_of=TUESDAY.end),
+        replace(performance, config_hash="config-2", window=TUESDAY, as_of=TUESDAY.end),
+        replace(performance, suite=Suite.DRIFT, window=TUESDAY, as_of=TUESDAY.end),
+        replace(performance, monitor="ferries", as_of=TUESDAY.end + 9 * LATER),
+        replace(performance, config_hash="config-2", as_of=TUESDAY.end + 9 * LATER),
+    )
+    mine = {"config_hash": "config-1"}
+    with store.read() as connection:
+        assert ledger.measured_ends(connection, "flights", **mine) == {MONDAY.end}
+        last = [
+            ledger.last_known(connection, "flights", window, **mine)
+            for window in (MONDAY, TUESDAY, Window.ending("1d", TUESDAY.end + LATER))
+        ]
+    assert last == [MONDAY.end, late.as_of, TUESDAY.end + LATER]

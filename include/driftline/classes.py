@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.errors import LogError
+from driftline.printable import amount
 
 _INTEGRAL = re.compile(r"([+-]?\d+)\.0*")
 _MOST_CLASSES = 1000
@@ -65,7 +66,7 @@ def negative_class(counts: Mapping[str, int], chosen: object) -> str:
         raise LogError(f"predictions.positive is {positive!r}; labels hold {names}")
     if len(others) > 1 and counts[others[0]] < _MOST * sum(counts[name] for name in others):
         raise LogError(
-            f"labels and predicted classes hold {len(found)} values ({names}); "
+            f"labels and predicted classes hold {amount(len(found), 'value')} ({names}); "
             "a binary model has two"
         )
     return next(iter(others), "")
@@ -90,7 +91,9 @@ def classes_of(column: Any, key: str) -> tuple[list[str], NDArray[np.int64]]:
         encoded = encoded.chunk(0)
     values = encoded.dictionary.to_pylist()
     if len(values) > _MOST_CLASSES:
-        raise LogError(f"{key} holds {len(values):,} distinct values: too many to be classes")
+        raise LogError(
+            f"{key} holds {amount(len(values), 'distinct value')}: too many to be classes"
+        )
     names = ["" if value is None else canonical(value) for value in values]
     distinct = sorted({name for name in names if name})
     places = [distinct.index(name) if name else -1 for name in names]

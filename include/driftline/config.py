@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from driftline import hidden, metrics
 from driftline.domain import ColumnKind, Engine, cadence_length, digest
 from driftline.fields import Cadence, Column, Duration, Name, fault
+from driftline.printable import amount
 from driftline.sections import (
     Baseline,
     Business,
@@ -218,8 +219,8 @@ class Monitor(Defaults):
             if len(labels.id) != len(predictions.id):
                 raise fault(
                     "labels.id",
-                    f"it has {len(labels.id)} columns and predictions.id {len(predictions.id)}; "
-                    "they are joined one by one",
+                    f"it has {amount(len(labels.id), 'column')} and predictions.id "
+                    f"{len(predictions.id)}; they are joined one by one",
                 )
         if self.task is Task.MULTICLASS:
             if isinstance(predictions.score, str):

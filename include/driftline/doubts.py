@@ -10,6 +10,7 @@ from driftline.config import Monitor
 from driftline.domain import Engine, Outcome, Series, Suite, Verdict
 from driftline.judge import INHIBITED, MIN_SHARE_OF_LOG, TOO_FEW
 from driftline.metrics import DOMAIN_CLASSIFIER_AUC
+from driftline.printable import amount
 from driftline.rules import suite_of
 from driftline.sections import Baseline, Rule
 from driftline.steps import Step
@@ -77,11 +78,11 @@ class Doubts:
         """What failed, was not judged, and found no label."""
         found = []
         if self.failed:
-            found.append(f"{len(self.failed)} of {_counted(self.steps, 'step')} failed")
+            found.append(f"{len(self.failed)} of {amount(self.steps, 'step')} failed")
         if self.unjudged:
             named = [one.words for one in self.unjudged[:MOST]]
             more = len(self.unjudged) - len(named)
-            rules = _counted(len(self.unjudged), "rule")
+            rules = amount(len(self.unjudged), "rule")
             found.append(
                 f"{rules} could not be judged: {'; '.join(named)}"
                 + (f"; and {more} more" if more else "")
@@ -255,16 +256,12 @@ def _unlabelled(monitor: Monitor, entries: Iterable[Entry]) -> str:
         return ""
     longest = max(without, key=lambda e: (e.window.end - e.window.start, e.window.end))
     return (
-        f"none of the {longest.rows:,} predictions of {longest.window} has found a label, and all "
-        f"are older than labels.maturity ({_days(labels.maturity)}): compare the ids of both logs, "
-        "or see what became of the labels"
+        f"none of the {amount(longest.rows or 0, 'prediction')} of {longest.window} has found a "
+        f"label, and all are older than labels.maturity ({_days(labels.maturity)}): compare the "
+        "ids of both logs, or see what became of the labels"
     )
 
 
 def _days(length: timedelta) -> str:
     hours = length / timedelta(hours=1)
     return f"{hours / 24:g}d" if hours >= 48 else f"{hours:g}h"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

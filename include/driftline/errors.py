@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from driftline.printable import printable
+from driftline.printable import amount, printable
 
 MOST_FAULTS = 20
 """As many of a file are told at once."""
@@ -81,7 +81,7 @@ class ConfigError(InputError):
         self.faults = tuple(faults)
         told = [str(fault) for fault in self.faults[:MOST_FAULTS]]
         if more := len(self.faults) - len(told):
-            told.append(f"{self.faults[0].file}: and {more} more faults")
+            told.append(f"{self.faults[0].file}: and {amount(more, 'more fault')}")
         super().__init__("\n".join(told))
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
 from driftline.metrics import ONE_CLASS, ONE_ROW, THROUGHPUT, worsening
+from driftline.printable import amount
 from driftline.sections import Baseline, Rule, Worsening
 
 MIN_SHARE_OF_LOG = 0.8
@@ -188,7 +189,7 @@ def _not_evaluated(
     if measurement.suite is Suite.ESTIMATE and measurement.reason:
         return measurement.reason
     if measurement.row_count is not None and measurement.row_count < rule.min_rows:
-        return f"{measurement.row_count} rows, fewer than the rule's {rule.min_rows}"
+        return f"{amount(measurement.row_count, 'row')}, fewer than the rule's {rule.min_rows}"
     if measurement.suite is Suite.DRIFT:
         for fault in evidence.broken:
             about = fault.column in ("", measurement.column_name)

@@ -24,10 +24,10 @@ def printable_lines(text: str) -> str:
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def amount(number: int, noun: str, plural: str = "") -> str:
     """Return how many there are of something, in words that agree.
 
-    >>> counted(1, "row"), counted(2000, "row"), counted(0, "class", "classes")
+    >>> amount(1, "row"), amount(2000, "row"), amount(0, "class", "classes")
     ('1 row', '2,000 rows', '0 classes')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

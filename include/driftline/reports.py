@@ -14,6 +14,7 @@ from driftline.config import Monitor
 from driftline.domain import Suite, Verdict, Window
 from driftline.home import artifact
 from driftline.monitor_file import called
+from driftline.printable import amount
 from driftline.reference import Reference
 from driftline.steps import Step
 from driftline.store import Store, explanations, incidents, ledger, measurements, verdicts
@@ -124,8 +125,8 @@ def early_labels(rows: Iterable[Mapping[str, Any]]) -> str:
     if gap < _GAP * max(map(abs, means)):
         return ""
     return (
-        f"early labels are biased: in {len(told)} windows before, the {share:.0%} of the labels "
-        f"that were known first have a mean of {means[0]:.3g}, all that are known now "
+        f"early labels are biased: in {amount(len(told), 'window')} before, the {share:.0%} of the "
+        f"labels that were known first have a mean of {means[0]:.3g}, all that are known now "
         f"{means[1]:.3g}; what is measured from the first of them leans the same way"
     )
 

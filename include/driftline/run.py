@@ -23,7 +23,7 @@ from driftline.domain import Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError, unforeseen
 from driftline.inquiry import conclude_explained
 from driftline.pipeline import Compared
-from driftline.printable import printable
+from driftline.printable import amount, printable
 from driftline.steps import Known, Result, Step
 from driftline.store import Store, ledger
 from driftline.watch import Watch
@@ -101,7 +101,9 @@ def run(
                 conclusion = Conclusion(interval=interval, verdicts=(), open={}, doubts=unmeasured)
             for result in results:
                 trouble = result.error or result.not_evaluated
-                found = printable(trouble) if trouble else f"{len(result.measurements)} numbers"
+                found = (
+                    printable(trouble) if trouble else amount(len(result.measurements), "number")
+                )
                 log.info("%s of %s: %s", result.step.suite, result.step.window, found)
             errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
             if page and interval.cadence != "1h":

@@ -31,6 +31,7 @@ from driftline.errors import (
     WindowClaimed,
 )
 from driftline.inquiry import conclude_explained
+from driftline.printable import amount
 from driftline.reports import Links
 from driftline.retraining import admission
 from driftline.retraining.request import Request
@@ -101,7 +102,7 @@ def freeze(run: Run) -> str:
         _record(store, run, [result for result in missed if result.error])
     _raise(missed)
     said = [
-        f"{window}: reference {one.id}, {one.statistics.rows:,} rows"
+        f"{window}: reference {one.id}, {amount(one.statistics.rows, 'row')}"
         for window, one in compared.items()
     ]
     return "\n".join([*said, *(f"{r.step.window}: {r.not_evaluated}" for r in missed)])
@@ -174,7 +175,8 @@ def judge(run: Run) -> Decision:
             alert = run.page and bool(outbox.pending(connection, run.monitor.monitor))
         retrain, reason = _retraining(store, run, conclusion.open)
     failed = sum(verdict.outcome.failed for verdict in conclusion.verdicts)
-    said = f"{len(conclusion.verdicts)} verdicts, {failed} failed, {len(conclusion.open)} open"
+    verdicts = amount(len(conclusion.verdicts), "verdict")
+    said = f"{verdicts}, {failed} failed, {len(conclusion.open)} open"
     return Decision(
         alert=alert,
         retrain=retrain,

@@ -25,6 +25,7 @@ from driftline.errors import LogError
 from driftline.home import artifacts
 from driftline.judge import is_about
 from driftline.outcome_profile import OutcomeParts, OutcomeProfile
+from driftline.printable import amount
 from driftline.profile import Layout, Part, Parts, Profile
 from driftline.reference import Reference
 from driftline.retraining.reference import outcomes_of, rows_of
@@ -118,7 +119,7 @@ class Watch:
             if statistics.columns[name].nulls == statistics.rows:
                 raise LogError(
                     f"{self.monitor.path}: reference: {name!r} is null in all of its "
-                    f"{statistics.rows:,} rows: what the model said cannot be watched"
+                    f"{amount(statistics.rows, 'row')}: what the model said cannot be watched"
                 )
         reference = Reference(
             id=self.reference_id(window),

@@ -127,7 +127,7 @@ def test_a_message_has_one_deadline_and_the_channel_is_not_asked_again(
         first, second = deliver(store)
         assert len(server.requests) == 1
     assert "did not answer within 0.3 seconds" in first
-    assert "1 more message(s) were not tried" in second
+    assert "1 more message was not tried" in second
     assert "psi is 1" in caplog.text
     # What is left of the exchange cannot keep Python from ending.
     left = [thread for thread in threading.enumerate() if thread.name == "driftline-post"]
@@ -152,7 +152,7 @@ def test_a_delivery_ends_though_every_message_takes_long(
     with Unruly(slowly) as server:
         monkeypatch.setenv("SLACK_API_URL", server.url)
         (error,) = deliver(store)
-    assert "4 more message(s) were not tried" in error
+    assert "4 more messages were not tried" in error
     monkeypatch.setenv("SLACK_API_URL", slack.url)
     monkeypatch.setattr("driftline.alerts.delivery.LONGEST_DELIVERY", 60)
     assert deliver(store) == []

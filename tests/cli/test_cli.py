@@ -265,9 +265,9 @@ def test_numbers_fit_a_terminal_and_say_whose_they_are(
 
 def test_a_backfill_goes_on_where_it_was(file: Path) -> None:
     days = ("--from", "2024-01-05", "--to", "2024-01-07")
-    assert "2 run(s)" in driftline("backfill", file, *days).output
+    assert "2 runs" in driftline("backfill", file, *days).output
     assert "all is done" in driftline("backfill", file, *days).output
-    assert "2 run(s)" in driftline("backfill", file, *days, "--redo").output
+    assert "2 runs" in driftline("backfill", file, *days, "--redo").output
 
 
 def test_metrics_have_the_tables_columns(file: Path) -> None:
@@ -478,7 +478,7 @@ def test_the_store_is_made_by_its_command(tmp_path: Path) -> None:
     assert (
         "CREATE TABLE measurements" in driftline("store", "upgrade", "--sql", "--url", url).output
     )
-    assert "outbox:   0 message(s)" in driftline("store", "status", "--url", url).output
+    assert "outbox:   0 messages" in driftline("store", "status", "--url", url).output
     assert driftline("store", "deliver", "--url", url).exit_code == 0
 
 
@@ -495,10 +495,10 @@ def test_a_message_that_was_given_up_is_sent_again_or_let_go_of(tmp_path: Path) 
         assert tried.exit_code == code, tried.output
         assert ("given up" in tried.output) is bool(code)
     said = driftline("store", "status", "--url", url).output
-    assert "0 message(s) not delivered, 1 given up" in said
+    assert "0 messages not delivered, 1 given up" in said
     assert "pigeon #a: there is no such channel" in said
     assert "driftline store deliver --failed" in said
-    assert "1 message(s) discarded" in driftline("store", "discard", "--url", url).output
+    assert "1 message discarded" in driftline("store", "discard", "--url", url).output
     assert "0 given up" in driftline("store", "status", "--url", url).output
 
 

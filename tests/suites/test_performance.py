@@ -235,8 +235,8 @@ def test_a_number_out_of_all_bounds_spoils_nothing(scope, monitor, odd):
     found = against_usual(scope, monitor("regression"), given, said, given, said)
     assert found["rmse"].value == pytest.approx(sk.root_mean_squared_error(y[used], p[used]))
     assert found["r2"].value == pytest.approx(sk.r2_score(y[used], p[used]))
-    assert "1 rows left out: the label is not a finite number" in found["rmse"].reason
-    assert "1 rows left out: the prediction is not a finite number" in found["rmse"].reason
+    assert "1 row left out: the label is not a finite number" in found["rmse"].reason
+    assert "1 row left out: the prediction is not a finite number" in found["rmse"].reason
 
 
 def test_an_error_relative_to_zero_is_undefined(scope, monitor):
@@ -317,7 +317,7 @@ def test_one_stray_label_is_left_out_and_voids_nothing(scope, monitor):
     for each in found.values():
         assert each.row_count == N - 1
         assert each.coverage == 1.0
-    told = "1 rows left out: the model has no score for their label 'd'"
+    told = "1 row left out: the model has no score for their label 'd'"
     assert found["log_loss_ratio", ""].reason == told
 
 

@@ -77,7 +77,7 @@ def test_valid_files_of_an_unfinished_write_are_not_counted_twice(lake: Warehous
 
 def test_where_nothing_else_is_left_the_log_is_missing(lake: Warehouse):
     put(lake, "none/a.parquet", b"")
-    with opened(lake, "_own/none") as logs, pytest.raises(MissingTable, match="1 files of 0 bytes"):
+    with opened(lake, "_own/none") as logs, pytest.raises(MissingTable, match="1 file of 0 bytes"):
         logs.column_types()
     with opened(lake, "_own/no*/b*") as logs, pytest.raises(MissingTable, match="No files"):
         logs.column_types()

@@ -9,7 +9,7 @@ from driftline.alerts import slack
 from driftline.alerts.notice import Notice
 from driftline.domain import Incident, Verdict
 from driftline.errors import DeliveryError, DriftlineError
-from driftline.printable import printable
+from driftline.printable import amount, printable
 from driftline.sections import Routes
 from driftline.store import Store, outbox
 from driftline.store.outbox import Message
@@ -81,7 +81,13 @@ def deliver(store: Store, monitor: str | None = None) -> list[str]:
     with store.read() as connection:
         late = mute or monotonic() >= end
         if late and (left := outbox.count_due(connection, datetime.now(UTC), monitor)):
-            errors.append(f"{left} more message(s) were not tried and wait in the outbox")
+            errors.append(
+                amount(
+                    left,
+                    "more message was not tried and waits in the outbox",
+                    "more messages were not tried and wait in the outbox",
+                )
+            )
     return errors
 
 

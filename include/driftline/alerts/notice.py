@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from driftline.domain import Incident, Measurement, Outcome, Suite, Verdict, Window
 from driftline.metrics import worsening
-from driftline.printable import printable
+from driftline.printable import amount, printable
 
 MOST_LINES = 5
 """So many series of one rule are listed; the rest are counted."""
@@ -166,7 +166,7 @@ def _severity(incidents: Iterable[Incident]) -> str:
 
 def _line(verdict: Verdict) -> str:
     measurement = verdict.measurement
-    facts = [f"{measurement.row_count:,} rows"] if measurement.row_count is not None else []
+    facts = [amount(measurement.row_count, "row")] if measurement.row_count is not None else []
     if measurement.coverage is not None:
         facts.append(f"{measurement.coverage:.0%} labelled")
     return verdict.reason + (f" ({', '.join(facts)})" if facts else "")

@@ -8,6 +8,7 @@ from driftline.alerts import delivery
 from driftline.alerts.notice import Finding, Notice
 from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Outcome, digest
+from driftline.printable import amount
 from driftline.store import ledger, outbox
 
 PATIENCE = 3
@@ -40,7 +41,7 @@ def tell(connection: Connection, monitor: Monitor, since: datetime, now: datetim
             Finding(
                 rule="silent",
                 severity=str(Outcome.CRITICAL),
-                lines=(f"nothing was measured for {hours:.0f} hours",),
+                lines=(f"nothing was measured for {amount(round(hours), 'hour')}",),
                 since=f"{since:%F %H:%M} UTC",
             ),
         ),

@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from driftline.cli.console import VERDICT, literal, out
+from driftline.printable import amount
 
 if TYPE_CHECKING:
     from driftline.comparison import Comparison
@@ -48,8 +49,8 @@ def _show(found: "Comparison") -> None:
             out.print(f"{title}: {literal(', '.join(names))}", soft_wrap=True, highlight=False)
     share = "none could be measured" if found.share is None else f"{found.share:.0%}"
     out.print(
-        f"{len(found.drifted)} of {len(found.columns)} columns drifted ({share}), "
-        f"{found.rows[0]:,} rows against {found.rows[1]:,}",
+        f"{len(found.drifted)} of {amount(len(found.columns), 'column')} drifted ({share}), "
+        f"{amount(found.rows[0], 'row')} against {found.rows[1]:,}",
         soft_wrap=True,
         highlight=False,
     )

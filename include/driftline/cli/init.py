@@ -20,7 +20,7 @@ from driftline.domain import DAY
 from driftline.errors import InputError
 from driftline.fields import slug
 from driftline.home import expanded
-from driftline.printable import counted
+from driftline.printable import amount
 from driftline.sections import FILES, Task
 
 _VARIABLE = "WAREHOUSE_PASSWORD"
@@ -96,8 +96,8 @@ def init(
         file["reference"] = {"window": [start.date(), end.date()]}
         features = logs.features(start, end)
     told = [
-        f"{counted(counts.rows, drafted.row)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
-        f"{counted(len(features), 'feature')}"
+        f"{amount(counts.rows, drafted.row)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        f"{amount(len(features), 'feature')}"
         f": {', '.join(k.heading(n) for n, k in features.items()) or 'none'}",
     ]
     if found.label:

@@ -9,6 +9,7 @@ import click
 from driftline import monitor_file
 from driftline.cli.console import FAILED, err, literal, out, refuse_unnamed_store
 from driftline.connections import from_environment, shown
+from driftline.printable import amount
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -62,7 +63,9 @@ def status(url: str | None, monitor: str | None) -> None:
         given_up = outbox.given_up(connection)
     out.print(f"revision: {stores.revision(where)}")
     out.print(f"monitors: {literal(', '.join(names)) or 'none yet'}", soft_wrap=True)
-    out.print(f"outbox:   {len(waiting)} message(s) not delivered, {len(given_up)} given up")
+    out.print(
+        f"outbox:   {amount(len(waiting), 'message')} not delivered, {len(given_up)} given up"
+    )
     for message in waiting:
         said = message.error or "not tried yet"
         _say(message, f"{said} ({message.attempts} attempts)")
@@ -110,7 +113,7 @@ def discard(url: str | None, monitor: str | None) -> None:
     for message in left:
         _say(message, message.error)
         out.print(literal(message.body), soft_wrap=True, highlight=False)
-    out.print(f"{len(left)} message(s) discarded")
+    out.print(f"{amount(len(left), 'message')} discarded")
 
 
 def _say(message: "Message", said: str) -> None:

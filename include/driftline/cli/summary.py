@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from driftline.cli.console import COLORS, literal
 from driftline.domain import Incident, Outcome, Verdict, Window
+from driftline.printable import amount
 
 if TYPE_CHECKING:
     from driftline.conclusion import Conclusion
@@ -18,7 +19,7 @@ def lines(store: "Store", monitor: str, conclusions: "Sequence[Conclusion]") -> 
     verdicts = [verdict for conclusion in conclusions for verdict in conclusion.verdicts]
     counts = {o: sum(verdict.outcome is o for verdict in verdicts) for o in Outcome}
     said = ", ".join(f"[{COLORS[o]}]{n} {o.replace('_', ' ')}[/]" for o, n in counts.items())
-    yield f"{len(conclusions)} run(s), {_counted(len(verdicts), 'verdict')}: {said}"
+    yield f"{amount(len(conclusions), 'run')}, {amount(len(verdicts), 'verdict')}: {said}"
     ended, still = _incidents(store, monitor, first, last)
     newest = {i.id: verdict for c in conclusions for i, verdict in c.open.items()}
     yield from _listed("ended in this time", ended, newest)
@@ -56,10 +57,10 @@ def _standing(conclusions: "Sequence[Conclusion]", final: "Doubts", still: int) 
     moment = f"{conclusions[-1].interval.end:%F %H:%M} UTC"
     failing = sum(verdict.outcome.failed for verdict in conclusions[-1].verdicts)
     wrong = [
-        f"{_counted(still, 'incident')} {'is' if still == 1 else 'are'} open" if still else "",
-        f"{_counted(failing, 'verdict')} failed, none long enough" if failing and not still else "",
-        f"{len(final.failed)} of {_counted(final.steps, 'step')} failed" if final.failed else "",
-        f"{_counted(len(final.blind), 'critical rule')} could not be judged" if final.blind else "",
+        f"{amount(still, 'incident')} {'is' if still == 1 else 'are'} open" if still else "",
+        f"{amount(failing, 'verdict')} failed, none long enough" if failing and not still else "",
+        f"{len(final.failed)} of {amount(final.steps, 'step')} failed" if final.failed else "",
+        f"{amount(len(final.blind), 'critical rule')} could not be judged" if final.blind else "",
         "no prediction has found a label" if final.unlabelled else "",
         "" if any(c.verdicts for c in conclusions) else "no rule was judged",
     ]
@@ -103,7 +104,3 @@ def _listed(title: str, found: Sequence[Incident], newest: dict[str, Verdict]) -
 def _colored(one: "Unjudged") -> str:
     color = COLORS[one.severity] if one.blind else COLORS["not_evaluated"]
     return f"[{color}]{literal(one.words)}[/]"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -17,6 +17,7 @@ from driftline.home import artifact
 from driftline.orchestration.connections import airflow_connection
 from driftline.orchestration.places import monitor_folder
 from driftline.orchestration.tables import page, table
+from driftline.printable import amount
 from driftline.reports import REPORT
 from driftline.store import incidents, ledger, measurements, open_store, retrainings
 
@@ -114,7 +115,7 @@ def metrics(monitor: Readable) -> HTMLResponse:
             ],
             "None yet.",
         ),
-        f"<h2>The newest {len(rows)} numbers</h2>",
+        f"<h2>The newest {amount(len(rows), 'number')}</h2>",
         table(
             (
                 "verdict",

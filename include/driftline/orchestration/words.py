@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from driftline.config import Monitor
 from driftline.domain import Retraining, Suite
+from driftline.printable import amount
 from driftline.rules import rules_of
 from driftline.sections import Task
 
@@ -153,10 +154,10 @@ def retraining(monitor: Monitor) -> str:
     assert how is not None
     return "\n\n".join(
         [
-            f"Retrains **{monitor.monitor}** with `{how.train}` on {how.window.days} days, and promotes "
+            f"Retrains **{monitor.monitor}** with `{how.train}` on {amount(how.window.days, 'day')}, and promotes "
             f"the model only if it beats the champion in {monitor.gate_metric} on the last "
-            f"{how.gate.holdout.days} days, which it has not seen.",
-            f"Not again within {how.cooldown.days} days of a decision. Approval: {how.approval}.",
+            f"{amount(how.gate.holdout.days, 'day')}, which it has not seen.",
+            f"Not again within {amount(how.cooldown.days, 'day')} of a decision. Approval: {how.approval}.",
             "**By hand**: *Trigger* with a reason, or `POST /api/v2/dags/"
             f"{monitor.monitor}__retrain/dagRuns` with "
             '`{"logical_date": null, "conf": {"reason": "..."}}`.',
@@ -177,7 +178,7 @@ def comparison(row: Retraining) -> str:
             f"| challenger | {row.challenger_value:.4f} |",
             f"| gain, with its 95% interval | {row.gain:+.4f} [{row.lower:+.4f}, {row.upper:+.4f}] |",
             "",
-            f"Holdout: {row.holdout_start:%Y-%m-%d} to {row.as_of:%Y-%m-%d}, {row.rows:,} rows. "
+            f"Holdout: {row.holdout_start:%Y-%m-%d} to {row.as_of:%Y-%m-%d}, {amount(row.rows or 0, 'row')}. "
             f"Asked for because: {row.reason}",
         ]
     )

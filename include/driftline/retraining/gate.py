@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from driftline.config import Monitor
 from driftline.errors import InputError
 from driftline.metrics import worsening
+from driftline.printable import amount
 from driftline.sections import Task
 from driftline.stats import paired
 from driftline.suites.outcomes import Outcomes, outcomes
@@ -53,7 +54,7 @@ class Comparison:
         return (
             f"the challenger is {verdict}: {self.metric} {self.challenger:.4f} against "
             f"{self.champion:.4f}, {self.gain:+.4f} [{self.lower:+.4f}, {self.upper:+.4f}] "
-            f"on {self.rows:,} rows"
+            f"on {amount(self.rows, 'row')}"
         )
 
 
@@ -69,8 +70,9 @@ def compare(monitor: Monitor, metric: str, champion: Rows, challenger: Rows) -> 
     missing = first.undefined(metric) or second.undefined(metric)
     if not missing and (len(first) < MIN_ROWS or len(np.unique(days)) < MIN_DAYS):
         missing = (
-            f"{len(first):,} labelled rows on {len(np.unique(days))} days in the holdout are too "
-            f"few to compare on: {MIN_ROWS} rows on {MIN_DAYS} days are wanted"
+            f"{amount(len(first), 'labelled row')} on {amount(len(np.unique(days)), 'day')} in the "
+            f"holdout {'is' if len(first) == 1 else 'are'} too few to compare on: {MIN_ROWS} rows "
+            f"on {MIN_DAYS} days are wanted"
         )
     if missing:
         return Comparison(metric=metric, rows=len(first), too_little=missing)

@@ -19,6 +19,7 @@ from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Outcome, Retraining, RetrainingState, digest
 from driftline.errors import InputError
+from driftline.printable import amount
 from driftline.reference import Reference
 from driftline.retraining import admission, reference
 from driftline.retraining.gate import compare
@@ -82,7 +83,7 @@ def challenge(
         row = replace(row, train_start=start, holdout_start=begins)
         if many < MIN_TRAINING_ROWS:
             words = (
-                f"refused: {many:,} labelled rows from {start:%F} to {begins:%F}; "
+                f"refused: {amount(many, 'labelled row')} from {start:%F} to {begins:%F}; "
                 f"{MIN_TRAINING_ROWS:,} are wanted to train on"
             )
             return _kept(store, replace(row, state=RetrainingState.REFUSED, decision=words), run_id)
@@ -95,7 +96,7 @@ def challenge(
                 state=RetrainingState.TRAINED,
                 challenger=version.name,
                 challenger_sha256=version.sha256,
-                decision=f"a challenger was trained on {many:,} rows",
+                decision=f"a challenger was trained on {amount(many, 'row')}",
             ),
             run_id,
         )

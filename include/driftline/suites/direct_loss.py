@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from driftline.errors import SuiteError
 from driftline.metrics import ESTIMATED
+from driftline.printable import amount
 from driftline.sections import Task
 from driftline.suites.domain_classifier import one_thread
 from driftline.suites.engines import engine, unable
@@ -112,7 +113,9 @@ def fit(
     """
     known = np.flatnonzero(np.isfinite(predicted) & np.isfinite(actual))
     if len(known) < FEWEST:
-        few = f"{len(known):,} labelled rows in the reference: to learn errors takes {FEWEST}"
+        few = (
+            f"{amount(len(known), 'labelled row')} in the reference: to learn errors takes {FEWEST}"
+        )
         unlearnt = dict.fromkeys(ESTIMATED[Task.REGRESSION], few)
         return DirectLoss(categories={}, losses={}, unlearnt=unlearnt, rows=len(known))
     random = np.random.default_rng(0)

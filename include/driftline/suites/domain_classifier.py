@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from driftline import metrics
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite
+from driftline.printable import amount
 from driftline.stats.ranking import cross_validated_area, roc_area
 from driftline.suites.engines import FAILURES, engine, importing, unable
 from driftline.suites.frame import Column, Frame
@@ -96,7 +97,8 @@ def _obstacle(
         return "there are no features"
     for frame, place in ((current, "window"), (reference, "reference")):
         if frame.rows < FEWEST:
-            return f"{frame.rows:,} rows in the {place}: a classifier wants {FEWEST} of each side"
+            rows = amount(frame.rows, "row")
+            return f"{rows} in the {place}: a classifier wants {FEWEST} of each side"
     return "" if names else "no feature is there in both the window and the reference"
 
 

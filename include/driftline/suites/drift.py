@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from driftline import metrics
 from driftline.domain import Engine, Measurement, Scope, Suite
+from driftline.printable import amount
 from driftline.profile import Profile
 from driftline.sections import Baseline, DriftMethod
 from driftline.suites.pair import METHODS, Pair, Value
@@ -135,7 +136,9 @@ def drift_share(
         rest["reason"] = "no feature could be measured" if features else "there are no features"
         return _measurement(scope, "drift_share", None, **rest)
     if len(measured) < len(features):
-        rest["reason"] = f"of the {len(measured)} of {len(features)} features that were measured"
+        rest["reason"] = (
+            f"of the {len(measured)} of {amount(len(features), 'feature')} that were measured"
+        )
     beyond = sum(
         each.value is not None
         and (bound := BOUNDS[each.metric]).broken_by(each.value)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
 from driftline.metrics import ESTIMATED
 from driftline.outcome_profile import ClassProfile
+from driftline.printable import amount
 from driftline.sections import Task
 from driftline.stats import confidence_based, one_vs_rest
 from driftline.suites.direct_loss import DirectLoss
@@ -90,7 +91,8 @@ def _obstacle(current: ClassProfile, reference: ClassProfile) -> str:
     if not any(each.said.sum() for each in current.scores.values()):
         return "no prediction has a score between 0 and 1"
     if reference.used < FEWEST:
-        return f"{reference.used} labelled rows in the reference: an estimate takes {FEWEST}"
+        used = amount(reference.used, "labelled row")
+        return f"{used} in the reference: an estimate takes {FEWEST}"
     if np.count_nonzero(reference.by_label) < 2:
         return "the reference has labels of one class only"
     return ""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.domain import ColumnKind
+from driftline.printable import amount
 from driftline.sections import DriftMethod
 from driftline.warehouse.rows import Rows, sample_of
 
@@ -75,7 +76,7 @@ def remark(name: str, current: Frame, reference: Frame) -> str:
     parts = [current.sample]
     for frame, place in ((current, "window"), (reference, "reference")):
         if infinite := frame.columns[name].infinite:
-            parts.append(f"{infinite:,} infinite values of the {place} left out")
+            parts.append(f"{amount(infinite, 'infinite value')} of the {place} left out")
     return "; ".join(filter(None, parts))
 
 

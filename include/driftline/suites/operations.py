@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from driftline import metrics
 from driftline.domain import Engine, Measurement, Scope, Suite
+from driftline.printable import amount
 from driftline.stats.interval import share
 from driftline.suites.parts import parts
 from driftline.warehouse import Logs
@@ -82,7 +83,9 @@ def _numbers(served: Served, seconds: float | None) -> Iterator[Number]:
 
 def _latencies(served: Served, timed: int) -> Iterator[Number]:
     left_out = served.rows - timed
-    reason = f"{left_out:,} of {served.rows:,} rows have no latency, or one that is none"
+    have = "has" if left_out == 1 else "have"
+    rows = amount(served.rows, "row")
+    reason = f"{left_out:,} of {rows} {have} no latency, or one that is none"
     if not left_out:
         reason = "" if served.rows else "no rows"
     yield Number("latency_mean", served.mean, timed, reason)

@@ -13,10 +13,17 @@ from driftline.classes import canonical, classes_of, negative_class, positive_cl
 from driftline.config import Monitor
 from driftline.errors import LogError
 from driftline.metrics import OF_SCORES
+from driftline.printable import amount
 from driftline.sections import Task
 from driftline.warehouse.outcome_counting import SLACK
 from driftline.warehouse.outcome_rows import probabilities
 from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of
+
+OF_ZEROS = (
+    "label is 0: no error is relative to it",
+    "labels are 0: no error is relative to them",
+)
+"""Why there is no `mape`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +67,7 @@ class Outcomes:
     @property
     def remark(self) -> str:
         """What was sampled or dropped, in words; '' when nothing was."""
-        parts = [f"{number:,} rows left out: {why}" for why, number in self.dropped.items()]
+        parts = [f"{amount(number, 'row')} left out: {why}" for why, number in self.dropped.items()]
         return "; ".join(filter(None, [self.sample, *parts]))
 
     @property
@@ -81,13 +88,13 @@ class Outcomes:
         if metric in ("precision", "recall", "f1") and self.task is not Task.REGRESSION:
             return self._undefined_class_metric(metric, place)
         if metric == "mape" and (zeros := int((self.y_true == 0).sum())):
-            return f"{zeros:,} labels are 0: no error is relative to them"
+            return amount(zeros, *OF_ZEROS)
         if metric == "r2" and len(self.present) == 1:
             return "every label is the same: there is no variance to explain"
         if metric in OF_SCORES and self.unscored:
             return f"no score is logged for {_some(self.unscored)}"
         if metric in _OF_PROBABILITIES and (stray := self._stray):
-            return f"the class probabilities of {stray:,} rows do not add up to 1"
+            return f"the class probabilities of {amount(stray, 'row')} do not add up to 1"
         if metric in _OF_SEVERAL_CLASSES:
             if len(self.present) == 1:
                 return f"every label is {self.classes[int(self.present[0])]!r}"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from driftline.printable import amount
 from driftline.profile import CategoryProfile, Counts, NumericBins, NumericProfile
 from driftline.sections import DriftMethod
 from driftline.stats import divergences, ordered, tables
@@ -229,7 +230,8 @@ class Pair:
 
     def _infinite(self) -> str:
         infinite = getattr(self.current, "infinite", 0)
-        return f"{infinite:,} infinite values of the window left out" if infinite else ""
+        said = f"{amount(infinite, 'infinite value')} of the window left out"
+        return said if infinite else ""
 
     def _new(self) -> str:
         share = self.current.new / max(self.current.usable, 1)
@@ -243,7 +245,7 @@ class Pair:
         if not len(gone):
             return ""
         if not named:
-            return f"{len(gone)} categories have vanished"
+            return f"{amount(len(gone), 'category has', 'categories have')} vanished"
         names = [self.reference.bins.categories[at] for at in gone[:3]]
         return f"vanished: {', '.join(names)}" + (", ..." if len(gone) > 3 else "")
 

@@ -21,8 +21,10 @@ from driftline.outcome_profile import (
     coverage,
     single,
 )
+from driftline.printable import amount
 from driftline.stats import confusion, interval, losses, ranking
 from driftline.stats.interval import Interval
+from driftline.suites.outcomes import OF_ZEROS
 
 Found = Interval | str
 """A number with its interval, or why there is none."""
@@ -67,7 +69,9 @@ def measure(scope: Scope, profile: OutcomeProfile) -> list[Measurement]:
 
 
 def _left_out(dropped: Mapping[str, int]) -> str:
-    return "; ".join(f"{n:,} rows left out: {why}" for why, n in sorted(dropped.items()) if n)
+    return "; ".join(
+        f"{amount(n, 'row')} left out: {why}" for why, n in sorted(dropped.items()) if n
+    )
 
 
 def nothing(profile: OutcomeProfile) -> str:
@@ -86,7 +90,7 @@ def _too_few(used: int, labelled: int, what: str, why: str) -> str:
     if not used:
         return f"no labelled row can {what}: {why}"
     if 2 * used < labelled:
-        return f"only {used:,} of {labelled:,} labelled rows can {what}: {why}"
+        return f"only {used:,} of {amount(labelled, 'labelled row')} can {what}: {why}"
     return metrics.ONE_ROW if used == 1 else ""
 
 
@@ -319,7 +323,7 @@ def _values(profile: ValueProfile) -> Iterator[Number]:
     yield Number(
         "rmse", _found(empty, lambda: scaled(losses.rmse(rows, total("squared"), total("fourth"))))
     )
-    zeros = f"{profile.zeros:,} labels are 0: no error is relative to them" if profile.zeros else ""
+    zeros = amount(profile.zeros, *OF_ZEROS) if profile.zeros else ""
     yield Number("mape", _found(empty or zeros, lambda: size("relative", "relative_squared")))
     same = "" if total("label_squared") else "every label is the same: no variance to explain"
     yield Number("r2", _found(empty or same, lambda: _r2(profile)))

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from driftline.connections import shown
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
 from driftline.errors import SuiteError, WarehouseError
+from driftline.printable import amount
 from driftline.sections import Expectation
 from driftline.suites.engines import FAILURES, engine, importing, unable, words
 from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
@@ -58,7 +59,8 @@ def measure(scope: Scope, statistics: WindowStatistics, timeless: int = 0) -> li
             Suite.QUALITY, metric, value, engine=Engine.SQL, row_count=statistics.rows, **rest
         )
 
-    no_time = f"{timeless:,} more rows of the log have no time that can be read"
+    more = amount(timeless, "more row of the log has", "more rows of the log have")
+    no_time = f"{more} no time that can be read"
     return [of("row_count", statistics.rows, reason=no_time if timeless else "")] + [
         of(
             "null_share",
@@ -152,7 +154,7 @@ def validate(
         unable(SuiteError(reason), scope.window)
     if any(value is not None for value, _ in found.values()):  # else it is the engine that is lost
         found |= {p: (0.0, why) for p, why in lost.items() if asked[p] in logs.monitor.quality}
-    sample = f"on {measured:,} of {rows:,} rows" if measured < rows else ""
+    sample = f"on {measured:,} of {amount(rows, 'row')}" if measured < rows else ""
     return [
         _measured(
             scope,
@@ -369,7 +371,7 @@ def _told(
         allowed = 1 - float(expectation.kwargs.get("mostly", 1.0))
         of_nulls = expectation.type == NOT_NULL
         kind = "null" if of_nulls else "unexpected"
-        told = f"{percent:.3g}% of {measured:,} values {kind}"
+        told = f"{percent:.3g}% of {amount(measured, 'value')} {kind}"
         examples = _examples(found.get("partial_unexpected_list") or (), show)
         if examples and not (secret or of_nulls):
             told += f" (such as {examples})"

@@ -12,6 +12,7 @@ import numpy as np
 from driftline.config import Monitor
 from driftline.domain import ColumnKind, Explanation, Outcome, Verdict, Window
 from driftline.errors import SuiteError
+from driftline.printable import amount
 from driftline.sections import DriftMethod, Task
 from driftline.suites import evidently, page
 from driftline.suites.drift import BOUNDS
@@ -134,7 +135,7 @@ def _said(verdicts: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:
     open_ = [(str(v.outcome), f"{v.rule}: {v.reason}") for v in failed]
     more = [("", f"and {len(open_) - _MOST_SAID} more")] if len(open_) > _MOST_SAID else []
     kept = len(verdicts) - len(open_)
-    fine = [(str(Outcome.OK), f"{kept} other verdict{'s' * (kept != 1)}")] if kept else []
+    fine = [(str(Outcome.OK), amount(kept, "other verdict"))] if kept else []
     return (*open_[:_MOST_SAID], *more, *fine)
 
 
@@ -155,7 +156,7 @@ def _facts(
 ) -> tuple[tuple[str, str], ...]:
     rows = f"{current.total:,}" if current.rows >= current.total else current.sample
     span = monitor.reference.window
-    compared = f"{reference.total:,} rows"
+    compared = amount(reference.total, "row")
     if span:
         compared = f"{span[0]:%Y-%m-%d} to {span[1]:%Y-%m-%d}, {compared}"
     facts = [("Rows", rows), ("Compared with", compared)]

@@ -38,6 +38,7 @@ from sqlalchemy import (
 )
 
 from driftline.errors import LogError
+from driftline.printable import amount
 from driftline.warehouse.dialect import (
     CLOCK,
     COMPACT_DAY,
@@ -425,8 +426,8 @@ def _unit(words: Sequence[str], field: Field, key: str) -> int | None:
     if 2 * strange > len(words):
         example = next(word for word in words if _unit_of(word, field) == "")
         raise LogError(
-            f"{key}: {example!r} is no time, as are {strange:,} of {len(words):,} values of a "
-            f"sample of {field.name}; write ISO 8601, a day as 20260108, or seconds since 1970"
+            f"{key}: {example!r} is no time, as are {strange:,} of {amount(len(words), 'value')} "
+            f"of a sample of {field.name}; write ISO 8601, a day as 20260108, or seconds since 1970"
         )
     ((unit, _),) = counted.most_common(1)
     return None if unit == "iso" else int(unit)

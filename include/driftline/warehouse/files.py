@@ -10,6 +10,7 @@ from sqlalchemy import column, func, literal, select
 
 from driftline.errors import LogError, MissingTable
 from driftline.home import expanded
+from driftline.printable import amount
 from driftline.warehouse import s3
 from driftline.warehouse.dialect import backend
 from driftline.warehouse.failures import mapped
@@ -17,8 +18,11 @@ from driftline.warehouse.reader import Reader
 
 _PARTITION = re.compile(r"/([^/=]+)=[^/]*(?=/)")
 _WILD = re.compile(r"[*?\[]")
-_LEFTOVER = "{:,} files that other writers keep (_ or . begins their name or a folder's): {}"
-_EMPTY = "{:,} files of 0 bytes: {}"
+_LEFTOVER = (
+    "file that other writers keep (_ or . begins its name or a folder's)",
+    "files that other writers keep (_ or . begins their name or a folder's)",
+)
+_EMPTY = ("file of 0 bytes", "files of 0 bytes")
 _SHOWN = 3
 """How many of the files that are left alone are named."""
 
@@ -101,7 +105,7 @@ def _in_bucket(reader: Reader, pattern: str) -> Mapping[str, int]:
     return {f"{s3.SCHEME}{file}": told["size"] for file, told in found.items()}
 
 
-def _odd(pattern: str, sizes: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def _odd(pattern: str, sizes: Mapping[str, int]) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield each file that is no part of the log, and why."""
     fixed, asked_for = _parts(pattern)
     for file, size in sizes.items():
@@ -130,9 +134,9 @@ def _is_leftover(name: str) -> bool:
     return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
-def _said(odd: Mapping[str, str]) -> str:
+def _said(odd: Mapping[str, tuple[str, str]]) -> str:
     kinds = ((why, sorted(file for file in odd if odd[file] == why)) for why in (_LEFTOVER, _EMPTY))
-    return "; ".join(why.format(len(files), _named(files)) for why, files in kinds if files)
+    return "; ".join(f"{amount(len(f), *why)}: {_named(f)}" for why, f in kinds if f)
 
 
 def _named(files: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
 from driftline.outcome_profile import OutcomeBins, OutcomeProfile
+from driftline.printable import amount
 from driftline.profile import MOST_KNOWN, Layout, Profile
 from driftline.sections import Profiler
 from driftline.warehouse import features, renamed
@@ -47,6 +48,12 @@ from driftline.warehouse.slots import Slot, key_of, slotted
 from driftline.warehouse.source import Source
 from driftline.warehouse.statistics import count_categories, count_statistics
 from driftline.warehouse.streaming import Segments, stream_parts
+
+_UNTIMED = {
+    "predictions": ("it is in no window", "they are in no window"),
+    "labels": ("this label is never known", "these labels are never known"),
+}
+"""What becomes of one row, or of several, without a time."""
 
 
 class Logs:
@@ -139,7 +146,8 @@ class Logs:
         if labels is None:
             return "", None
         mature = self.counts(None, now - labels.maturity, meant=False)
-        said = f"{mature.coverage or 0:.1%} of {mature.rows:,} predictions find a label"
+        find = "finds" if mature.rows == 1 else "find"
+        said = f"{mature.coverage or 0:.1%} of {amount(mature.rows, 'prediction')} {find} a label"
         if mature.labelled or not mature.rows:
             return said, None
         return said, self._selection.unmet(mature.rows)
@@ -168,14 +176,10 @@ class Logs:
         counted = self._selection.untimed()
         found = {key: self._reader.one(statement) for key, statement in counted.items()}
         return [
-            f"{key}: {none:,} of {rows:,} rows have no time that can be read: {what}"
+            f"{key}: {none:,} of {amount(rows, 'row')} {'has' if none == 1 else 'have'} no time "
+            f"that can be read: {_UNTIMED[key.partition('.')[0]][none > 1]}"
             for key, (rows, none) in found.items()
             if none
-            for what in [
-                "they are in no window"
-                if key.startswith("predictions")
-                else "these labels are never known"
-            ]
         ]
 
     @asks

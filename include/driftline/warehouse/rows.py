@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from driftline.printable import amount
+
 RESERVED = "@"
 """No feature's name may begin so."""
 TIMESTAMP = "@timestamp"
@@ -28,7 +30,9 @@ def score_of(class_name: str) -> str:
 
 def sample_of(rows: int, total: int) -> str:
     """Say that so many rows are a sample of the total; '' when they are all."""
-    return f"a sample: {rows:,} of {total:,} rows ({rows / total:.1%})" if rows < total else ""
+    return (
+        f"a sample: {rows:,} of {amount(total, 'row')} ({rows / total:.1%})" if rows < total else ""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, literal_colum
 
 from driftline.config import Monitor
 from driftline.errors import LogError, MissingColumn, WarehouseError
+from driftline.printable import amount
 from driftline.profile import Layout
 from driftline.warehouse.check import named_columns, named_of_labels
 from driftline.warehouse.clock import Clock
@@ -135,7 +136,7 @@ class Selection:
         labelling = self.labelling
         if labelling is None:
             return None
-        none = f"none of {rows:,} predictions older than labels.maturity finds a label"
+        none = f"none of {amount(rows, 'prediction')} older than labels.maturity finds a label"
         if labelling.table is None:
             return LogError(f"labels.label: {none}: {labelling.settings.label} is NULL in all rows")
         _, key = labelling.keys_named

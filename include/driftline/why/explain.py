@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from driftline.domain import Cause, CauseKind, Explanation
 from driftline.metrics import HIGHER_IS_BETTER
+from driftline.printable import amount
 from driftline.suites.domain_classifier import one_thread
 from driftline.why import facts, fall, findings, scan
 from driftline.why.case import Case, coded_hours
@@ -84,8 +85,9 @@ def _without_labels(case: Case) -> Explanation:
         reference_value=None,
         window_value=None,
         rows=labelled,
-        words=f"{labelled:,} rows of the window and {int(case.reference.labelled.sum()):,} of the "
-        f"reference have a label: {findings.FEWEST} of each are needed to say how far it fell",
+        words=f"{amount(labelled, 'row')} of the window and "
+        f"{int(case.reference.labelled.sum()):,} of the reference have a label: {findings.FEWEST} "
+        "of each are needed to say how far it fell",
         causes=_ranked(case, suspects, None),
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.domain import CauseKind
+from driftline.printable import amount
 from driftline.stats.tables import shares_z
 from driftline.suites.frame import Column
 from driftline.why.columns import Coded
@@ -283,7 +284,8 @@ def _stuck(both: _Pair) -> Iterator[Fault]:
             column=name,
             kind=CauseKind.STUCK,
             hit=hit,
-            words=f"{name} went stale: {int(many.sum())} values fill {hit.mean():.1%} of the rows",
+            words=f"{name} went stale: {amount(int(many.sum()), 'value fills', 'values fill')} "
+            f"{hit.mean():.1%} of the rows",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.printable import amount
 from driftline.suites.frame import Frame
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,9 @@ class Side:
         }
         for name, values in arrays.items():
             if values is not None and len(values) != self.frame.rows:
-                raise ValueError(f"{name} has {len(values)} values for {self.frame.rows} rows")
+                raise ValueError(
+                    f"{name} has {amount(len(values), 'value')} for {self.frame.rows} rows"
+                )
 
     @property
     def labelled(self) -> NDArray[np.bool_]:

@@ -402,3 +402,29 @@ def test_a_recording_is_read_back_as_it_was_made(store):
     with store.read() as connection:
         assert [read_back(connection, one) for one in (early, late)] == [[early], [late]]
         assert read_back(connection, measured(config_hash="another")) == []
+
+
+def test_what_was_known_of_a_window_before_and_what_is_by_now(store: Store) -> None:
+    later, last = MONDAY.end + LATER, MONDAY.end + 2 * LATER
+    first, second = measured(value=0.1), measured(value=0.2, as_of=later)
+    wind = measured(column_name="wind", metric="ks", value=0.3, as_of=last)
+    ratio = measured(suite=Suite.PERFORMANCE, metric="f1", column_name="", as_of=last)
+    hour = Window.ending("1h", MONDAY.start + timedelta(hours=1))
+    others = [{"monitor": "ferries"}, {"config_hash": "config-2"}, {"window": hour}]
+    others += [{"window": Window.ending("1d", later)}]
+    for one in (first, second, wind, ratio, *(measured(as_of=last, **each) for each in others)):
+        put(store, one)
+    place = ("flights", MONDAY, Suite.DRIFT)
+    with store.read() as connection:
+        known = measurements.of_window(connection, "flights", MONDAY, "config-1")
+        assert known == [wind, second, ratio]
+        found = measurements.moments(connection, *place, "config-1")
+        assert found == [MONDAY.end, later, last]
+        before = [
+            measurements.known_before(connection, *place, at, "config-1")
+            for at in (MONDAY.end, later, last, last + LATER)
+        ]
+    assert [sorted(each, key=repr) for each in before] == [
+        *([], [first], [second]),
+        sorted([second, wind], key=repr),
+    ]

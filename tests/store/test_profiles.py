@@ -91,6 +91,18 @@ def test_an_hour_comes_back_as_it_was(store: Store) -> None:
     assert counted(store, MONDAY + HOUR, MONDAY + 2 * HOUR) == {MONDAY + HOUR: 14}
 
 
+def test_hours_are_read_one_by_one_in_order(store: Store) -> None:
+    day = hours(MONDAY, 24)
+    save(store, dict(reversed(day.items())))  # and the day that they add up to
+    save(store, hours(MONDAY, 2, rows=5), "april")
+    first, last = MONDAY + HOUR, MONDAY + 4 * HOUR
+    with store.read() as connection:
+        found = profiles.hourly(connection, LAYOUT, "flights", "march", first, last)
+        assert profiles.hourly(connection, LAYOUT, "ferries", "march", first, last) == {}
+    assert list(found) == [first, first + HOUR, first + 2 * HOUR]
+    assert all(same(parts, day[hour]) for hour, parts in found.items())
+
+
 def test_an_hour_without_rows_is_counted(store: Store) -> None:
     save(store, {MONDAY: {}, MONDAY + HOUR: hours(MONDAY + HOUR, 1)[MONDAY + HOUR]})
     assert counted(store, MONDAY, MONDAY + DAY) == {MONDAY: 0, MONDAY + HOUR: 14}

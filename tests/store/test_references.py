@@ -41,7 +41,13 @@ def reference(name: str, valid_from: datetime, rows: int = 3) -> Reference:
             "temp": NumericBins(edges=(0.1, 1 / 3), shift=0.2),
             "comment": NumericBins(edges=(1.0,), shift=4.5, kind=ColumnKind.TEXT),
             "postcode": CategoryBins(categories=("a",)),
+            "carrier": CategoryBins(categories=("AA", "\ud800"), folded=("aa", "uk")),
         },
+        spreads={("7d", "roc_auc", "cat"): (0.9, 1 / 64)},
+        units={"predictions.timestamp": 6},
+        segments={"origin": ("JFK", "LGA")},
+        model_version="v2",
+        rows_sha256="5a",
     )
 
 

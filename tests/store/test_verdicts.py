@@ -1,5 +1,6 @@
 """What rules said: replaced with what was judged, and counted from window to window."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -200,3 +201,91 @@ def test_failures_are_what_still_stands(store: Store) -> None:
     assert failed(end=3) == [day(0)]
     assert failed("warn") == [day(2)]
     assert failed(suite=Suite.QUALITY) == []
+
+
+def test_replacing_tells_whether_anything_is_said_that_was_not(store: Store) -> None:
+    one = measured()
+    with store.begin() as connection:
+        record(connection, one)
+
+        def replaced(*found: Verdict) -> bool:
+            return verdicts.replace(connection, found, judged=[one], **RUN)
+
+        assert not replaced()
+        assert replaced(verdict(one, "warn"))
+        assert not replaced(verdict(one, "warn"))
+        assert replaced(verdict(one, "ok"))
+        assert replaced()
+        assert not replaced()
+        assert replaced(verdict(one, "ok"), verdict(one, "ok", rule="another"))
+    assert all("run-1" in row for row in contents(store, "verdicts"))
+
+
+def test_what_was_judged_after_an_interval_comes_in_order(store: Store) -> None:
+    """Hours and days that end later, a day after the hour that ends with it."""
+    hour = timedelta(hours=1)
+    noon = Window.ending("1h", day(1).end - 12 * hour)
+    evening = Window.ending("1h", day(1).end)
+    for window in (day(1), evening, noon, day(2), Window.ending("7d", day(1).end), day(9)):
+        say(store, 0, "ok", window=window, as_of=window.end)
+    say(store, 3, "ok", as_of=day(4).end)  # not judged in its own turn
+    say(store, 4, "ok", config_hash="config-2")
+    say(store, 5, "ok", monitor="ferries")
+
+    def after(interval: Window, longest: timedelta = 7 * LATER) -> list[Window]:
+        with store.read() as connection:
+            return verdicts.judged_after(
+                connection, "flights", interval, "config-1", longest=longest
+            )
+
+    assert after(noon, 2 * LATER) == [evening, day(1), day(2), day(9)]
+    assert after(evening, LATER) == [day(1), day(2), day(9)]
+    assert after(day(1), LATER) == [day(2), day(9)]
+    assert after(day(2), LATER) == [day(9)]
+    assert after(day(9)) == []
+
+
+def test_whether_a_reason_begins_so_is_asked_of_a_stretch_of_time(store: Store) -> None:
+    say(store, 1, "ok")
+    other = measured(window=day(1), as_of=day(1).end, config_hash="config-2")
+    with store.begin() as connection:
+        record(connection, other)
+    judge(store, replace(verdict(other, "ok"), reason="100% of it"))
+
+    def said(beginning: str, after: int, until: int, **place: str) -> bool:
+        asked = {"monitor": "flights", "config_hash": "config-1", **place}
+        bounds = {"after": day(after).end, "until": day(until).end}
+        with store.read() as connection:
+            return verdicts.says(connection, beginning=beginning, **asked, **bounds)
+
+    assert said("says", 0, 1)
+    assert not any([said("says", 1, 9), said("says", 0, 0), said("so", 0, 1), said("s%s", 0, 1)])
+    assert not said("says", 0, 1, monitor="ferries")
+    assert not said("says", 0, 1, config_hash="config-2")
+    assert said("100%", 0, 1, config_hash="config-2")
+
+
+def test_failures_are_of_windows_inside_the_stretch(store: Store) -> None:
+    say(store, 1, "critical", suite=Suite.QUALITY)
+    own = {"suite": Suite.QUALITY, "outcome": Outcome.CRITICAL, "config_hash": "config-1"}
+
+    def windows(start: timedelta, end: timedelta) -> list[Window]:
+        span = {"start": day(1).start + start, "end": day(1).end + end}
+        with store.read() as connection:
+            found = verdicts.failures(connection, "flights", **own, **span)
+        return [window for *_, window in found]
+
+    second = timedelta(seconds=1)
+    assert windows(0 * second, 0 * second) == [day(1)]
+    assert windows(second, LATER) == windows(-LATER, -second) == []
+
+
+def test_the_verdicts_of_a_window_come_in_order(store: Store) -> None:
+    columns = [measured(column_name=name) for name in ("c", "a", "b")]
+    with store.begin() as connection:
+        record(connection, *columns)
+    judge(store, *(verdict(one, "ok", rule=rule) for one in columns for rule in ("z", "y")))
+    with store.read() as connection:
+        found = verdicts.of_window(connection, "flights", MONDAY, "config-1")
+    order = [(one.rule, one.measurement.column_name) for one in found]
+    assert order == [(rule, name) for rule in "yz" for name in "abc"]

@@ -113,3 +113,14 @@ def test_a_column_of_which_nothing_is_left_has_drifted(empty: pa.Array) -> None:
     now = pa.table({"age": empty, "plan": empty})
     assert driftline.compare(before, now).drifted == ("age", "plan")
     assert driftline.compare(before, before).drifted == ()
+
+
+@pytest.mark.parametrize("missing", ["no/rows.csv", "no/*.parquet", "no.json"])
+def test_an_error_names_the_file_and_not_the_database_in_memory(
+    tmp_path: Path, missing: str
+) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n", encoding="utf-8")
+    ended = CliRunner().invoke(main, ["compare", str(tmp_path / "a.csv"), str(tmp_path / missing)])
+    assert ended.exit_code == 2
+    assert f"{tmp_path / missing} cannot be read: " in ended.stderr
+    assert "memory" not in ended.stderr

@@ -1,9 +1,14 @@
 """What is guessed from the names and types of columns, on tables as people name them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from driftline.cli import main
 from driftline.draft import guess, reference_window
 from driftline.errors import InputError
 
@@ -56,6 +61,17 @@ def test_of_a_table_without_predictions_only_time_and_key_are_guessed() -> None:
     assert (found.score, found.prediction, found.label, found.status) == (None,) * 4
     with pytest.raises(InputError, match="--task none"):
         guess({"customer_id": TEXT, "event_timestamp": TIME, "spend": REAL}, {})
+
+
+def test_init_says_which_numbers_it_takes_for_ids(tmp_path: Path) -> None:
+    at = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range(60)]
+    rows = {"ts": at, "score": [0.5] * 60, "income": [100 * n % 6007 for n in range(60)]}
+    pq.write_table(pa.table(rows | {"age": [n % 9 for n in range(60)]}), tmp_path / "log.parquet")
+    made = CliRunner().invoke(main, ["init", "--predictions", f"{tmp_path}/log.parquet"])
+    assert made.exit_code == 0, made.output
+    assert "1 feature: age" in made.stderr
+    assert "income is no feature: it looks like an id" in made.stderr
+    assert "features.numeric" in made.stderr
 
 
 @pytest.mark.parametrize("columns", [{"a": REAL}, {"ts": TIME, "a": REAL}])

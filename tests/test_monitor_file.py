@@ -280,6 +280,57 @@ def test_a_rule_names_a_baseline_that_windows_are_compared_with(
     assert said in str(fault)
 
 
+PARTED = "segments: [origin, postcode]\nfeatures: {sensitive: [postcode]}\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "said"),
+    [
+        ("engine: evidently, baseline: previous", "baseline", "with the reference only"),
+        ("engine: evidently, segment: 'origin=*'", "segment", "measures no segments"),
+        ("engine: evidently, window: 7d", "window", "once a day, on 1d"),
+        ("engine: evidently, window: 1h", "window", "once a day, on 1d"),
+        ("engine: evidentl", "engine", "Did you mean 'evidently'?"),
+        ("segment: 'orign=JFK'", "segment", "Did you mean 'origin=JFK'?"),
+        ("segment: JFK", "segment", "there are: origin=..., postcode=..."),
+        ("segment: 'postcode=10115'", "segment", "named by hashes"),
+        ("segment: 'postcode=10*'", "segment", "named by hashes"),
+    ],
+)
+def test_a_rule_that_no_number_can_match_is_refused(
+    tmp_path: Path, rule: str, key: str, said: str
+) -> None:
+    text = f"{SHORT}{PARTED}drift: {{baselines: [previous]}}\n"
+    path = write(tmp_path, f"{text}rules: [{{metric: psi, max: 1, {rule}}}]\n")
+    (fault,) = faults(path)
+    assert (fault.key, fault.line) == (f"rules.0.{key}", 19)
+    assert said in str(fault)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "engine: evidently",
+        "engine: evidently, window: 1d, baseline: reference",
+        "segment: 'postcode=*'",
+        "segment: 'postcode=0123456789ab'",
+        "segment: 'origin=J*'",
+        "segment: '*'",
+        "segment: '*=JFK'",
+    ],
+)
+def test_a_rule_that_some_number_can_match_is_not(tmp_path: Path, rule: str) -> None:
+    path = write(tmp_path, f"{SHORT}{PARTED}rules: [{{metric: psi, max: 1, {rule}}}]\n")
+    assert monitor_file.load(path).rules
+
+
+def test_baselines_beside_a_sliding_past_are_said_to_do_nothing(tmp_path: Path) -> None:
+    text = SHORT.replace("window: [2013-03-01, 2013-04-01]", "previous: 28d")
+    assert monitor_file.load(write(tmp_path, text)).not_acted_on == ()
+    monitor = monitor_file.load(write(tmp_path, text + "drift: {baselines: [seasonal]}\n"))
+    assert "drift.baselines: with reference.previous" in monitor.not_acted_on[0]
+
+
 @pytest.mark.parametrize(
     ("business", "key", "said"),
     [

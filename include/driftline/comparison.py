@@ -14,7 +14,7 @@ from sqlalchemy import make_url, select
 
 from driftline import metrics
 from driftline.domain import ColumnKind, Scope, Window
-from driftline.errors import InputError, WarehouseError
+from driftline.errors import InputError, LogError, WarehouseError
 from driftline.profile import Bins, CategoryBins, Layout, NumericBins, Profile
 from driftline.sections import FILES, DriftMethod, Table
 from driftline.suites import drift
@@ -156,8 +156,9 @@ def _readable(path: str) -> Iterator[None]:
     """Raise a file that cannot be read as the wrong input that it is."""
     try:
         yield
-    except WarehouseError as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    except (WarehouseError, LogError) as error:
+        words = str(error).removeprefix(f"compare: {path}: ")
+        raise InputError(f"{path} cannot be read: {words}") from error
 
 
 _TEXT = pa.string()

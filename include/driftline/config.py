@@ -1,9 +1,11 @@
 """The monitor file as a pydantic model; `sections` has its parts, `monitor_file` reads it."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Collection
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -73,6 +75,9 @@ _OF_HASHES = (
 """What can be expected of a column whose values are hashed."""
 
 
+_HASH = re.compile(rf"[0-9a-f]{{{hidden.DIGITS}}}|\*?")
+"""How a rule can name values that are hidden: one by its hash, or all of them."""
+
 _OF_A_MODEL = ("score", "prediction", "positive", "threshold")
 """What may stand under `predictions` only where a model predicts."""
 
@@ -141,6 +146,9 @@ class Monitor(Defaults):
             "rules: `then: retrain` has no effect without `retraining:`": self.retraining is None
             and any("retrain" in r.then for r in self.rules or ()),
             "routes: email and pagerduty go to the log yet": routed - {"slack"},
+            "drift.baselines: with reference.previous each window is compared with that past "
+            "only, and these have no effect": self.reference.previous is not None
+            and {*self.drift.baselines} - {Baseline.REFERENCE},
         }
         return tuple(note for note, written in asked.items() if written)
 
@@ -271,6 +279,10 @@ class Monitor(Defaults):
             self._can_be_judged(f"rules.{number}", rule, known)
             if rule.baseline is not None:
                 self._can_be_compared(f"rules.{number}.baseline", rule)
+            if rule.engine is Engine.EVIDENTLY:
+                self._can_be_sampled(f"rules.{number}", rule)
+            if rule.segment:
+                self._can_be_parted(f"rules.{number}.segment", rule)
         return self
 
     def _roles_are_shown(self) -> None:
@@ -391,6 +403,45 @@ class Monitor(Defaults):
             raise fault(
                 key,
                 f"found {rule.baseline}; {rule.metric} is measured against the reference only",
+            )
+        if rule.engine is Engine.EVIDENTLY:
+            raise fault(
+                key,
+                f"found {rule.baseline}; Evidently compares with the reference only: leave "
+                "baseline or engine out",
+            )
+
+    def _can_be_sampled(self, key: str, rule: Rule) -> None:
+        """Refuse a rule on what Evidently measures in no window: a sample is drawn once a day."""
+        if rule.segment:
+            raise fault(
+                f"{key}.segment", "Evidently measures no segments: leave segment or engine out"
+            )
+        if rule.window not in (None, *self.days[:1]):
+            raise fault(
+                f"{key}.window",
+                f"found {rule.window}; Evidently measures "
+                + (f"once a day, on {self.days[0]}" if self.days else "windows of days only"),
+            )
+
+    def _can_be_parted(self, key: str, rule: Rule) -> None:
+        """Refuse a segment that no rows are measured by."""
+        column, given, value = rule.segment.partition("=")
+        parted = [name for name in self.segments if fnmatchcase(name, column)]
+        if not parted and (given or "*" not in column):
+            near = difflib.get_close_matches(column, self.segments, n=1)
+            there = ", ".join(f"{name}=..." for name in self.segments) or "none; write segments:"
+            raise fault(
+                key,
+                f"found {rule.segment!r}; no rows are measured so, there are: {there}"
+                + (f". Did you mean {near[0] + '=' + value!r}?" if near else ""),
+            )
+        if parted and all(map(self.features.hides, parted)) and not _HASH.fullmatch(value):
+            raise fault(
+                key,
+                f"found a value of {parted[0]}, which is sensitive: its segments are named by "
+                f"hashes. Write {parted[0]}=* for each, or the 12 digits that driftline metrics "
+                "shows",
             )
 
     def _has_interval(self, rule: Rule) -> bool:

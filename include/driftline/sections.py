@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from driftline.domain import ColumnKind, Outcome, digest
+from driftline.domain import ColumnKind, Engine, Outcome, digest
 from driftline.fields import (
     Cadence,
     Column,
@@ -517,7 +517,7 @@ class Rule(Section):
     columns: Pattern = ("*",)
     segment: str = ""
     version: str = ""
-    engine: str | None = None
+    engine: Engine | None = None
     suite: Literal["estimate"] | None = Field(
         None, description="estimate: performance as it is expected before labels come"
     )

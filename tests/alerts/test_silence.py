@@ -116,4 +116,12 @@ def test_a_silence_is_told_once_to_whom_a_critical_incident_is(store: Store) -> 
     assert finding.lines == ("nothing was measured for 96 hours",)
     assert said.interval == f"since {finding.since}" == "since 2024-01-04 01:00 UTC"
     assert len(said.causes) == 1
-    assert said.look[0] == str(monitor().path)
+    assert said.look == (str(monitor().path), "the last runs of its DAGs")
+
+
+def test_beside_an_airflow_with_an_address_a_silence_leads_to_its_runs(store: Store) -> None:
+    place = "https://airflow/dags/model__daily/runs"
+    with store.begin() as connection:
+        tell(connection, monitor(), LAST, LAST + 4 * DAY, place)
+        (told,) = outbox.pending(connection)
+    assert Notice.from_json(told.body).look[1] == place

@@ -410,6 +410,16 @@ def test_lint_connect_compares_with_the_warehouse(
     assert f"{file}:{line}: " in wrong.output
 
 
+def test_a_fault_of_the_defaults_is_told_once_for_all_files(file: Path) -> None:
+    others = [file.with_name(f"{name}.yaml") for name in ("a", "b")]
+    for other in others:
+        other.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    file.with_name("driftline.yaml").write_text("stroe: x\n", encoding="utf-8")
+    wrong = driftline("lint", file, *others)
+    assert wrong.exit_code == 2
+    assert wrong.stderr.count("Did you mean 'store'?") == 1
+
+
 def test_lint_connect_fails_where_no_prediction_finds_its_label(file: Path) -> None:
     written = yaml.safe_load(file.read_text(encoding="utf-8"))
     parquet = written["labels"].pop("parquet")

@@ -74,6 +74,21 @@ def test_duckdb_reads_the_columns_and_the_times_that_are_asked_for(filled: Path,
     assert whole.rows <= ROWS
 
 
+def test_files_that_are_listed_one_by_one_are_costed_as_their_pattern_is(tmp_path: Path):
+    rows = predictions().slice(0, 20_000)
+    (tmp_path / "predictions").mkdir()
+    for name in ("it's a", "b"):
+        pq.write_table(rows, tmp_path / "predictions" / f"{name}.parquet")
+    told = []
+    for name in ("", "_unfinished"):  # beside which the others are named one by one
+        (tmp_path / "predictions" / f"{name or 'b'}.parquet").touch()
+        if not name:
+            pq.write_table(rows, tmp_path / "predictions" / "b.parquet")
+        with open_logs(Warehouse(kind="parquet", folder=tmp_path).monitor()) as logs:
+            told.append(cost(logs, WHOLE, "score"))
+    assert told[0].scanned == told[1].scanned > 0
+
+
 def test_postgresql_says_what_its_planner_thinks(request, tmp_path):
     warehouse = make_warehouse(request, "postgresql", tmp_path)
     warehouse.load("predictions", predictions())
@@ -150,7 +165,7 @@ def test_what_duckdb_cannot_tell(tmp_path):
     assert "of" in found.basis
     place = Warehouse(kind="parquet", folder=tmp_path)
     place.load("predictions", predictions().slice(0, 1000))
-    files = f"['{tmp_path}/predictions/rows.parquet']"
+    files = f"concat('{tmp_path}/predictions/', 'rows.parquet')"
     listed = place.monitor(
         predictions={"query": f"SELECT * FROM read_parquet({files})"}, warehouse=place.url
     )

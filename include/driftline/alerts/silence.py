@@ -30,8 +30,13 @@ def silent_since(connection: Connection, monitor: Monitor, now: datetime) -> dat
     return last if last and now - last > allowed else None
 
 
-def tell(connection: Connection, monitor: Monitor, since: datetime, now: datetime) -> None:
-    """Put a message about the silence into the outbox, once for each silence."""
+def tell(
+    connection: Connection, monitor: Monitor, since: datetime, now: datetime, runs: str = ""
+) -> None:
+    """Put a message about the silence into the outbox, once for each silence.
+
+    `runs` is where the last runs of its DAGs are seen.
+    """
     hours = (now - since) / timedelta(hours=1)
     notice = Notice(
         monitor=monitor.monitor,
@@ -46,7 +51,7 @@ def tell(connection: Connection, monitor: Monitor, since: datetime, now: datetim
             ),
         ),
         causes=("its DAGs are paused, all their steps fail, or they are not parsed",),
-        look=(f"{monitor.path}", "the last runs of its DAGs"),
+        look=(f"{monitor.path}", runs or "the last runs of its DAGs"),
     )
     ways = delivery.ways(monitor.routes, str(Outcome.CRITICAL))
     outbox.add(

@@ -95,6 +95,7 @@ def init(
         counts = logs.counts(None, None)
         file["reference"] = {"window": [start.date(), end.date()]}
         features = logs.features(start, end)
+        alone = logs.unwatched(start, end)
     told = [
         f"{amount(counts.rows, drafted.row)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         f"{amount(len(features), 'feature')}"
@@ -102,6 +103,7 @@ def init(
     ]
     if found.label:
         told.append(f"{counts.coverage or 0:.1%} of the predictions find a label")
+    told += alone
     for line in told:
         err.print(literal(line), highlight=False, soft_wrap=True)
     _move(file, output.parent if output else Path())

@@ -13,6 +13,11 @@ def base() -> str:
     return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
 
 
+def runs_of(dag_id: str) -> str:
+    """Return where the runs of a DAG are seen; '' where nothing says where Airflow is."""
+    return f"{base()}/dags/{quote(dag_id, safe='')}/runs" if base() else ""
+
+
 def links_to(dag_id: str, run_id: str) -> Links | None:
     """Return where a run is seen; None where nothing says where Airflow is."""
     run = f"{base()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"

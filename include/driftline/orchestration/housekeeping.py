@@ -15,6 +15,7 @@ from driftline.alerts import delivery, silence
 from driftline.config import Monitor
 from driftline.errors import ConfigError, DriftlineError
 from driftline.orchestration import words
+from driftline.orchestration.addresses import runs_of
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.monitoring import NAMES, cadences, dag_id
 from driftline.orchestration.settings import Settings
@@ -77,7 +78,8 @@ def _tell_of_silence(store: Store, monitors: Sequence[Monitor]) -> list[str]:
             if _paused(monitor):
                 log.info("%s; its DAGs are paused", said)
                 continue
-            silence.tell(connection, monitor, since, now)
+            runs = runs_of(dag_id(monitor, NAMES[cadences(monitor)[0]]))
+            silence.tell(connection, monitor, since, now, runs)
             quiet.append(said)
     return quiet
 

@@ -11,7 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from driftline.warehouse.cost import Cost, nodes
 
-_PARQUET = re.compile(r"read_parquet\('((?:[^']|'')*)'[,)]", re.IGNORECASE)
+_LITERAL = r"'(?:[^']|'')*'"
+_PARQUET = re.compile(
+    rf"read_parquet\((?:({_LITERAL})|\[({_LITERAL}(?:, {_LITERAL})*)\])[,)]", re.IGNORECASE
+)
 _TIME = re.compile(
     r"(?P<name>.+?)(?P<sign>>=|<=|>|<|=)"
     r"'(?P<moment>[-+:. 0-9]+)'::(?P<type>DATE|TIMESTAMP(?: WITH TIME ZONE|_NS|_MS|_S)?)",
@@ -33,7 +36,7 @@ _FILES = """
         split_part(path_in_schema, ', ', 1) AS name,
         row_group_num_rows AS rows, stats_min_value AS low, stats_max_value AS high,
         total_compressed_size AS size
-    FROM parquet_metadata(:place)"""
+    FROM parquet_metadata(list_value :place)"""
 _CHUNKS = "SELECT coalesce(sum(size) FILTER (name IN :columns), 0) FROM left_over"
 _ROWS = """
     SELECT coalesce(sum(rows), 0) FROM (SELECT max(rows) AS rows FROM left_over GROUP BY part)"""
@@ -44,7 +47,7 @@ _NONE = "SELECT part FROM pieces WHERE false"
 class _Place(NamedTuple):
     """A table or Parquet files: how its pieces are listed, and what those that are left hold."""
 
-    name: str
+    name: str | list[str]
     pieces: str
     held: str
 
@@ -86,8 +89,11 @@ def _place(tables: Sequence[str], statement: str) -> _Place | None:
     """Return what a scan reads; the plan names tables, but of Parquet files not even the folder."""
     if tables:
         return _Place(tables[0], _STORED, _BLOCKS)
-    files = {match[1].replace("''", "'") for match in _PARQUET.finditer(statement)}
-    return _Place(files.pop(), _FILES, _CHUNKS) if len(files) == 1 else None
+    named = {match[1] or match[2] for match in _PARQUET.finditer(statement)}
+    if len(named) != 1:
+        return None
+    files = [each[1:-1].replace("''", "'") for each in re.findall(_LITERAL, named.pop())]
+    return _Place(files, _FILES, _CHUNKS)
 
 
 def _read(
@@ -140,7 +146,7 @@ def _columns(known: Iterable[str], scan: dict[str, list[str]]) -> list[str]:
 def _asked(connection: Connection, statement: str, **values: Any) -> Sequence[Any]:
     options = {"literal_binds": True}
     marks: list[BindParameter[Any]] = [
-        bindparam(name, value, expanding=name == "columns") for name, value in values.items()
+        bindparam(name, value, expanding=isinstance(value, list)) for name, value in values.items()
     ]
     bound = text(statement).bindparams(*marks)
     literal = bound.compile(dialect=connection.dialect, compile_kwargs=options)

@@ -154,6 +154,15 @@ def unwatched(
             key = "0" if column.family is Family.LIST else "KEY"
             yield f"{name} ({column.type}) is left alone; its members have paths: {name}.{key}"
     for name, family in families.items():
+        if (
+            family.is_number
+            and not _is_named(name)
+            and files_rows(name, family, sample[name], None)
+        ):
+            yield (
+                f"{name} is no feature: it looks like an id or a number of rows (nearly every "
+                "value is another); if it is a measure, list it under features.numeric"
+            )
         if family is not Family.JSON and not (family is Family.TEXT and is_document(sample[name])):
             continue
         for path, (members, inside) in left_alone(name, sample[name]).items():
@@ -173,7 +182,7 @@ def kind_of(
 
     `times` are those of the predictions.
     """
-    if any(pattern.search(name) for pattern in (_ID_NAME, _ID_CAMEL, _VERSION_NAME)):
+    if _is_named(name):
         return None
     if files_rows(name, family, values, times):
         return None
@@ -189,6 +198,11 @@ def kind_of(
     if family is Family.TEXT and (share > _FREE_TEXT or distinct > _MOST_VALUES):
         return ColumnKind.TEXT if _is_prose(present) else None
     return ColumnKind.CATEGORICAL
+
+
+def _is_named(name: str) -> bool:
+    """Whether a column calls itself an id or a version."""
+    return any(pattern.search(name) for pattern in (_ID_NAME, _ID_CAMEL, _VERSION_NAME))
 
 
 def _is_prose(present: pa.ChunkedArray) -> bool:

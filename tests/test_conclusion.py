@@ -328,8 +328,8 @@ LOW = {"name": "low", "metric": "f1", "window": "1d", "min": 0.7, "severity": "c
 LABELS = {"labels": {"label": "y", "timestamp": "known", "maturity": "24h", "min_coverage": 0.8}}
 
 
-def f1(value: float, **rest: Any) -> list[Said]:
-    return [(Suite.PERFORMANCE, "f1", value, {"row_count": 1000, **rest})]
+def f1(value: float, metric: str = "f1", **rest: Any) -> list[Said]:
+    return [(Suite.PERFORMANCE, metric, value, {"row_count": 1000, **rest})]
 
 
 def test_a_value_is_compared_with_the_references_own(store: Store) -> None:
@@ -560,3 +560,32 @@ def test_of_an_interval_that_could_not_be_compared_all_is_unknown(store: Store) 
     assert found.steps == len(found.failed) == len(asked)
     assert {one.as_of for one in found.failed} == {day(1).end, day(2).end}
     assert [one.rule for one in found.unjudged] == ["low"]
+
+
+def loss(value: float) -> list[Said]:
+    return f1(value, metric="log_loss_ratio", lower=value - 0.01, upper=value + 0.01)
+
+
+def test_a_week_that_fails_for_the_day_that_was_told_is_told_by_itself_no_more(
+    store: Store,
+) -> None:
+    """By the default rules; without that day, and by rules of the file, it is news."""
+    worse = {("log_loss_ratio", ""): 0.5}
+    spreads = {("1d", "log_loss_ratio", ""): (0.5, 0.01)}
+    reference = replace(REFERENCE, performance=worse, spreads=spreads)
+    watched = monitor(rules=None, windows=["1d", "7d"], **LABELS)
+    told_of = []
+    for number in range(1, 20):
+        far, slow = number == 4, number in (4, 5, 6, 7, 14, 15, 16, 17)
+        for cadence, value in (("1d", 0.9 if far else 0.5), ("7d", 0.7 if slow else 0.5)):
+            window = Window.ending(cadence, day(number).end)
+            ours = loss(value)
+            explain(store, watched, window, metric="log_loss_ratio")
+            with store.begin() as connection:
+                record(connection, watched, window, FINE, more=ours)
+        if run(
+            store, watched, day(number), more=loss(0.9 if far else 0.5), reference=reference
+        ).told:
+            told_of.append(number)
+    assert told(store) == [["performance-1d"], ["performance"]]
+    assert told_of == [4, 16]

@@ -6,7 +6,7 @@
 
 Each room is mutated in a folder of its own under `.mutants`, and tried with the tests that belong
 to it. A fault is seen when a test fails, or runs into its limit. What survived is shown, and the
-exit code is 1 where less than 90% of a room were seen; the reasons for what is left are in
+exit code is 1 where less than 90% of a room were seen; what may survive is said in
 `benchmarks/README.md`. To look into one: `cd .mutants/ROOM && ../../.venv/bin/mutmut show NAME`.
 """
 

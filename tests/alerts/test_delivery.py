@@ -1,14 +1,22 @@
 """Messages go out through a real HTTP server that speaks Slack's Web API, and none is lost."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from ipaddress import ip_address
+from pathlib import Path
 from time import sleep
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import URL, select, update
 
 from driftline.alerts import http
@@ -336,6 +344,41 @@ def test_what_cannot_be_reached_is_named(
     assert "secret-part" not in error
     assert TOKEN not in error
     assert len(waiting(store)) == 1
+
+
+def test_a_server_that_nobody_vouches_for_gets_no_token(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now, own = datetime.now(UTC), x509.IPAddress(ip_address("127.0.0.1"))
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([own]), critical=False)
+    pem = tmp_path / "server.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(secret + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with (
+            suppress(OSError),
+            context.wrap_socket(listener.accept()[0], server_side=True) as client,
+        ):
+            heard.append(client.recv(65_536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,), daemon=True)
+        server.start()
+        monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+        monkeypatch.setenv("SLACK_API_URL", f"https://127.0.0.1:{listener.getsockname()[1]}/api/")
+        add(store, message())
+        (error,) = deliver(store)
+        server.join(10)
+    assert "cannot be reached" in error
+    assert "CERTIFICATE_VERIFY_FAILED" in error
+    assert heard == []
 
 
 @pytest.mark.parametrize("token", ["xoxb-a\nb", "xoxb-\xfc", "xoxb-\udcff", " \n"])

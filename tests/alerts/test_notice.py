@@ -61,6 +61,16 @@ def test_one_rule_on_many_columns_is_one_finding_with_the_worst_first() -> None:
     assert finding.lines[MOST_LINES] == f"and {9 - MOST_LINES} more"
 
 
+def test_a_message_is_as_severe_as_its_worst_incident() -> None:
+    mild, bad = verdict("mild", "psi", 1.0), verdict("bad", "psi", 1.0, column_name="x")
+    firing = {incident(mild, Outcome.WARN): mild}
+    assert notice("flights", DAY_WINDOW, firing, (), []).severity == "warn"
+    said = notice("flights", DAY_WINDOW, firing | {incident(bad): bad}, (), [])
+    assert [said.severity, *(one.severity for one in said.findings)] == [
+        *("critical", "critical", "warn")
+    ]
+
+
 def test_broken_data_is_named_as_the_probable_cause() -> None:
     loss = verdict("worse", "log_loss_ratio", 1.03)
     nulls = verdict("not-null", "null_share", 0.9, suite=Suite.QUALITY, column_name="temp")

@@ -252,10 +252,10 @@ def _months(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fewer(rows: pd.DataFrame, size: int | None) -> pd.DataFrame:
-    """Return at most so many of each day's rows."""
+    """Return at most so many of each day's labelled rows."""
     if size is None:
         return rows.reset_index(drop=True)
-    mixed = rows.sample(frac=1, random_state=0)
+    mixed = rows[rows["y"].notna()].sample(frac=1, random_state=0)
     return mixed[mixed.groupby(mixed["at"].dt.floor("D")).cumcount() < size].reset_index(drop=True)
 
 

@@ -54,6 +54,34 @@ def test_structs_are_looked_into() -> None:
     assert (found.timestamp, found.score) == ("meta.ts", "outputs.probability")
 
 
+def test_columns_as_azure_names_them() -> None:
+    """Scored Labels and Scored Probabilities: Azure Machine Learning designer, Score Model."""
+    log = {"correlationid": TEXT, "timestamp": TIME, "Scored Labels": TEXT, "age": REAL}
+    log |= {"Scored Probabilities": REAL}
+    found = guess(log, {"correlationid": TEXT, "actual": WHOLE})
+    assert (found.task, found.score) == ("binary", "Scored Probabilities")
+    assert (found.prediction, found.id, found.label_id) == (
+        "Scored Labels",
+        "correlationid",
+        "correlationid",
+    )
+
+
+def test_labels_that_nothing_joins_want_an_id() -> None:
+    with pytest.raises(InputError, match="--id"):
+        guess({"ts": TIME, "score": REAL, "who": TEXT}, {"who": TEXT, "y": WHOLE})
+
+
+@pytest.mark.parametrize(
+    ("times", "known"),
+    [(("sold_at",), "sold_at"), (("begun", "ended"), None), (("ts",), "ts"), ((), None)],
+)
+def test_the_only_time_of_labels_is_when_they_are_known(times: tuple, known: str | None) -> None:
+    labels = {"id": TEXT, "price": REAL} | dict.fromkeys(times, TIME)
+    found = guess({"id": TEXT, "ts": TIME, "predicted_price": REAL}, labels)
+    assert (found.label, found.label_timestamp) == ("price", known)
+
+
 def test_of_a_table_without_predictions_only_time_and_key_are_guessed() -> None:
     columns = {"customer_id": TEXT, "event_timestamp": TIME, "credit_score": REAL, "churned": REAL}
     found = guess(columns, {}, "none")

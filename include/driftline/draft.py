@@ -25,20 +25,20 @@ _LABEL_TIMES = (_KNOWN_TIMES, *_TIMES, *_OTHER_TIMES, r"(loaded|ingested|inserte
 _ANY_TIME = rf"(.*_)?(at|ts|time(stamp)?|datetime|date|day|month|year){_UNIT}"
 _FILED = r"ds|dt|index|idx|level_0|__index_level_\d+__|unnamed:?_*\d+|_*partition\w*"
 _OWN_IDS = (
-    r"(request|prediction|inference|event|record|sample|trace)_?(id|uuid|key)",
+    r"(request|prediction|inference|event|record|sample|trace|correlation)_?(id|uuid|key)",
     r"_?(id|uuid|guid)",
 )
 _IDS = (*_OWN_IDS, r".*_(id|uuid|guid|key)|id_\w+")
 _SURE_SCORES = (
-    r"((y|model|predict|predicted|prediction|pred|positive)_)?"
-    r"(score|prob|proba|probability|propensity)",
+    r"((y|model|predict|predicted|prediction|pred|positive|scored)_)?"
+    r"(score|prob|proba|probability|propensity)|scored_probabilities",
 )
 _SCORES = (*_SURE_SCORES, r".*_(prob|proba|probability|propensity)", r".*_score", r"p(_\w+)?")
 _CLASS_SCORE = re.compile(r"(?:p|prob|proba|probability|score)_(\w+)", re.IGNORECASE)
 _SCORES_HOLDER = re.compile(r"(.*_)?(scores|probs|probas|probabilities)", re.IGNORECASE)
 _SIDES = (("0", "1"), ("no", "yes"), ("false", "true"), ("neg", "pos"), ("negative", "positive"))
 _PREDICTIONS = (
-    r"prediction|predicted|pred|y_pred|y_hat|yhat|predicted_(class|label|value)",
+    r"prediction|predicted|pred|y_pred|y_hat|yhat|predicted_(class|label|value)|scored_labels?",
     r"predicted_\w+|.*_(pred(iction|icted)?|hat)|pred_\w+",
     r"(.*_)?(forecast|estimate)",
 )
@@ -118,6 +118,11 @@ def guess(
             f"a feature store, with --task none: {', '.join(columns)}"
         )
     ids, label_ids = _ids(rest, label_columns, said.get("id"))
+    if label_columns and None in (ids, label_ids):
+        raise InputError(
+            "no column of both tables looks like the id that joins them; name it with --id: "
+            f"{', '.join(columns)}"
+        )
     label = said.get("label") or (
         _label_of_its_own(label_columns, columns, label_ids)
         if label_columns
@@ -126,7 +131,8 @@ def guess(
     known = label_columns or rest
     label_kind = known.get(label, "") if label else ""
     task = task or _task(columns, score, classes, prediction, label_kind, "score" in said)
-    patterns = _LABEL_TIMES if label_columns else (_KNOWN_TIMES,)
+    known_at = _like(_LABEL_TIMES if label_columns else (_KNOWN_TIMES,), known)
+    known_at = known_at or _only_time(label_columns, columns)
     return Guess(
         task=task,
         timestamp=timestamp,
@@ -138,7 +144,7 @@ def guess(
         status=_like(_STATUSES[:1], rest) or _like(_STATUSES, _of(_WHOLE, rest)),
         label=label,
         label_id=label_ids,
-        label_timestamp=_like(patterns, known) if label else None,
+        label_timestamp=known_at if label else None,
     )
 
 
@@ -230,6 +236,12 @@ def _label_of_its_own(
             f"predictions are none); name it with --label: {', '.join(label_columns)}"
         )
     return found
+
+
+def _only_time(label_columns: Mapping[str, str], columns: Mapping[str, str]) -> str | None:
+    """Return the one time that labels have and the log has not: a sale is known when it is sold."""
+    own = [name for name in _of(_TIME, label_columns) if name not in columns]
+    return own[0] if len(own) == 1 else None
 
 
 def reference_window(first: datetime, last: datetime) -> tuple[datetime, datetime]:

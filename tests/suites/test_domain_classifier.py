@@ -169,9 +169,10 @@ def test_no_more_rows_than_the_bound_are_used_and_it_says_so(scope, monkeypatch)
 def test_few_rows_are_no_measurement(scope, rows):
     found = measured(scope, flights(rows, 1), flights(500, 2))
     assert (found.value, found.row_count) == (None, rows)
-    assert found.reason == f"{rows} rows in the window: a classifier wants 100 of each side"
+    said = f"{rows} row{'s' * (rows != 1)}"
+    assert found.reason == f"{said} in the window: a classifier wants 100 of each side"
     found = measured(scope, flights(500, 1), flights(rows, 2))
-    assert found.reason == f"{rows} rows in the reference: a classifier wants 100 of each side"
+    assert found.reason == f"{said} in the reference: a classifier wants 100 of each side"
 
 
 def test_without_features_there_is_nothing_to_learn(scope):

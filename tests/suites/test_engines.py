@@ -14,7 +14,7 @@ from driftline.errors import LogError, MissingExtra, SuiteError
 from driftline.run import planned, run
 from driftline.store import measurements
 from driftline.suites.engines import engine, importing
-from driftline.suites.report import html
+from driftline.suites.report import content, html
 from driftline.warehouse.rows import Rows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -170,6 +170,6 @@ def test_a_report_that_cannot_be_drawn_says_so_and_keeps_its_verdicts(monitor, s
     from driftline.domain import ColumnKind
 
     side = Rows(table=pa.table({"x": np.arange(50.0)}), total=50)
-    page = html(monitor(), scope.window, side, side, {"x": ColumnKind.NUMERIC})
+    page = html(content(monitor(), scope.window, side, side, {"x": ColumnKind.NUMERIC}))
     assert "nothing could be drawn: Evidently failed: Odd: out of order" in page
     assert "<script" not in page

@@ -186,3 +186,12 @@ def test_files_and_databases_that_are_not_there(tmp_path):
         pytest.raises(LogError, match="only DuckDB reads parquet files"),
     ):
         logs.column_types()
+
+
+def test_words_of_an_error_are_short():
+    """A database quotes the value that it could not read, however long."""
+    url = make_url("duckdb:///logs.db")
+    with pytest.raises(WarehouseError) as said, mapped(dialect_of(url), url):
+        raise duckdb.ConversionException(f"Could not convert {'9' * 5000} to DOUBLE")
+    assert "Could not convert 999" in str(said.value)
+    assert len(str(said.value)) < 400

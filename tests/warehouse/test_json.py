@@ -95,6 +95,21 @@ def test_one_odd_payload_is_one_row(warehouse: Warehouse, kind: str):
         assert logs.statistics(START, END, paths).rows == len(odd) + len(good)
 
 
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_a_number_that_is_no_double_is_one_row(warehouse: Warehouse, kind: str):
+    """IEEE 754: doubles end at 1.797e308, and at 4.9e-324 towards 0."""
+    beyond = ["1e400", "-1e309", "9" * 400, "123456789012e299"]
+    near = ["1e-400", "0." + "0" * 400 + "1", "0.000000000000000000000000000001e-299"]
+    held = ["1.5e250", "-2.5e-250", "0.1000000000000000055511151231257827", "12345678901234567890"]
+    payloads = [f'{{"x": {number}, "y": 1}}' for number in (*beyond, *near, *held)]
+    warehouse.load("predictions", log(payloads), types={"payload": kind})
+    found = read(warehouse, {"payload.x": NUMERIC, "payload.y": NUMERIC})
+    assert not any(map(math.isfinite, (x for x in found["payload.x"][:4] if x is not None)))
+    assert set(found["payload.x"][4:7]) <= {None, 0.0}
+    assert found["payload.x"][7:] == pytest.approx([float(number) for number in held], rel=1e-15)
+    assert found["payload.y"] == [1.0] * len(payloads)
+
+
 SCALARS = (
     st.none()
     | st.booleans()

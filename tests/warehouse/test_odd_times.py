@@ -97,7 +97,7 @@ def test_text_of_ticks_is_read_as_they_are(warehouse: Warehouse, unit: int):
     odd(warehouse, [str(second * unit) for second in SECONDS] + ["N/A", "", "12", "1e30", None])
 
 
-@pytest.mark.parametrize("kind", [int, str])
+@pytest.mark.parametrize("kind", [int, float, str])
 def test_a_number_of_eight_digits_is_a_day(warehouse: Warehouse, kind: type):
     days = [kind(f"{moment:%Y%m%d}") for moment in MOMENTS]
     load(warehouse, [*days, kind("20260231"), kind("20261301"), kind("0"), None])

@@ -103,6 +103,11 @@ def init(
     ]
     if found.label:
         told.append(f"{counts.coverage or 0:.1%} of the predictions find a label")
+        if not found.label_timestamp:
+            told.append(
+                "no column says since when labels are known: they count as known from the start; "
+                "write it as labels.timestamp"
+            )
     told += alone
     for line in told:
         err.print(literal(line), highlight=False, soft_wrap=True)

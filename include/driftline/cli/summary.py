@@ -25,11 +25,9 @@ def lines(store: "Store", monitor: str, conclusions: "Sequence[Conclusion]") -> 
     yield from _listed("ended in this time", ended, newest)
     yield from _listed(f"open at {last.end:%F %H:%M} UTC", still, newest)
     final = at_the_end(conclusions)
-    if final.unjudged:
-        yield "could not be judged:"
-        yield from (f"  {_colored(one)}" for one in final.unjudged[:MOST])
-        if len(final.unjudged) > MOST:
-            yield f"  and {len(final.unjudged) - MOST} more"
+    yield from _not_judged("could not be judged", [one for one in final.unjudged if one.blind])
+    waiting = [one for one in final.unjudged if not one.blind]
+    yield from _not_judged("not judged, which was to be expected", waiting)
     if final.unlabelled:
         yield f"[red]no labels[/]: {literal(final.unlabelled)}"
     yield _standing(conclusions, final, len(still))
@@ -99,6 +97,14 @@ def _listed(title: str, found: Sequence[Incident], newest: dict[str, Verdict]) -
         )
     if len(worst) > MOST:
         yield f"  and {len(worst) - MOST} more"
+
+
+def _not_judged(title: str, found: "Sequence[Unjudged]") -> Iterator[str]:
+    if found:
+        yield f"{title}:"
+        yield from (f"  {_colored(one)}" for one in found[:MOST])
+    if len(found) > MOST:
+        yield f"  and {len(found) - MOST} more"
 
 
 def _colored(one: "Unjudged") -> str:

@@ -12,6 +12,7 @@ How a column of numbers or text writes its times, most of a sample says. What is
 these years, is in no window: NULL, infinities, 'N/A', sentinels, a number in another unit.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,7 @@ _ISO = re.compile(f"{ISO_WALL}|{ISO_ZONED}")
 _PARTS = re.compile(r"(?:\d{4}-\d\d-\d\d)(?:([T ])[\d:.]+)?\s*(.*)")
 _NUMBER = re.compile(r"-?\d+([.]\d*)?([eE][-+]?\d+)?")
 _DAY = re.compile(f"{COMPACT_DAY}([.]0+)?")
+_FIRST_DAY, _LAST_DAY = (int(f"{moment:%Y%m%d}") for moment in (EARLIEST, LATEST))
 _NOTHING = re.compile(r"|[-+]?(nan|inf(inity)?)|n/?a|nat|null|none|-+", re.IGNORECASE)
 """What is written where there is no value."""
 _ZERO_OFFSET = re.compile(r"[+-]00(:?00)?|UTC|[Zz]")
@@ -167,6 +169,8 @@ class Clock:
     def _counting(cls, field: Field, unit: int, zone: str, dialect: Dialect) -> Self:
         value, family = field.value, field.family
         if unit == DAYS:
+            if family is Family.FLOAT:
+                value, family = _whole_day(value, dialect), Family.INTEGER
             value = dialect.bytewise(value) if family is Family.TEXT else value
             return cls(value=value, form=Form.DAYS, dialect=dialect, family=family, zone=zone)
         if family is Family.TEXT:
@@ -437,12 +441,24 @@ def _unit_of(word: str, field: Field) -> str:
     """Return the unit of one value of numbers or text, `iso`, or '' where it is no time."""
     if field.family is Family.TEXT and _ISO.fullmatch(word):
         return "iso"
-    if field.family is not Family.FLOAT and _DAY.fullmatch(word):
+    if _DAY.fullmatch(_plain(word) if field.family is Family.FLOAT else word):
         return str(DAYS)
     if not _NUMBER.fullmatch(word):
         return ""
     low, high, size = EARLIEST.timestamp(), LATEST.timestamp(), float(word)
     return next((str(unit) for unit in UNITS if low * unit <= size < high * unit), "")
+
+
+def _plain(word: str) -> str:
+    """Return a double that is a whole number without a point or an exponent."""
+    number = float(word) if _NUMBER.fullmatch(word) else math.inf
+    return f"{number:.0f}" if number.is_integer() else word
+
+
+def _whole_day(value: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
+    """Return a double that may be a day, as pandas keeps 20260108 beside a null, as an integer."""
+    may = and_(value >= _FIRST_DAY, value <= _LAST_DAY, func.floor(value) == value)
+    return case((may, dialect.integer(value)))
 
 
 def wall_time(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -16,6 +16,7 @@ from driftline.warehouse.dialect import Dialect
 
 _LIBPQ = re.compile(r"^\w+: .*?\w+:  (?=\S)")
 """What ADBC puts before the server's own words, their severity included."""
+_LONGEST = 300
 
 
 @contextmanager
@@ -72,4 +73,5 @@ def _words(cause: BaseException) -> str:
     words = _LIBPQ.sub("", lines[0]) if lines else ""
     of_python = type(cause).__module__ in ("builtins", "decimal")
     named = not words or (of_python and not isinstance(cause, OSError))
+    words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"  # it may quote a value
     return f"{type(cause).__name__}: {words}".removesuffix(": ") if named else words

@@ -53,7 +53,10 @@ _TELL = "SELECT set_config('driftline.key', {}, true)"
 _SESSION = "SET LOCAL TIME ZONE 'UTC'"
 _TELLS_VALID = (16,)
 """The version that can tell whether a text could be cast, without an error."""
-_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?[0-2]?\d?\d)?\s*$"
+_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?([01]?\d?\d|2[0-7]\d))?\s*$"
+_LONGEST, _LONGEST_SCALED = 308, 30
+"""So many characters, of a number with an exponent so many, never lie beyond a double or so near to
+0 that it has none: of both a cast is an error. jsonb writes all digits of 1e400."""
 _NOT_FINITE = r"^\s*(nan|[-+]?inf(inity)?)\s*$"
 
 _FAMILIES = {
@@ -249,11 +252,16 @@ def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
         return double(sql_cast(value, sql.Integer()))
     words = varchar(value)
     return case(
-        (words.op("~*")(_NUMBER), double(words)),
+        (and_(words.op("~*")(_NUMBER), _is_double(words)), double(words)),
         (words.op("~*")(_NOT_FINITE), double(words)),
         (words == "true", literal_column("1.0::float8")),
         (words == "false", literal_column("0.0::float8")),
     )
+
+
+def _is_double(words: ColumnElement[Any]) -> ColumnElement[bool]:
+    plain = and_(func.length(words) <= _LONGEST, words.op("!~*", is_comparison=True)("e"))
+    return or_(func.length(words) <= _LONGEST_SCALED, plain)
 
 
 def string(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:

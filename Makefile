@@ -20,7 +20,7 @@ test: $(VENV)/test $(NANNYML) ## Run the tests, on real PostgreSQL, DuckDB and S
 soak: $(VENV)/test mutants ## Fuzz, kills and load in full, and the mutants
 	$(BIN)/python -m pytest -n $(WORKERS) --soak --timeout 3600
 
-mutants: $(VENV)/mutants ## Whether the tests see small faults: an hour
+mutants: $(VENV)/mutants ## Whether the tests see small faults: hours
 	$(BIN)/python benchmarks/mutants.py --workers $(WORKERS)
 
 warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3

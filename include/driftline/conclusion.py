@@ -369,7 +369,7 @@ def _tell(
         for incident, verdict in alive.items()
         if incident.id in unpaged and incident.rule not in silent
     }
-    if monitor.rules is None:  # who writes two rules wants to hear of both
+    if fresh and monitor.rules is None:  # who writes two rules wants to hear of both
         far = _told_of_days(connection, monitor, interval)
         fresh = {i: v for i, v in fresh.items() if not told_already(i, v.measurement.window, far)}
     if not fresh:

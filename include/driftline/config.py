@@ -310,8 +310,8 @@ class Monitor(Defaults):
 
     def _has_no_model(self) -> None:
         """Refuse what is about a model where there is none: it would silently do nothing."""
-        written = [f"predictions.{key}" for key in _OF_A_MODEL]
-        written = [key for key in written if key[12:] in self.predictions.model_fields_set]
+        said = self.predictions.model_fields_set
+        written = [f"predictions.{key}" for key in _OF_A_MODEL if key in said]
         for key in [*written, *(k for k in ("labels", "retraining") if getattr(self, k))]:
             raise fault(
                 key,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -71,16 +71,16 @@ class Guess:
 
     task: str
     timestamp: str
-    id: str | Sequence[str] | None
-    score: str | Mapping[str, str] | None
+    id: str | Sequence[str] | None = None
+    score: str | Mapping[str, str] | None = None
     """The column of P(positive), or of each class; None where no score is logged."""
-    prediction: str | None
-    version: str | None
-    latency_ms: str | None
-    status: str | None
-    label: str | None
-    label_id: str | Sequence[str] | None
-    label_timestamp: str | None
+    prediction: str | None = None
+    version: str | None = None
+    latency_ms: str | None = None
+    status: str | None = None
+    label: str | None = None
+    label_id: str | Sequence[str] | None = None
+    label_timestamp: str | None = None
 
 
 def guess(
@@ -98,7 +98,8 @@ def guess(
     timestamp = said.get("timestamp") or _timestamp(columns)
     rest = {name: kind for name, kind in columns.items() if name != timestamp}
     if task == "none":
-        return _of_a_table(timestamp, _ids(rest, {}, said.get("id"))[0])
+        ids, _ = _ids(rest, {}, said.get("id"))
+        return Guess(task=task, timestamp=timestamp, id=ids)  # all other columns are features
     numbers = {name: kind for name, kind in rest.items() if _may_be_number(kind)}
     score = said.get("score") or _like(_SCORES, numbers)
     classes = {} if "score" in said else _classes(numbers)
@@ -146,12 +147,6 @@ def guess(
         label_id=label_ids,
         label_timestamp=known_at if label else None,
     )
-
-
-def _of_a_table(timestamp: str, ids: str | Sequence[str] | None) -> Guess:
-    """Return what is known of a table without predictions: its other columns are features."""
-    none = dict.fromkeys(field.name for field in fields(Guess))
-    return Guess(**none | {"task": "none", "timestamp": timestamp, "id": ids})  # type: ignore[arg-type]
 
 
 def _timestamp(columns: Mapping[str, str]) -> str:

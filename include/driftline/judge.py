@@ -69,10 +69,9 @@ def judge(
     ]
 
 
-def _part(measurement: Measurement) -> tuple[Window, str, str, Engine]:
+def _part(one: Measurement) -> tuple[Window, str, str, Engine]:
     """Return which rows were measured, and by whom."""
-    m = measurement
-    return m.window, m.segment, m.model_version, m.engine
+    return one.window, one.segment, one.model_version, one.engine
 
 
 def selects(rule: Rule, series: Series) -> bool:

@@ -15,10 +15,12 @@ def base() -> str:
 
 def runs_of(dag_id: str) -> str:
     """Return where the runs of a DAG are seen; '' where nothing says where Airflow is."""
-    return f"{base()}/dags/{quote(dag_id, safe='')}/runs" if base() else ""
+    where = base()
+    return f"{where}/dags/{quote(dag_id, safe='')}/runs" if where else ""
 
 
 def links_to(dag_id: str, run_id: str) -> Links | None:
     """Return where a run is seen; None where nothing says where Airflow is."""
-    run = f"{base()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
-    return Links(run=run, pages=base() + PREFIX) if base() else None
+    runs = runs_of(dag_id)
+    run = f"{runs}/{quote(run_id, safe='')}"
+    return Links(run=run, pages=base() + PREFIX) if runs else None

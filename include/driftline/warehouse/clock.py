@@ -441,7 +441,7 @@ def _unit_of(word: str, field: Field) -> str:
     """Return the unit of one value of numbers or text, `iso`, or '' where it is no time."""
     if field.family is Family.TEXT and _ISO.fullmatch(word):
         return "iso"
-    if _DAY.fullmatch(_plain(word) if field.family is Family.FLOAT else word):
+    if _DAY.fullmatch(_digits(word) if field.family is Family.FLOAT else word):
         return str(DAYS)
     if not _NUMBER.fullmatch(word):
         return ""
@@ -449,7 +449,7 @@ def _unit_of(word: str, field: Field) -> str:
     return next((str(unit) for unit in UNITS if low * unit <= size < high * unit), "")
 
 
-def _plain(word: str) -> str:
+def _digits(word: str) -> str:
     """Return a double that is a whole number without a point or an exponent."""
     number = float(word) if _NUMBER.fullmatch(word) else math.inf
     return f"{number:.0f}" if number.is_integer() else word

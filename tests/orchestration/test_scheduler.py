@@ -99,11 +99,15 @@ def clear(client: Client, dag_id: str, run_id: str, **which: Any) -> None:
     client.request("POST", f"dags/{dag_id}/clearTaskInstances", json=asked)
 
 
-def wait_for_question(client: Client, dag_id: str, run_id: str) -> None:
+def wait_for_question(live: World, client: Client, dag_id: str, run_id: str) -> None:
     client.wait_for_task(dag_id, run_id, "approve", ["awaiting_input"])
     # Airflow 3.3 takes an answer for a crash that comes before its scheduler has seen the
-    # worker's process end, seconds on a busy machine; no person is as quick.
-    time.sleep(5)
+    # worker's process end, many seconds on a busy machine, and asks again; no person is as quick.
+    key = f"TaskInstanceKey(dag_id='{dag_id}', task_id='approve', run_id='{run_id}', try_number=1"
+    seen = f"Received executor event with state success for task instance {key}"
+    log = live.airflow.log("scheduler")
+    assert becomes(lambda: seen in log.read_text(encoding="utf-8", errors="replace"), 120)
+    time.sleep(1)  # it says so before it looks at the task
 
 
 def ended(client: Client, dag_id: str, count: int) -> list[Json]:
@@ -162,7 +166,7 @@ def test_scheduled_days_tell_ask_for_a_retraining_and_a_person_promotes(
     run_id = retraining["dag_run_id"]
     assert run_id == "retrain__2024-01-15T00:00:00"
     assert retraining["conf"]["evidence"][0]["rule"] == "x-drifts"
-    wait_for_question(client, "days__retrain", run_id)
+    wait_for_question(live, client, "days__retrain", run_id)
     waiting = asked(live, "days")
     assert waiting.state is RetrainingState.PASSED
     path = f"dags/days__retrain/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
@@ -213,7 +217,7 @@ def test_a_person_may_decline(live: World, client: Client) -> None:
     run_id = client.trigger(
         "declined__retrain", conf={"reason": "by hand", "as_of": END.isoformat()}
     )
-    wait_for_question(client, "declined__retrain", run_id)
+    wait_for_question(live, client, "declined__retrain", run_id)
     client.answer("declined__retrain", run_id, "approve", "Decline")
     client.wait("declined__retrain", run_id)
     assert states(client, "declined__retrain", run_id)["promote"] == "skipped"

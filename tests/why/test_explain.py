@@ -90,7 +90,8 @@ def test_nulls_of_a_column_come_first_with_their_hour_and_their_share(reference,
     assert found.inputs + found.relation == pytest.approx(found.fall)
 
 
-def test_the_store_dates_nulls_that_began_before_the_window(reference, window):
+def test_the_store_dates_nulls_that_began_before_the_window(window):
+    reference = World(8000, 1, days=20)
     window.x[:] = np.nan
     hours = np.arange(np.datetime64("2026-03-25T00", "h"), np.datetime64("2026-04-06T00", "h"))
     since = hours >= np.datetime64("2026-03-28T05", "h")

@@ -214,6 +214,7 @@ class Case:
         return Excess(
             reference=before,
             window=now,
+            full=self.losses[1] - self.cost.window,
             weights=weights,
             rows=self.rows,
             days=self.learnt_days,

@@ -161,8 +161,7 @@ def _of_relation(
         columns = [column for column in columns if column is not found[0].column]
         left = _less(case, left, findings.of_segment(case, found[0]))
     if not carried and total.lower > 0 and (mixed := findings.scrambled_of(case, missing)):
-        same = [one for one in local if one.column is mixed.column]
-        if not mixed.to_labels or not same:  # a segment of it says more than the whole column
+        if not findings.in_segments(case, mixed, local):  # they say more than the whole column
             yield findings.of_scrambled(case, mixed, part)
             return
     for segment in local:

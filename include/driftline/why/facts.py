@@ -63,7 +63,7 @@ def version(case: Case) -> Suspect | None:
         own = now[case.rows[1]] == name
         gap = case.excess.gap(own, np.ones(len(case.rows[0]), dtype=bool))
         rest = case.excess.gap(~own, np.ones(len(case.rows[0]), dtype=bool))
-        if gap.z > _SURE and rest.value < gap.value / 2 and (not best or gap.z > best[0].z):
+        if gap.z > _SURE and rest.kept < gap.kept / 2 and (not best or gap.z > best[0].z):
             best = gap, name
     if best is None:
         return None

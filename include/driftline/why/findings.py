@@ -1,5 +1,6 @@
 """Evidence put into words: what each finding carries, when it began, and its numbers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -11,9 +12,10 @@ from driftline.why.case import Case
 from driftline.why.columns import Coded
 from driftline.why.facts import Suspect
 from driftline.why.faults import Fault
+from driftline.why.models import Effects
 from driftline.why.onset import onset
 from driftline.why.scan import Segment
-from driftline.why.scrambled import Scrambled, scrambled
+from driftline.why.scrambled import Scrambled, local, scrambled
 from driftline.why.shift import Shift
 from driftline.why.sides import Context, Floats, Times, Whole
 
@@ -156,21 +158,43 @@ def scrambled_of(case: Case, missing: Suspect | None) -> Scrambled | None:
     """Return the column that was scrambled; labels that are incomplete are not asked."""
     if case.effects is None:
         return None
-    columns = [one for one in case.features if case.effects.sizes[one.name] > 0]
-    residuals = []
-    for side, rows in zip((case.reference, case.window), case.rows, strict=True):
-        if missing is None and side.truth is not None and side.score is not None:
-            residuals.append(side.truth[rows] - side.score[rows])
-    usable = len(residuals) == 2 and all(np.isfinite(each).all() for each in residuals)
     return scrambled(
-        columns,
+        _of_effect(case, case.effects),
         case.effects,
         case.all_rows,
         case.days.at(*case.all_rows),
         case.rows,
         case.learnt_days,
-        (residuals[0], residuals[1]) if usable else None,
+        _residuals(case) if missing is None else None,
     )
+
+
+def in_segments(case: Case, mixed: Scrambled, segments: Sequence[Segment]) -> bool:
+    """Whether a column lost its effect on the labels in these segments, and kept it elsewhere."""
+    residuals = _residuals(case)
+    if not mixed.to_labels or not segments or case.effects is None or residuals is None:
+        return False
+    outside = [np.ones(len(rows), dtype=bool) for rows in case.rows]
+    for segment in segments:
+        codes = segment.column.reference, segment.column.window
+        for held, of_side, rows in zip(outside, codes, case.rows, strict=True):
+            held &= ~segment.rows(of_side[rows])
+    columns = _of_effect(case, case.effects)
+    return local(mixed, columns, case.effects, case.rows, (outside[0], outside[1]), residuals)
+
+
+def _of_effect(case: Case, effects: Effects) -> list[Coded]:
+    return [one for one in case.features if effects.sizes[one.name] > 0]
+
+
+def _residuals(case: Case) -> tuple[Floats, Floats] | None:
+    """Return label less score of the rows that are learnt from; None where one is not known."""
+    found = []
+    for side, rows in zip((case.reference, case.window), case.rows, strict=True):
+        if side.truth is None or side.score is None:
+            return None
+        found.append(side.truth[rows] - side.score[rows])
+    return (found[0], found[1]) if all(np.isfinite(each).all() for each in found) else None
 
 
 def of_scrambled(case: Case, found: Scrambled, carried: float) -> Suspect:
@@ -211,7 +235,7 @@ def of_segment(case: Case, segment: Segment) -> Suspect:
         carried=segment.gap.carried,
         words=words,
         fact=False,
-        began=_of_excess(case, hit[case.rows[1]]),
+        began=_of_excess(case, segment),
         hit=hit.astype(float),
     )
 
@@ -247,7 +271,7 @@ def _of_segment_alone(whole: Whole) -> tuple[bool, str]:
         return False, words
     theirs, ours = (held[rows] for held, rows in zip(whole.inside, every.rows, strict=True))
     own, rest = every.excess.gap(ours, theirs), every.excess.gap(~ours, ~theirs)
-    if own.z > SURE and rest.error > 0 and rest.value + 2 * rest.error < own.value / 2:
+    if own.z > SURE and rest.error > 0 and rest.kept + 2 * rest.error < own.kept / 2:
         words = f"{whole.segment}: {words}, and elsewhere they do not"
         mixed = scrambled_of(every, None)
         if mixed is not None and mixed.column.name == whole.column:
@@ -276,13 +300,17 @@ def _flipped(case: Case, segment: Segment | None) -> float | None:
     return area.value if area.interval[1] < 0.5 else None
 
 
-def _of_excess(case: Case, hit: NDArray[np.bool_] | None) -> datetime | None:
-    """Return the hour from which rows cost more than was to be expected; `hit` tells which."""
+def _of_excess(case: Case, segment: Segment | None) -> datetime | None:
+    """Return the hour from which rows, or those of a segment, cost more than was expected."""
     before, now = case.times
     if before is None or now is None:
         return None
-    if hit is not None:
-        return onset((case.excess.reference, before), (case.excess.window[hit], now[hit]))
+    if segment is not None:
+        codes = segment.column.reference[case.rows[0]], segment.column.window[case.rows[1]]
+        theirs, ours = map(segment.rows, codes)
+        return onset(
+            (case.excess.reference[theirs], before[theirs]), (case.excess.window[ours], now[ours])
+        )
     counted, stored = case.context.hours, None
     if counted is not None and counted.loss is not None:
         rows = counted.rows if counted.labelled is None else counted.labelled

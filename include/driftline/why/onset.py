@@ -17,10 +17,11 @@ def onset(
     window: tuple[Floats, Times] | None,
     hours: tuple[Floats, Floats, Times] | None = None,
 ) -> datetime | None:
-    """Return the hour from which rows' values lie higher; None where none does, or it was before.
+    """Return the hour from which rows' values lie higher; None where none does.
 
     `before` and `window` are values a row with their times; `hours` are means, rows and starts of
-    hours that the store counted: they fill what lies between.
+    hours that the store counted: they fill what lies between. Nothing began while the reference
+    lasted, which is what the window is compared with.
     """
     parts = [_hourly(*part) for part in (before, window) if part is not None and len(part[0])]
     if hours is not None:
@@ -32,10 +33,20 @@ def onset(
     _, kept = np.unique(starts, return_index=True)
     means = np.concatenate([part[0] for part in parts])[kept]
     rows = np.concatenate([part[1] for part in parts])[kept]
-    found = change_point(means, rows)
+    found = change_point(means, rows, first=_after(before, window, starts[kept]))
     if found is None or found.p_value > _LEVEL or found.after <= found.before:
         return None
     return moment(starts[kept][found.place])
+
+
+def _after(
+    before: tuple[Floats, Times] | None, window: tuple[Floats, Times] | None, starts: Times
+) -> int:
+    """Return the place of the first hour after the reference; 0 where the window lies in it."""
+    if before is None or window is None or not len(before[1]) or not len(window[1]):
+        return 0
+    last = before[1].max()
+    return 0 if window[1].min() <= last else int(np.searchsorted(starts, last, side="right"))
 
 
 def moment(time: np.datetime64) -> datetime:

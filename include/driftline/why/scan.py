@@ -33,6 +33,9 @@ class Excess:
 
     reference: Floats
     window: Floats
+    """No loss counts for more than the reference's largest: one row is no evidence."""
+    full: Floats
+    """The window's with all of every loss: what is told of a segment that is sure."""
     weights: tuple[Floats, Floats]
     rows: tuple[NDArray[np.int64], NDArray[np.int64]]
     """Which rows of both sides these are."""
@@ -52,17 +55,21 @@ class Excess:
 
 
 class Gap(NamedTuple):
-    """How much more some rows cost than the reference's, with its standard error."""
+    """How much more some rows cost than the reference's."""
 
-    value: float
+    kept: float
+    """Where no loss counts for more than the reference's largest: what there is evidence of."""
     error: float
+    """The standard error of that."""
     share: float
     """The share of the window's weight that they hold."""
+    value: float
+    """With all of every loss."""
 
     @property
     def z(self) -> float:
         """How many standard errors that is."""
-        return self.value / self.error if self.error > 0 else 0.0
+        return self.kept / self.error if self.error > 0 else 0.0
 
     @property
     def carried(self) -> float:
@@ -128,11 +135,11 @@ def segments(excess: Excess, columns: Sequence[Coded]) -> list[Segment]:
         best = None
         for (low, high), gap, others in zip(every, *gaps, strict=True):
             most = _MOST_OF_RANGE if low < high else _MOST_OF_CATEGORY
-            if gap.share > most or gap.value <= 0 or others.value > _REST * gap.value:
+            if gap.share > most or gap.kept <= 0 or others.kept > _REST * gap.kept:
                 continue
-            if others.value + 2 * others.error > gap.value / 2:
+            if others.kept + 2 * others.error > gap.kept / 2:
                 continue
-            if gap.share > _BROAD and others.carried > gap.carried / 4:
+            if gap.share > _BROAD and others.kept * others.share > gap.kept * gap.share / 4:
                 continue
             if best is None or gap.z > best.gap.z:
                 best = Segment(column=column, first=low, last=high, gap=gap)
@@ -154,13 +161,20 @@ def _stretches(column: Coded) -> Iterator[tuple[int, int]]:
 def _table(
     excess: Excess, reference: NDArray[np.int64], window: NDArray[np.int64], size: int
 ) -> Floats:
-    """Return, of both sides and each bin, rows, and the sums of w, we, w^2, w^2 e, w^2 e^2."""
+    """Return, of both sides and each bin, rows, and sums of w, we, w^2, w^2 e, w^2 e^2, w full."""
     parts = []
-    for codes, e, weight in zip(
-        (reference, window), (excess.reference, excess.window), excess.weights, strict=True
+    for codes, e, full, weight in zip(
+        (reference, window),
+        (excess.reference, excess.window),
+        (excess.reference, excess.full),
+        excess.weights,
+        strict=True,
     ):
         square = weight**2
-        columns = (weight > 0, weight, weight * e, square, square * e, square * e**2)
+        columns = (
+            *(weight > 0, weight, weight * e),
+            *(square, square * e, square * e**2, weight * full),
+        )
         parts.append([np.bincount(codes, weights=each, minlength=size) for each in columns])
     return np.array(parts)
 
@@ -219,16 +233,16 @@ def _of_days(excess: Excess, days: Floats, between: float) -> Floats:
 
 
 def _gaps(table: Floats, total: float, between: Floats) -> list[Gap]:
-    rows, weight, sums, square, cross, squares = table.transpose(1, 0, 2)
+    rows, weight, sums, square, cross, squares, all_of_it = table.transpose(1, 0, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = sums / weight
+        mean, whole_mean = sums / weight, all_of_it / weight
         variance = (squares - 2 * mean * cross + mean**2 * square) / weight**2
     enough = (rows >= _FEWEST).all(axis=0) & (weight > 0).all(axis=0)
-    value = np.where(enough, mean[1] - mean[0], 0.0)
+    kept, value = (np.where(enough, each[1] - each[0], 0.0) for each in (mean, whole_mean))
     spread = np.sqrt(np.where(enough, np.maximum(variance.sum(axis=0), 0) + between, 0.0))
     return [
-        Gap(float(v), float(s), float(w / total) if total else 0.0)
-        for v, s, w in zip(value, spread, weight[1], strict=True)
+        Gap(float(k), float(s), float(w / total) if total else 0.0, float(v))
+        for k, s, w, v in zip(kept, spread, weight[1], value, strict=True)
     ]
 
 

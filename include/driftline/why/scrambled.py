@@ -22,6 +22,10 @@ _TIES = 0.1
 """A correlation that is worth losing."""
 
 
+_FEWEST = 100
+"""Rows of either side outside of segments from which a column's tie there is learnt."""
+_LOCAL = 1 / 3
+"""A column that lost a smaller part of what it lost elsewhere lost it in segments alone."""
 _BLOCKS = 8
 """Parts of the reference, of whole days, that say how much ties vary by themselves."""
 
@@ -97,6 +101,28 @@ def scrambled(
         to_labels=True,
         told=bool((np.abs(_correlations(values[0])[best]) > _TIES).any()),
     )
+
+
+def local(
+    found: Scrambled,
+    columns: Sequence[Coded],
+    effects: Effects,
+    labelled: tuple[Places, Places],
+    outside: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    residuals: tuple[Floats, Floats],
+) -> bool:
+    """Whether a column that lost its tie to the labels kept most of it in the rows `outside`."""
+    held = labelled[0][outside[0]], labelled[1][outside[1]]
+    if min(map(len, held)) < _FEWEST:
+        return False
+    at = next(place for place, one in enumerate(columns) if one is found.column)
+    slopes = [
+        _slope(design, residual[rows])[0][at]
+        for design, residual, rows in zip(
+            _effects(columns, effects, held), residuals, outside, strict=True
+        )
+    ]
+    return bool(slopes[0] - slopes[1] < (1 - found.kept) * _LOCAL)
 
 
 def _effects(

@@ -183,10 +183,24 @@ _NODES = 12
 
 
 def _r2(rows: Rows, other: Rows) -> list[Ratio]:
-    """The squared errors, and the variance: about both means alike, less what is too much."""
+    """The squared errors, and the variance: about both means alike, less what is too much.
+
+    Where the labels vary alike r2 moves with the errors, and no row is told to bear the variance:
+    labels that all rise together would else cost more below their mean, and less above it.
+    """
+    errors = [SUMS["rmse"](*side) for side in (rows, other)]
+    spread = np.array([side.truth.var() for side in (rows, other)])
+    square = np.array([each.mean() for each in errors])
+    of_spread = square.mean() * abs(1 / spread[0] - 1 / spread[1])
+    if of_spread < _ALIKE * abs(square[0] / spread[0] - square[1] / spread[1]):
+        return _ratio(errors[0], np.full(len(errors[0]), spread[0]))
     means = [float(side.truth.mean()) for side in (rows, other)]
     about = (rows.truth - sum(means) / 2) ** 2 - (means[0] - means[1]) ** 2 / 4
-    return _ratio(SUMS["rmse"](*rows), about)
+    return _ratio(errors[0], about)
+
+
+_ALIKE = 0.2
+"""Labels vary alike whose variance makes so small a part of the move."""
 
 
 def _hits(rows: Rows) -> Labels:

@@ -22,6 +22,8 @@ _BROAD = 0.2
 """A segment of more rows than that must carry four fifths of the excess itself."""
 _REST = 1 / 4
 """The excess of other rows, as a share of the segment's, from which it is not the segment's own."""
+_WHOLLY = 3.0
+"""Standard errors beyond which losses count in full."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +66,7 @@ class Gap(NamedTuple):
     share: float
     """The share of the window's weight that they hold."""
     value: float
-    """With all of every loss."""
+    """With all of every loss, where one row does not make it."""
 
     @property
     def z(self) -> float:
@@ -161,7 +163,10 @@ def _stretches(column: Coded) -> Iterator[tuple[int, int]]:
 def _table(
     excess: Excess, reference: NDArray[np.int64], window: NDArray[np.int64], size: int
 ) -> Floats:
-    """Return, of both sides and each bin, rows, and sums of w, we, w^2, w^2 e, w^2 e^2, w full."""
+    """Return, of both sides and each bin, rows, and the sums that a mean and its error are made of.
+
+    Those are w, w^2, then we, w^2 e, w^2 e^2 where losses are kept down, and where they are full.
+    """
     parts = []
     for codes, e, full, weight in zip(
         (reference, window),
@@ -172,8 +177,9 @@ def _table(
     ):
         square = weight**2
         columns = (
-            *(weight > 0, weight, weight * e),
-            *(square, square * e, square * e**2, weight * full),
+            *(weight > 0, weight, square),
+            *(weight * e, square * e, square * e**2),
+            *(weight * full, square * full, square * full**2),
         )
         parts.append([np.bincount(codes, weights=each, minlength=size) for each in columns])
     return np.array(parts)
@@ -233,13 +239,18 @@ def _of_days(excess: Excess, days: Floats, between: float) -> Floats:
 
 
 def _gaps(table: Floats, total: float, between: Floats) -> list[Gap]:
-    rows, weight, sums, square, cross, squares, all_of_it = table.transpose(1, 0, 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean, whole_mean = sums / weight, all_of_it / weight
-        variance = (squares - 2 * mean * cross + mean**2 * square) / weight**2
+    rows, weight, square, *sums = table.transpose(1, 0, 2)
     enough = (rows >= _FEWEST).all(axis=0) & (weight > 0).all(axis=0)
-    kept, value = (np.where(enough, each[1] - each[0], 0.0) for each in (mean, whole_mean))
-    spread = np.sqrt(np.where(enough, np.maximum(variance.sum(axis=0), 0) + between, 0.0))
+    found = []
+    for linear, cross, squares in (sums[:3], sums[3:]):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = linear / weight
+            variance = (squares - 2 * mean * cross + mean**2 * square) / weight**2
+        gap = np.where(enough, mean[1] - mean[0], 0.0)
+        error = np.sqrt(np.where(enough, np.maximum(variance.sum(axis=0), 0) + between, 0.0))
+        found.append((gap, error))
+    (kept, spread), (full, full_spread) = found
+    value = np.where(full > _WHOLLY * full_spread, full, kept)
     return [
         Gap(float(k), float(s), float(w / total) if total else 0.0, float(v))
         for k, s, w, v in zip(kept, spread, weight[1], value, strict=True)

@@ -50,3 +50,11 @@ def test_hours_without_rows_are_passed_over():
     assert found.place == 4
     assert found.p_value < 0.1
     assert change_point(means[:4], weights[:4]) is None
+
+
+def test_no_change_is_looked_for_before_a_place():
+    means = np.array([0.0, 1, 0, 9, 8, 9, 9, 30, 31, 30])
+    assert change_point(means, np.ones(10)).place == 7
+    assert change_point(-means, np.ones(10), first=8).place == 8
+    assert change_point(means[:7], np.ones(7), first=0).place == 3
+    assert change_point(means[:7], np.ones(7), first=7) is None

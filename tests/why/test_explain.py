@@ -299,6 +299,85 @@ def test_any_metric_that_rows_add_up_to_is_explained(reference, window, metric):
     assert found.fall == pytest.approx(sign * (found.window_value - found.reference_value))
 
 
+class Values(World):
+    """Numbers, for the most part made by one column that is tied to no other."""
+
+    def __init__(self, rows, seed, *, days=28, first=0, turned="none"):
+        super().__init__(rows, seed, days=days, first=first)
+        self.z = self.rng.normal(size=rows)
+        self.score = self.expected(1.0)
+        own = {
+            "none": np.zeros(rows, bool),
+            "segment": self.group == "b",
+            "range": self.z > 1,
+            "everywhere": np.ones(rows, bool),
+        }[turned]
+        self.y = self.expected(np.where(own, -1.0, 1.0)) + self.rng.normal(size=rows)
+
+    def expected(self, sign):
+        effect = np.select([self.group == g for g in "abcd"], [0.5, -0.5, 1.0, 0.0], 0.0)
+        return sign * 2.0 * self.x + 0.6 * self.z + effect
+
+
+def of_values(metric, reference, window):
+    rows = [influence.Rows(each.y, each.score) for each in (reference, window)]
+    sign = -1 if metric in metrics.HIGHER_IS_BETTER else 1
+    before, now = (sign * added for added in influence.of_sides(metric, tuple(rows)))
+    return why.explain(
+        reference.side(lambda *_: before), window.side(lambda *_: now), metric=metric
+    )
+
+
+@pytest.mark.parametrize("metric", ["mae", "mse", "rmse", "r2"])
+@pytest.mark.parametrize(
+    ("turned", "column", "segment"),
+    [("segment", "group", "group=b"), ("range", "z", None), ("everywhere", "x", "")],
+)
+def test_a_relation_that_turned_is_found_where_it_turned(metric, turned, column, segment):
+    found = of_values(metric, Values(8000, 1), Values(3000, 2, days=7, first=28, turned=turned))
+    cause = found.causes[0]
+    assert (cause.kind, cause.column) == (CauseKind.CONCEPT, column)
+    assert segment is None or cause.segment == segment
+    assert cause.share > 0.8  # of losses far beyond the reference's largest, too
+    assert cause.began == datetime(2026, 3, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("metric", ["mae", "mse", "rmse", "r2"])
+def test_labels_that_all_rise_rise_everywhere(metric):
+    window = Values(3000, 2, days=7, first=28)
+    window.y += 1
+    cause = of_values(metric, Values(8000, 1), window).causes[0]
+    assert (cause.kind, cause.column) == (CauseKind.CONCEPT, "")
+    assert cause.share > 0.8
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse", "r2"])
+def test_narrower_or_wider_inputs_alone_are_told_as_inputs(metric):
+    wider = metric != "r2"  # which falls where its labels vary less
+    sides = Values(8000, 1), Values(3000, 2, days=7, first=28)
+    sides[1].x *= 2.0 if wider else 0.5
+    sides[1].score = sides[1].expected(1.0)
+    for side in sides:  # the wider, the noisier
+        noise = 1 + 0.8 * np.abs(side.x) if wider else 1.0
+        side.y = side.score + noise * side.rng.normal(size=len(side.x))
+    found = of_values(metric, *sides)
+    assert found.fell
+    assert abs(found.relation) < 0.2 * found.fall
+    assert (found.causes[0].kind, found.causes[0].column) == (CauseKind.SHIFT, "x")
+
+
+@pytest.mark.parametrize("where", ["b", "c"])
+def test_one_huge_loss_is_not_told_as_what_a_segment_costs(where):
+    window = Values(3000, 2, days=7, first=28)
+    window.y[window.group == "b"] += 0.8
+    window.y[np.flatnonzero(window.group == where)[5]] = 1e6
+    found = of_values("mae", Values(8000, 1), window)
+    assert not found.fell  # within the noise of that row
+    (cause,) = found.causes
+    assert cause.segment == "group=b"
+    assert float(cause.words.split("cost ")[1].split()[0]) < 1
+
+
 def test_without_labels_there_is_no_fall_to_speak_of(reference, window):
     window.labelled[:] = False
     found = why.explain(reference.side(), window.side(), why.Context(usual_coverage=0.98))

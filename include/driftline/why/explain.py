@@ -160,10 +160,11 @@ def _of_relation(
         local.append(found[0])
         columns = [column for column in columns if column is not found[0].column]
         left = _less(case, left, findings.of_segment(case, found[0]))
-    if not carried and total.lower > 0 and (mixed := findings.scrambled_of(case, missing)):
-        if not findings.in_segments(case, mixed, local):  # they say more than the whole column
-            yield findings.of_scrambled(case, mixed, part)
-            return
+    alone = not carried and total.lower > 0
+    mixed = findings.scrambled_of(case, missing) if alone else None
+    if mixed is not None and not findings.in_segments(case, mixed, local):
+        yield findings.of_scrambled(case, mixed, part)
+        return
     for segment in local:
         yield findings.of_segment(case, segment)
     if missing:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from driftline.domain import CauseKind
 from driftline.stats.ranking import roc_area

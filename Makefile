@@ -5,6 +5,13 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 NANNYML := $(VENV)/nannyml/nannyml-0.13.1-py3-none-any.whl
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+# What pip does, and how far it is, in a line now and then.
+INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check
+SAID := awk '/^Collecting / && ++n % 25 == 0 { print "  " n " packages found" } \
+	/^Installing collected/ { print "  installing " n " packages: a minute or so" } { fflush() }'
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak mutants warehouses dialects lint format clean
 
@@ -73,6 +80,6 @@ HELD_BY_lint := test demo
 HELD_BY_mutants := test demo
 HELD_BY_warehouses := test demo
 $(addprefix $(VENV)/,demo test warehouses lint mutants): $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet \
-		--disable-pip-version-check --editable '.[$*]'
+	@echo "packages for $* go into $(VENV): two or three minutes the first time"
+	@$(INSTALL) --editable '.[$*]' | $(SAID)
 	@touch $@ $(addprefix $(VENV)/,$(HELD_BY_$*))

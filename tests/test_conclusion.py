@@ -23,6 +23,8 @@ from driftline.domain import (
     Explanation,
     Incident,
     Outcome,
+    Retraining,
+    RetrainingState,
     Scope,
     Series,
     Suite,
@@ -40,6 +42,7 @@ from driftline.store import (
     measurements,
     outbox,
     references,
+    retrainings,
     tables,
     upgrade,
 )
@@ -395,12 +398,61 @@ def test_what_is_better_of_business_is_what_the_file_says(
     assert [verdict.outcome for verdict in found.verdicts] == [outcome]
 
 
-def test_windows_in_a_row_are_counted_from_a_promotion_on(store: Store) -> None:
+def promote(store: Store, at: datetime) -> None:
+    row = Retraining(
+        monitor="model", as_of=at, state=RetrainingState.PROMOTED, reason="it drifts", promoted="2"
+    )
+    with store.begin() as connection:
+        retrainings.save(connection, row, run_id="r", recorded_at=START)
+
+
+@pytest.mark.parametrize("own_reference", [True, False])  # a sliding past gets none
+def test_windows_in_a_row_are_counted_from_a_promotion_on(
+    store: Store, own_reference: bool
+) -> None:
+    """When judged, in incidents, and in what is told."""
     watched = monitor({**HIGH, "for": 2})
-    promoted = replace(REFERENCE, id="p", valid_from=day(2).start, model_version="2")
-    came = [(1, REFERENCE), (2, promoted), (3, promoted)]
-    found = [run(store, watched, day(n), BAD, reference=reference) for n, reference in came]
-    assert [one.verdicts[0].streak for one in found] == [1, 1, 2]
+    new = replace(REFERENCE, id="p", valid_from=day(2).end, model_version="2")
+    found = [run(store, watched, day(n), BAD) for n in (1, 2)]
+    promote(store, day(2).end)
+    reference = new if own_reference else REFERENCE
+    found += [run(store, watched, day(n), BAD, reference=reference) for n in (3, 4, 5)]
+    assert [one.verdicts[0].streak for one in found] == [1, 2, 1, 2, 3]
+    assert [one.verdicts[0].firing for one in found] == [False, True, False, True, True]
+    assert [one.told for one in found] == [False, True, False, True, False]
+    assert [[one.began for one in each.open] for each in found] == [
+        *([], [day(1).end], [], [day(3).end], [day(3).end])
+    ]
+    with store.read() as connection:
+        kept = incidents.of(connection, "model")
+    assert [(one.fired, one.last_failed, one.resolved) for one in kept] == [
+        (day(2).end, day(2).end, day(3).end),
+        (day(4).end, day(5).end, None),
+    ]
+
+
+def test_the_first_window_that_fails_after_a_promotion_is_news(store: Store) -> None:
+    """Somebody was told of the model before it, and that it was retrained."""
+    watched = monitor(HIGH)
+    spoke = [run(store, watched, day(n), BAD).told for n in (1, 2)]
+    promote(store, day(2).end)
+    promote(store, day(4).end)
+    spoke += [run(store, watched, day(n), BAD).told for n in (3, 4, 5)]
+    assert spoke == [True, False, True, False, True]
+    assert [one.began for one in firing(store)] == [day(5).end]
+
+
+def test_what_was_told_before_a_promotion_was_approved_stays_on_record(store: Store) -> None:
+    """The promotion is as of a moment that lies before what has been judged meanwhile."""
+    watched = monitor({**HIGH, "for": 2})
+    for number in (1, 2):
+        run(store, watched, day(number), BAD)
+    promote(store, day(1).end)
+    after = run(store, watched, day(3), BAD)
+    assert (after.told, [one.began for one in after.open]) == (True, [day(2).end])
+    with store.read() as connection:
+        (before, _) = incidents.of(connection, "model")
+    assert (before.began, before.resolved) == (day(1).end, day(3).end)
 
 
 def test_a_broken_column_mutes_its_drift_and_is_named_as_a_cause(store: Store) -> None:

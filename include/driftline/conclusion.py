@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from driftline.alerts import delivery
-from driftline.alerts.incidents import incidents, told_already
+from driftline.alerts.incidents import begins_anew, in_a_row, incidents, told_already
 from driftline.alerts.notice import may_cause, notice
 from driftline.config import Monitor
 from driftline.domain import (
@@ -28,7 +28,7 @@ from driftline.reports import Links, places
 from driftline.reports import owed as owed_reports
 from driftline.rules import FAR, rules_of
 from driftline.sections import Rule
-from driftline.store import explanations, ledger, measurements, outbox, verdicts
+from driftline.store import explanations, ledger, measurements, outbox, retrainings, verdicts
 from driftline.store import incidents as incident_table
 from driftline.suites.expectations import default_expectations
 from driftline.watch import Watch
@@ -155,6 +155,7 @@ def _conclude(
         min_coverage=monitor.labels.min_coverage if monitor.labels else 0.0,
         maturity=monitor.labels.maturity if monitor.labels else timedelta(0),
     )
+    promotions = retrainings.promotions(connection, monitor.monitor)
     found: list[Verdict] = []
     changed = False
     past: dict[Window, Past] = {}
@@ -178,7 +179,7 @@ def _conclude(
                 monitor.monitor,
                 {rule.name for rule in rules},
                 cadence=step.window.cadence,
-                after=_begins_anew(compared[step.window]),
+                after=begins_anew(step.window.start, promotions),
                 before=step.window.start,
                 config_hash=monitor.config_hash,
                 limit=max((rule.in_a_row for rule in rules), default=1),
@@ -200,7 +201,7 @@ def _conclude(
         found += judged
     covered = {(str(step.suite), step.window.cadence) for step in taken}
     _close_orphans(connection, monitor, rules, interval, covered)
-    alive = _keep_incidents(connection, monitor, rules, interval, found)
+    alive = _keep_incidents(connection, monitor, rules, interval, found, promotions)
     told = page and _tell(connection, monitor, interval, rules, alive, found, now, links)
     broke = set(_broken(connection, monitor, since, interval.end)) != set(known)
     # A failure that went with its number is not known any more, only what it inhibits.
@@ -236,11 +237,6 @@ def unjudged(
 def _longest(monitor: Monitor) -> timedelta:
     """Return the length of the longest window, at least a day."""
     return max(cadence_length(cadence) for cadence in (*monitor.windows, "1d"))
-
-
-def _begins_anew(reference: Reference) -> datetime | None:
-    """Return since when windows in a row count: the promotion that this reference came with."""
-    return reference.valid_from if reference.model_version else None
 
 
 def _broken(
@@ -294,6 +290,7 @@ def _keep_incidents(
     rules: Sequence[Rule],
     interval: Window,
     found: Sequence[Verdict],
+    promotions: Sequence[datetime],
 ) -> dict[Incident, Verdict]:
     """Bring the incidents of every series that fails, or was failing, up to date.
 
@@ -330,7 +327,7 @@ def _keep_incidents(
         for (name, series), verdict in touched.items():
             rule = next(rule for rule in rules if rule.name == name and selects(rule, series))
             said = history.get((name, series), [])
-            current = incidents(monitor.monitor, rule, series, said)
+            current = incidents(monitor.monitor, rule, series, said, promotions)
             known = {incident.id for incident in current}
             gone = [i for i in before if (i.rule, i.series) == (name, series) and i.id not in known]
             # What these were built on is now another: they go on under another beginning, or never
@@ -346,7 +343,12 @@ def _keep_incidents(
             for incident in current:
                 if incident.began <= end <= incident.last_failed and verdict.outcome.failed:
                     alive[incident] = verdict
-                    if earlier and earlier.id not in unpaged and incident.resolved is None:
+                    if (
+                        earlier
+                        and earlier.id not in unpaged
+                        and incident.resolved is None
+                        and in_a_row(series, earlier.began, incident.began, promotions)
+                    ):
                         incident_table.mark_paged(connection, [incident], interval.end)
     return alive
 

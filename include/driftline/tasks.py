@@ -36,7 +36,7 @@ from driftline.reports import Links
 from driftline.retraining import admission
 from driftline.retraining.request import Request
 from driftline.steps import Result, Step
-from driftline.store import Store, ledger, open_store, outbox
+from driftline.store import Store, ledger, open_store, outbox, retrainings
 from driftline.watch import Watch
 
 
@@ -234,12 +234,12 @@ def _retraining(
         return None, "no retraining is set up"
     asking = {rule.name for rule in monitor.rules or () if "retrain" in rule.then}
     with store.read() as connection:
-        promoted = admission.last_promotion(connection, monitor.monitor, end)
+        promotions = retrainings.promotions(connection, monitor.monitor)
     evidence = [
         Evidence.of(incident, verdict)
         for incident, verdict in sorted(open_now.items(), key=lambda pair: pair[0].id)
         if incident.rule in asking
-        and (promoted is None or verdict.measurement.window.start >= promoted)
+        and not any(verdict.measurement.window.start < one < end for one in promotions)
     ]
     if not evidence:
         return None, "nothing asks for retraining"

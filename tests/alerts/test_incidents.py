@@ -20,8 +20,11 @@ def rule(in_a_row: int) -> Rule:
     return Rule.model_validate({"metric": "psi", "max": 0.2, "for": in_a_row})
 
 
-def found(in_a_row: int, said: list[Outcome]) -> list[tuple[int, int, int, int | None]]:
+def found(
+    in_a_row: int, said: list[Outcome], promoted: tuple[int, ...] = (), series: Series = SERIES
+) -> list[tuple[int, int, int, int | None]]:
     """Incidents as day numbers: began, fired, last failed, resolved."""
+    promotions = [START + day * DAY for day in promoted]
     history = [(START + day * DAY, outcome) for day, outcome in enumerate(said)]
     return [
         (
@@ -30,7 +33,7 @@ def found(in_a_row: int, said: list[Outcome]) -> list[tuple[int, int, int, int |
             (one.last_failed - START).days,
             None if one.resolved is None else (one.resolved - START).days,
         )
-        for one in incidents("m", rule(in_a_row), SERIES, history)
+        for one in incidents("m", rule(in_a_row), series, history, promotions)
     ]
 
 
@@ -60,6 +63,23 @@ def test_what_could_not_be_evaluated_neither_counts_nor_resets() -> None:
     assert found(3, [BAD, OPEN, BAD, OPEN, OPEN, BAD]) == [(0, 5, 5, None)]
     assert found(2, [BAD, BAD, OPEN, OK]) == [(0, 1, 1, 3)]
     assert found(1, [OPEN, OPEN]) == []
+
+
+def test_windows_after_a_promotion_are_counted_in_a_row_of_their_own() -> None:
+    """A window of a day ends on day n and starts on day n - 1; what began before is over."""
+    assert found(2, [BAD, BAD], promoted=(0,)) == []
+    assert found(2, [BAD, BAD], promoted=(1,)) == [(0, 1, 1, None)]
+    assert found(2, [BAD, BAD, BAD, BAD], promoted=(1,)) == [(0, 1, 1, 2), (2, 3, 3, None)]
+    assert found(1, [BAD, BAD, BAD], promoted=(0, 1)) == [
+        *((0, 0, 0, 1), (1, 1, 1, 2), (2, 2, 2, None))
+    ]
+    assert found(1, [BAD, OPEN, OK, BAD], promoted=(0,)) == [(0, 0, 0, 2), (3, 3, 3, None)]
+    assert found(1, [BAD, OPEN], promoted=(0,)) == [(0, 0, 0, None)]
+
+
+def test_a_week_that_holds_the_promotion_is_counted_with_those_before_it() -> None:
+    weeks = SERIES._replace(cadence="7d")
+    assert found(2, [BAD] * 8, promoted=(0,), series=weeks) == [(0, 1, 6, 7)]
 
 
 @given(st.integers(1, 4), outcomes)

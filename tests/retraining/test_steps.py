@@ -20,7 +20,7 @@ from driftline.retraining import reference, steps
 from driftline.retraining.registry import POINTER, Version, registry_of
 from driftline.retraining.request import Request
 from driftline.run import planned, run
-from driftline.store import outbox, references, retrainings
+from driftline.store import incidents, outbox, references, retrainings
 from tests.models import DAY, START, logs, parts
 
 pytestmark = pytest.mark.usefixtures("no_samples")
@@ -122,11 +122,11 @@ def monitor(
     return load
 
 
-def watch(monitor: Monitor, first: int, last: int) -> Any:
+def watch(monitor: Monitor, first: int, last: int, *, page: bool = False) -> Any:
     url = store.store_url(monitor.store, folder=monitor.folder, connections=str)
     with store.Store.open(url) as opened:
         todo = planned(monitor, START + first * DAY, START + last * DAY)
-        return list(run(monitor, todo, opened, page=False))
+        return list(run(monitor, todo, opened, page=page))
 
 
 def asked(monitor: Monitor, at: Any = NOW, **rest: Any) -> Request:
@@ -217,17 +217,26 @@ def test_windows_after_a_promotion_are_compared_with_its_reference(monitor: Any)
     assert values["score"] is not None
 
 
-def test_windows_in_a_row_are_counted_anew_after_a_promotion(monitor: Any) -> None:
+@pytest.mark.parametrize("sliding", [False, True])
+def test_windows_in_a_row_are_counted_anew_after_a_promotion(monitor: Any, sliding: bool) -> None:
+    """In verdicts, in incidents and in what is told; also where no reference comes with it."""
     always = {"metric": "jensen_shannon", "columns": "noise", "window": "1d", "max": 0.0, "for": 2}
-    model = monitor(rules=[always])
+    model = monitor(rules=[always], **{"reference": {"previous": "3d"}} if sliding else {})
 
     def rows_in_a_row(first: int, last: int) -> list[int]:
-        said = [v.reason for c in watch(model, first, last) for v in c.verdicts]
-        return [int(n) for words in said for n in re.findall(r"window (\d+)", words)]
+        found = watch(model, first, last, page=True)
+        reasons = [v.reason for c in found for v in c.verdicts]
+        spoke.extend(c.told for c in found)
+        return [int(n) for words in reasons for n in re.findall(r"window (\d+)", words)]
 
+    spoke: list[bool] = []
     assert rows_in_a_row(14, 16) == [1, 2]
     assert whole(model, START + 16 * DAY).state is RetrainingState.PROMOTED
     assert rows_in_a_row(16, 18) == [1, 2]
+    assert spoke == [False, True, False, True]
+    first, second = read(model, incidents.of, model.monitor)
+    assert (first.began, first.resolved) == (START + 15 * DAY, START + 17 * DAY)
+    assert (second.began, second.fired) == (START + 17 * DAY, START + 18 * DAY)
 
 
 def test_the_champion_of_the_registry_is_what_a_challenger_is_held_to(monitor: Any) -> None:
@@ -382,7 +391,8 @@ def test_model_and_pointer_that_were_replaced_together_are_noticed(monitor: Any,
     assert "v2024-01-15" in str(told.value)
 
 
-def test_a_first_champion_is_known_from_its_first_retraining_on(monitor: Any) -> None:
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_a_first_champion_is_known_from_its_first_retraining_on(monitor: Any, name: str) -> None:
     model = monitor()
     watch(model, 13, 14)
     registry = registry_of(model)
@@ -390,9 +400,10 @@ def test_a_first_champion_is_known_from_its_first_retraining_on(monitor: Any) ->
     row = steps.admit(model, asked(model, START + 14 * DAY), run_id="r")
     assert (row.champion, row.champion_sha256) == ("first", registry.champion().sha256)
     (registry.folder / POINTER).unlink()
-    registry.promote(registry.register("first", Version(name="evil", sha256="")))
+    registry.promote(registry.register(name, Version(name="evil", sha256="")))
     steps.challenge(model, START + 14 * DAY, run_id="r")
-    with pytest.raises(InputError, match="which the store does not know"):
+    told = f"names {name} with .* which the store does not know.* none; known are first"
+    with pytest.raises(InputError, match=told):
         steps.gate(model, START + 14 * DAY, run_id="r")
 
 

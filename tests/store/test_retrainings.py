@@ -44,3 +44,18 @@ def test_they_come_back_as_they_were_the_newest_first(store: Store) -> None:
         assert retrainings.history(connection, "flights", before=later.as_of) == [REFUSED]
     assert any("\u00e9" in str(row) for row in contents(store, "retrainings"))
     assert {row[-2] for row in contents(store, "retrainings")} == {"run-1"}
+
+
+def test_promotions_are_those_of_the_monitor_in_order(store: Store) -> None:
+    promoted = [
+        replace(REFUSED, as_of=MONDAY.end + days * DAY, state=RetrainingState.PROMOTED)
+        for days in (3, 1)
+    ]
+    with store.begin() as connection:
+        for one in (*promoted, REFUSED, replace(promoted[0], monitor="ferries", as_of=MONDAY.end)):
+            retrainings.save(connection, one, **RUN)
+    with store.read() as connection:
+        assert retrainings.promotions(connection, "flights") == [
+            *(MONDAY.end + days * DAY for days in (1, 3))
+        ]
+        assert retrainings.promotions(connection, "trains") == []

@@ -48,12 +48,6 @@ def refusal(connection: Connection, monitor: Monitor, request: Request) -> str:
     return ""
 
 
-def last_promotion(connection: Connection, monitor: str, before: datetime) -> datetime | None:
-    """Return as of when a model was promoted last: what was measured earlier asks for nothing."""
-    rows = retrainings.history(connection, monitor, before=before)
-    return next((row.as_of for row in rows if row.state is RetrainingState.PROMOTED), None)
-
-
 def _counts(row: Retraining, *, own_dag: bool) -> bool:
     """Whether the cooldown begins with it; of a DAG of the user's own only the start is known."""
     if not own_dag:

@@ -341,24 +341,23 @@ def _challenger(row: Retraining) -> Version:
 def _champion(connection: Connection, monitor: Monitor) -> Version | None:
     """Return the model in service; InputError where the store knows it by another digest, or not.
 
-    Pointer and model lie in one folder: who can replace one can replace both. Before the first
-    promotion a model may have been put there by hand; from its first retraining on it is known.
+    Pointer and model lie in one folder: who can replace one can replace both. The first model may
+    have been put there by hand; from its first retraining on it is known, and no other is taken.
     """
     registry = registry_of(monitor)
     champion, rows = registry.champion(), retrainings.history(connection, monitor.monitor)
     promoted = [row for row in rows if row.state is RetrainingState.PROMOTED]
     known = {(row.promoted, row.promoted_sha256) for row in promoted}
     known |= {(row.champion, row.champion_sha256) for row in rows if row.champion_sha256}
-    if champion is None or (champion.name, champion.sha256) in known:
+    if champion is None or not known or (champion.name, champion.sha256) in known:
         return champion
-    if promoted or champion.name in {name for name, _ in known}:
-        raise InputError(
-            f"{registry.folder / POINTER} names {champion.name} with the SHA-256 "
-            f"{champion.sha256}, which the store does not know; it is not loaded. Restore pointer "
-            f"and model (the last promotion was {promoted[0].promoted if promoted else 'none'}), "
-            "and find out who changed them"
-        )
-    return champion
+    last = promoted[0].promoted if promoted else "none"
+    raise InputError(
+        f"{registry.folder / POINTER} names {champion.name} with the SHA-256 {champion.sha256}, "
+        f"which the store does not know; it is not loaded. Restore pointer and model (the last "
+        f"promotion was {last}; known are {', '.join(sorted({name for name, _ in known}))}), "
+        "and find out who changed them"
+    )
 
 
 def _context(monitor: Monitor, row: Retraining, start: datetime, end: datetime) -> TrainingContext:

@@ -42,6 +42,15 @@ def history(
     return [_retraining(row) for row in rows]
 
 
+def promotions(connection: Connection, monitor: str) -> list[datetime]:
+    """Return the moments as of which models of a monitor were promoted, oldest first."""
+    own = retrainings.c
+    asked = select(own.as_of).where(
+        own.monitor == monitor, own.state == RetrainingState.PROMOTED.value
+    )
+    return list(connection.scalars(asked.order_by(own.as_of)))
+
+
 def _retraining(row: Row) -> Retraining:
     plain = {name: row[name] for name in retrainings.c.keys()}  # noqa: SIM118 (columns)
     for name in ("row_count", "run_id", "recorded_at"):

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import distance
-from scipy.stats import chi2
 from scipy.stats import entropy as scipy_entropy
 
 from driftline.stats import divergences
@@ -13,12 +12,10 @@ from driftline.stats.divergences import (
     hellinger,
     jensen_shannon,
     jensen_shannon_noise,
-    jensen_shannon_p_value,
     kl,
     l_infinity,
     psi,
     psi_noise,
-    psi_p_value,
     total_variation,
 )
 
@@ -225,7 +222,7 @@ def test_merging_classes_brings_no_sample_further_apart(statistic, drawn):
     assert statistic(*merged) <= statistic(reference, current) + 1e-7
 
 
-def test_noise_and_p_values_are_right_where_nothing_has_changed():
+def test_noise_is_right_where_nothing_has_changed():
     rng = np.random.default_rng(0)
     classes, n, m, draws = 8, 4000, 1500, 800
     truth = rng.dirichlet(np.full(classes, 9.0))
@@ -235,13 +232,3 @@ def test_noise_and_p_values_are_right_where_nothing_has_changed():
     apart = np.array([jensen_shannon(*each) for each in zip(*samples, strict=True)])
     noise = jensen_shannon_noise(classes, n, m)
     assert np.sqrt((apart**2).mean()) == pytest.approx(noise, rel=0.04)
-    for values, p_value in ((stable, psi_p_value), (apart, jensen_shannon_p_value)):
-        chances = np.array([p_value(each, classes, n, m) for each in values])
-        for level in (0.05, 0.2, 0.5, 0.8):
-            assert (chances < level).mean() == pytest.approx(level, abs=0.055)
-
-
-def test_p_values_are_tails_of_chi_square():
-    assert psi_p_value(0.03, 10, 1000, 500) == pytest.approx(chi2.sf(0.03 / 0.003, 9))
-    assert psi_p_value(0.0, 10, 1000, 500) == 1
-    assert psi_p_value(0.0, 1, 1000, 500) == jensen_shannon_p_value(0.0, 1, 10, 10) == 1

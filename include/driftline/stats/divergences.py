@@ -35,18 +35,6 @@ def psi_noise(classes: int, reference_rows: int, current_rows: int) -> float:
     return (classes - 1) * (1 / reference_rows + 1 / current_rows)
 
 
-def psi_p_value(value: float, classes: int, reference_rows: int, current_rows: int) -> float:
-    """Return the chance of so large a PSI where nothing has changed, 0 to 1.
-
-    PSI / (1/n + 1/m) follows chi-square with classes - 1 degrees of freedom once every class holds
-    a good number of rows; the fill of an empty class has no such law. Source: as `psi_noise`.
-
-    >>> psi_p_value(0.027, 10, 1000, 500).__round__(4)
-    0.4373
-    """
-    return _tail(value / (1 / reference_rows + 1 / current_rows), classes)
-
-
 def kl(reference: Counts, current: Counts, zero: float = ZERO) -> float:
     """Return the Kullback-Leibler divergence: the sum of p log(p / q), in nats, from 0 up.
 
@@ -79,28 +67,14 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
 def jensen_shannon_noise(classes: int, reference_rows: int, current_rows: int) -> float:
     """Return the distance to expect where nothing has changed: the root of its mean square.
 
-    The square is an eighth of PSI / log 2 for small changes. Source: as `jensen_shannon_p_value`.
+    The square is an eighth of PSI / log 2 for small changes. Source: Menendez, Morales, Pardo and
+    Salicru, Asymptotic behaviour and statistical applications of divergence measures, Statistical
+    Papers 36, 1995.
 
     >>> jensen_shannon_noise(10, 1000, 500).__round__(4)
     0.0698
     """
     return float(np.sqrt(psi_noise(classes, reference_rows, current_rows) / (8 * np.log(2))))
-
-
-def jensen_shannon_p_value(
-    value: float, classes: int, reference_rows: int, current_rows: int
-) -> float:
-    """Return the chance of so large a distance where nothing has changed, 0 to 1.
-
-    8 log(2) value^2 / (1/n + 1/m) follows chi-square with classes - 1 degrees of freedom once every
-    class holds a good number of rows. Source: Menendez, Morales, Pardo and Salicru, Asymptotic
-    behaviour and statistical applications of divergence measures, Statistical Papers 36, 1995.
-
-    >>> jensen_shannon_p_value(0.0698, 10, 1000, 500).__round__(2)
-    0.44
-    """
-    scaled = 8 * np.log(2) * value**2 / (1 / reference_rows + 1 / current_rows)
-    return _tail(scaled, classes)
 
 
 def hellinger(reference: Counts, current: Counts) -> float:
@@ -146,11 +120,3 @@ def _filled(counts: Counts, zero: float) -> NDArray[np.float64]:
 def _bits(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     held = p > 0
     return float((p[held] * np.log2(p[held] / q[held])).sum())
-
-
-def _tail(statistic: float, classes: int) -> float:
-    if classes < 2:
-        return 1.0
-    from scipy.special import chdtrc
-
-    return float(chdtrc(classes - 1, statistic))

@@ -434,11 +434,14 @@ def test_what_is_surely_worse_in_two_ways_says_both() -> None:
         (0.01, 1.0, 600, 1.0, False),  # all of the rare class are no chance
         (0.99, 1.0, 600, 1.0, True),
         (0.01, 0.0, 600, 0.5, False),  # labels are missing
+        (0.01, 0.0, 600, None, False),
+        (0.01, 0.0, 600, 0.8, True),  # as many as are wanted
+        (0.001, 1.0, 1, 1.0, False),  # a chance of one in a thousand, to the bit
         (None, 0.0, 600, 1.0, False),  # nobody knows how rare it is
     ],
 )
 def test_a_rare_class_of_which_there_is_no_row_may_be_chance(
-    usual: float | None, positives: float, rows: int, coverage: float, few: bool
+    usual: float | None, positives: float, rows: int, coverage: float | None, few: bool
 ) -> None:
     of = {"suite": Suite.PERFORMANCE, "row_count": rows, "coverage": coverage}
     reason = "every label is '0'"

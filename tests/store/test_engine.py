@@ -1,5 +1,6 @@
 """Opening a store: where it is, what it refuses, what a transaction means."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from driftline.connections import from_environment
 from driftline.errors import InputError, StoreError, StoreNotReady, UnknownConnection
 from driftline.store import Store, measurements, store_url, upgrade
+from driftline.store.engine import HEAD
 from tests.store.conftest import contents, measured, record
 
 FOLDER = Path("/monitors")
@@ -57,6 +59,11 @@ def test_other_databases_are_refused(store: str, words: str) -> None:
     assert "secret" not in str(refused.value)
 
 
+def test_a_folder_that_is_nobodys_is_told_by_its_key() -> None:
+    with pytest.raises(InputError, match=r"store: .*nosuchuser"):
+        where("sqlite:///~nosuchuser/x.db")
+
+
 def test_a_store_without_tables_is_not_opened(store_url: URL) -> None:
     with pytest.raises(StoreNotReady, match="has no tables yet; run: driftline store upgrade"):
         Store.open(store_url)
@@ -97,6 +104,8 @@ def test_what_the_database_refuses_is_a_store_error_without_statements(store: St
     with pytest.raises(StoreError, match=r"(?i)unique") as failed, store.begin() as connection:
         record(connection, measured(), measured())
     assert "INSERT" not in str(failed.value)
+    assert "hide_parameters" in str(failed.value.__cause__)  # a traceback shows it with its cause
+    assert "[parameters:" not in str(failed.value.__cause__)
     assert contents(store, "measurements") == []
 
 
@@ -190,3 +199,38 @@ def test_no_ddl_outside_upgrade(store: Store) -> None:
     assert any("INSERT INTO measurements" in statement for statement in statements)
     words = {statement.split()[0].upper() for statement in statements}
     assert words <= {"BEGIN", "SELECT", "INSERT", "DELETE", "PRAGMA"}
+
+
+@pytest.mark.parametrize(("patience", "waits"), [(30, True), (0.1, False)])
+def test_what_makes_a_file_waits_for_who_writes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float, waits: bool
+) -> None:
+    """SQLite changes no journal while somebody writes, and does not wait by itself."""
+    monkeypatch.setattr("driftline.store.engine.PATIENCE", patience)
+    path = tmp_path / "store.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE held (x INTEGER)")
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.5, other.execute, ["COMMIT"])
+    release.start()
+    url = make_url(f"sqlite:///{path}")
+    try:
+        if waits:
+            assert upgrade(url) == [HEAD]
+        else:
+            with pytest.raises(StoreError, match="locked"):
+                upgrade(url)
+    finally:
+        release.join()
+        other.close()
+
+
+def test_a_connection_that_the_server_has_closed_is_made_anew_on_postgresql(store: Store) -> None:
+    if store._engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no server")
+    with store.read() as connection:
+        own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    with Store(store._url) as other, other.begin() as connection:
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend({own}, 5000)")
+    with store.read() as connection:
+        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() != own

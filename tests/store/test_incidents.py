@@ -79,6 +79,16 @@ def test_an_incident_of_a_hostile_series_is_found_again(store: Store) -> None:
     assert len(contents(store, "incidents")) == 1
 
 
+def test_an_incident_of_a_hostile_series_is_dropped_by_either_name(store: Store) -> None:
+    hostile = replace(FIRING, series=FIRING.series._replace(segment="origin=\0" + "x" * 9999))
+    for again in (True, False):
+        save(store, hostile)
+        (found,) = ask(store, incidents.unpaged)
+        with store.begin() as connection:
+            incidents.drop(connection, [hostile if again else found])
+        assert ask(store, incidents.of) == []
+
+
 def test_what_was_told_stays_and_what_never_was_is_dropped(store: Store) -> None:
     """Of another monitor nothing is known; a note is kept with what it was written to."""
     told = replace(FIRING, rule="told")
@@ -101,3 +111,11 @@ def test_the_oldest_come_first(store: Store) -> None:
     days = [replace(FIRING, rule=f"{n}", fired=FIRING.fired + n * LATER) for n in (2, 0, 1)]
     save(store, *days)
     assert [one.rule for one in ask(store, incidents.firing)] == ["0", "1", "2"]
+
+
+def test_those_that_fired_at_once_come_in_one_order(store: Store) -> None:
+    same = [replace(FIRING, rule=f"{n}") for n in range(9)]
+    ordered = sorted(same, key=lambda one: one.id)
+    for one in reversed(ordered):
+        save(store, one)
+    assert ask(store, incidents.firing) == ordered

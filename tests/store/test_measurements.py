@@ -382,6 +382,7 @@ def test_rows_are_selected_and_come_in_the_order_of_time(store: Store) -> None:
     assert windows(model_version="v9") == []
     with store.read() as connection:
         assert measurements.current(connection, "ferries") == []
+        assert measurements.history(connection, "ferries") == []
 
 
 def test_monitors_are_known_by_their_last_run(store: Store) -> None:
@@ -393,6 +394,8 @@ def test_monitors_are_known_by_their_last_run(store: Store) -> None:
     with store.read() as connection:
         assert monitors.current(connection, "flights") == "config-2"
         assert monitors.names(connection) == ["flights"]
+    ((*_, run_id, _),) = contents(store, "monitors")
+    assert run_id == RUN["run_id"]
 
 
 def test_a_recording_is_read_back_as_it_was_made(store):
@@ -408,11 +411,12 @@ def test_what_was_known_of_a_window_before_and_what_is_by_now(store: Store) -> N
     later, last = MONDAY.end + LATER, MONDAY.end + 2 * LATER
     first, second = measured(value=0.1), measured(value=0.2, as_of=later)
     wind = measured(column_name="wind", metric="ks", value=0.3, as_of=last)
-    ratio = measured(suite=Suite.PERFORMANCE, metric="f1", column_name="", as_of=last)
+    apart = last + timedelta(hours=1)
+    ratio = measured(suite=Suite.PERFORMANCE, metric="f1", column_name="", as_of=apart)
     hour = Window.ending("1h", MONDAY.start + timedelta(hours=1))
     others = [{"monitor": "ferries"}, {"config_hash": "config-2"}, {"window": hour}]
     others += [{"window": Window.ending("1d", later)}]
-    for one in (first, second, wind, ratio, *(measured(as_of=last, **each) for each in others)):
+    for one in (first, second, wind, ratio, *(measured(as_of=apart, **each) for each in others)):
         put(store, one)
     place = ("flights", MONDAY, Suite.DRIFT)
     with store.read() as connection:

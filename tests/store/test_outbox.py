@@ -77,6 +77,19 @@ def test_messages_are_claimed_oldest_first_so_many_at_a_time(store: Store) -> No
     assert [m.id[-1] for m in claim(store, limit=3)] == ["4", "5"]
 
 
+def test_messages_of_one_moment_come_in_one_order(store: Store) -> None:
+    same = [message(number, created=NOON) for number in range(9)]
+    for one in reversed(same):
+        add(store, one)
+    assert pending(store) == same
+    claimed = claim(store, limit=5) + claim(store)
+    assert [one.id for one in claimed] == [one.id for one in same]
+    with store.begin() as connection:
+        for one in claimed:
+            outbox.failed(connection, one, error="400", next_attempt=None)
+        assert [one.id for one in outbox.given_up(connection)] == [one.id for one in same]
+
+
 def test_what_is_not_due_or_of_another_monitor_is_not_claimed(store: Store) -> None:
     add(store, message(1, monitor="ferries"), message(2, created=LATE + MINUTE))
     assert claim(store, monitor="flights") == []

@@ -155,6 +155,12 @@ def test_other_configurations_cadences_and_rules_do_not_count(store: Store) -> N
         )
 
 
+def test_other_monitors_do_not_count(store: Store) -> None:
+    say(store, 0, "ok")
+    say(store, 1, "critical", monitor="ferries")
+    assert past(store, before=2) == {"temp": ["ok"]}
+
+
 def test_the_history_tells_when(store: Store) -> None:
     for number, outcome in enumerate(["ok", "warn", "not_evaluated", "critical"]):
         say(store, number, outcome)

@@ -3,18 +3,22 @@
     python benchmarks/mutants.py             the whole of what decides, a sample of the rest
     python benchmarks/mutants.py --all       every fault in every file: some hours
     python benchmarks/mutants.py --rooms judge store
+    python benchmarks/mutants.py --rooms conclusion --share 0.1 --minutes 10 --workers 1
 
 Each room is mutated in a folder of its own under `.mutants`, and tried with the tests that belong
-to it. A fault is seen when a test fails, or runs into its limit. What survived is shown, and the
-exit code is 1 where less than 90% of a room were seen; what may survive is said in
-`benchmarks/README.md`. To look into one: `cd .mutants/ROOM && ../../.venv/bin/mutmut show NAME`.
+to it. A fault is seen when a test fails, or runs into its limit. What survived is shown, a table of
+the rooms comes last, and the exit code is 1 where less than 90% of what was tried in a room were
+seen; what may survive is said in `benchmarks/README.md`. To look into one:
+`cd .mutants/ROOM && ../../.venv/bin/mutmut show NAME`.
 """
 
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,8 +95,10 @@ def laid_out(name: str, room: Room) -> Path:
     return folder
 
 
-def tried(folder: Path, room: Room, seed: int, everything: bool) -> list[str]:
-    """Return the names of the mutants to try."""
+def tried(folder: Path, room: Room, seed: int, share: float | None) -> list[str]:
+    """Return the names of the mutants to try: all of what is whole, a share of the rest; where a
+    share is given, it of everything.
+    """
     os.chdir(folder)
     from mutmut.configuration import reset_config
     from mutmut.mutation.file_mutation import mutate_file_contents
@@ -103,22 +109,38 @@ def tried(folder: Path, room: Room, seed: int, everything: bool) -> list[str]:
     whole, rest = [], []
     for path in sorted(walk_mutatable_files()):
         own = mutate_file_contents(str(path), path.read_text()).mutant_names
-        listed = str(path).removeprefix("src/driftline/") in room.whole
-        (whole if listed or everything else rest).extend(get_mutant_name(path, n) for n in own)
-    return whole + sorted(random.Random(seed).sample(rest, round(room.share * len(rest))))
+        listed = share is None and str(path).removeprefix("src/driftline/") in room.whole
+        (whole if listed else rest).extend(get_mutant_name(path, n) for n in own)
+    size = round((room.share if share is None else share) * len(rest))
+    return whole + sorted(random.Random(seed).sample(rest, size))
 
 
-def mutmut(folder: Path, *arguments: str) -> str:
+def mutmut(folder: Path, *arguments: str, seconds: float | None = None) -> str:
+    """Return what mutmut prints; when time is over, what it has found by then stands."""
     # What the tests start in processes of its own is the mutant, too.
     environment = os.environ | {
         "PYTHONPATH": str(folder / "mutants" / "src"),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     command = [str(Path(sys.executable).parent / "mutmut"), *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"mutmut failed in {folder}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        try:
+            said, _ = running.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGINT)
+            said, _ = running.communicate()
+            return said
+    if running.returncode:
+        raise SystemExit(f"mutmut failed in {folder}:\n{said[-3000:]}")
+    return said
 
 
 def outcomes(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
@@ -133,34 +155,57 @@ def outcomes(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS))
-    parser.add_argument("--all", action="store_true", help="try every mutant")
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument(
+        "--all", dest="share", action="store_const", const=1.0, help="try every mutant"
+    )
+    how_many.add_argument("--share", type=float, help="try so many of all: 0.1 is a tenth")
+    parser.add_argument("--minutes", type=float, help="a room: what is left then is not tried")
     parser.add_argument("--seed", type=int, default=13, help="of the samples")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    enough = True
+    seconds = None if options.minutes is None else 60 * options.minutes
+    table = []
     for name in options.rooms:
-        room = ROOMS[name]
+        room, began = ROOMS[name], time.monotonic()
         folder = laid_out(name, room)
-        names = tried(folder, room, options.seed, options.all)
-        mutmut(folder, "run", "--max-children", str(options.workers), *names)
-        enough &= told(name, folder, dict(outcomes(folder, names)))
-    raise SystemExit(not enough)
+        names = tried(folder, room, options.seed, options.share)
+        workers = ("--max-children", str(options.workers))
+        mutmut(folder, "run", *workers, *names, seconds=seconds)
+        found = dict(outcomes(folder, names))
+        told(folder, found)
+        table.append((name, Counter(found.values()), time.monotonic() - began))
+    print(f"{'room':12}{'tried':>8}{'seen':>8}{'unseen':>8}{'left':>8}{'share':>8}{'minutes':>9}")
+    for name, counts, took in table:
+        left, unseen = counts["not checked"], sum(counts[status] for status in UNSEEN)
+        done = counts.total() - left
+        print(
+            f"{name:12}{done:8}{done - unseen:8}{unseen:8}{left:8}"
+            f"{_seen(counts):8.1%}{took / 60:9.1f}"
+        )
+    raise SystemExit(any(_seen(counts) < ENOUGH for _, counts, _ in table))
 
 
-def told(name: str, folder: Path, found: dict[str, str]) -> bool:
+UNSEEN = ("survived", "no tests")
+
+
+def _seen(counts: Counter[str]) -> float:
+    """Return the share of the mutants that were tried which a test saw."""
+    done = counts.total() - counts["not checked"]
+    return 1 - sum(counts[status] for status in UNSEEN) / max(done, 1)
+
+
+def told(folder: Path, found: dict[str, str]) -> None:
     """Print what came of a room's mutants, a line a file, and those that nothing saw."""
-    unseen = [mutant for mutant, status in found.items() if status in ("survived", "no tests")]
     files: dict[str, Counter[str]] = {}
     for mutant, status in found.items():
         files.setdefault(mutant.rpartition(".")[0], Counter())[status] += 1
     for file, counts in files.items():
         said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        print(f"{file}: {counts.total()} mutants: {said}")
-    share = 1 - len(unseen) / max(len(found), 1)
-    print(f"{name}: {share:.1%} of {len(found)} mutants seen", flush=True)
-    for mutant in unseen:
-        print(mutmut(folder, "show", mutant))
-    return share >= ENOUGH
+        print(f"{file}: {counts.total()} mutants: {said}", flush=True)
+    for mutant, status in found.items():
+        if status in UNSEEN:
+            print(mutmut(folder, "show", mutant), flush=True)
 
 
 if __name__ == "__main__":

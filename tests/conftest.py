@@ -83,12 +83,19 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a SQLite store that holds nothing yet, made once: copy it."""
+    path = tmp_path_factory.mktemp("store") / "results.db"
+    upgrade(make_url(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, empty_store: Path) -> Iterator[Store]:
     """A store of the test's own, in SQLite; rooms that try every dialect have one of theirs."""
-    url = make_url(f"sqlite:///{tmp_path / 'results.db'}")
-    upgrade(url)
-    with Store.open(url) as opened:
+    path = shutil.copy(empty_store, tmp_path / "results.db")
+    with Store.open(make_url(f"sqlite:///{path}")) as opened:
         yield opened
 
 

@@ -38,7 +38,7 @@ from planted.worlds import WORLDS
 from driftline import monitor_file
 from driftline.config import Monitor
 from driftline.domain import DAY, Measurement, Scope, Window
-from driftline.judge import Evidence, judge
+from driftline.judge import Evidence, judge, wider_half
 from driftline.metrics import worsening
 from driftline.outcome_profile import OutcomeProfile, coverage
 from driftline.reference import Reference
@@ -171,9 +171,7 @@ def _judged(
 def _near(rule: Rule, m: Measurement, evidence: Evidence) -> float:
     """Return the least of how far a value is surely beyond what is allowed, 1 is as far."""
     assert m.value is not None
-    assert m.lower is not None
-    assert m.upper is not None
-    half, key = max(m.value - m.lower, m.upper - m.value), (m.metric, "", "")
+    half, key = wider_half(m), (m.metric, "", "")
     base, (mean, deviation) = evidence.baselines[key], evidence.spreads[key]
     share, deviations = rule.worsenings
     of_share = (worsening(m.metric, m.value, base) - half) / (share.amount * abs(base))

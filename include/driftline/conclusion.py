@@ -54,10 +54,18 @@ class Conclusion:
     verdicts: tuple[Verdict, ...]
     open: Mapping[Incident, Verdict]
     """The incidents that these verdicts keep open, with the newest verdict of each."""
-    errors: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    """The steps that failed, each with its error."""
+    undone: tuple[str, ...] = ()
+    """What went wrong after that: reports that were not written, messages that were not sent."""
     told: bool = False
     doubts: Doubts = field(default_factory=Doubts)
     """What keeps one from saying that all is well where nothing is open."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """All that went wrong."""
+        return self.failed + self.undone
 
     @property
     def opened(self) -> tuple[Incident, ...]:

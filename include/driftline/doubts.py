@@ -25,7 +25,8 @@ _UNRECORDED = "nothing was recorded of it: its task was not run, or was killed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unjudged:
-    """A rule of which `series` of `of` series could not be judged, and why the first could not.
+    """A rule of which `series` of `of` series could not be judged, and why the first could not; it
+    met none at all where both are 0.
 
     `blind` is whether it should have been: not where labels are still to come, the rule itself asks
     for more rows, or a failure that is told of explains it.
@@ -177,8 +178,8 @@ def _unmeasured(rules: Sequence[Rule]) -> Unjudged:
         rule=rules[0].name,
         severity=_severity(rules),
         reason="nothing that it is about was measured",
-        series=1,
-        of=1,
+        series=0,
+        of=0,
         blind=rules[0].baseline in (None, Baseline.REFERENCE),
     )
 

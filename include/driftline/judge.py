@@ -243,7 +243,7 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
     """Return which bound the value breaks, in words; None when it keeps them all."""
     value = measurement.value
     assert value is not None
-    unsure = _half(measurement) if rule.surely else 0.0
+    unsure = wider_half(measurement) if rule.surely else 0.0
     surely = "surely " if rule.surely else ""
     baseline = _baseline(measurement, evidence.baselines)
     own = "" if baseline is None else f" (in the reference {baseline:.4g})"
@@ -256,9 +256,11 @@ def _fault(rule: Rule, measurement: Measurement, evidence: Evidence) -> str | No
     return surely + ", and ".join(filter(None, faults)) if limits and all(faults) else None
 
 
-def _half(measurement: Measurement) -> float:
-    """Return the wider half of the interval: a few large losses carry the value far beyond all
-    others, and its far end with it, but hardly its near end, which they make look sure.
+def wider_half(measurement: Measurement) -> float:
+    """Return the wider half of a number's interval, in its own unit.
+
+    A few large losses carry the value far beyond all others, and its far end with it, but hardly
+    its near end, which they make look sure.
     """
     value, lower, upper = measurement.value, measurement.lower, measurement.upper
     assert value is not None

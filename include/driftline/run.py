@@ -105,13 +105,14 @@ def run(
                     printable(trouble) if trouble else amount(len(result.measurements), "number")
                 )
                 log.info("%s of %s: %s", result.step.suite, result.step.window, found)
-            errors = [f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error]
+            failed = (f"{r.step.suite} of {r.step.window}: {r.error}" for r in results if r.error)
+            undone = []
             if page and interval.cadence != "1h":
                 day = conclusion.told or interval == todo[-1]
-                errors += _reports(store, watch, compared, results, interval, day=day)
+                undone += _reports(store, watch, compared, results, interval, day=day)
             if page:
-                errors += deliver(store, monitor.monitor)
-            yield replace(conclusion, errors=tuple(errors))
+                undone += deliver(store, monitor.monitor)
+            yield replace(conclusion, failed=tuple(failed), undone=tuple(undone))
 
 
 def _measured(

@@ -119,7 +119,7 @@ OF_OTHERS = "SELECT 'x' || id AS id, labelled_at, y FROM read_parquet('{logs}/la
     [
         (
             {"quality": "[{expect_no_such_thing: {column: x}}]"},
-            ("At 2024-01-07 00:00 UTC: 1 of 5 steps failed",),
+            ("At 2024-01-07 00:00 UTC: 1 of 5 steps failed", " met no number"),
             1,
         ),
         (
@@ -161,6 +161,21 @@ def test_all_is_well_only_where_everything_is_known(
     for words in said:
         assert words in ended.output
     assert "Nothing is wrong at" not in ended.output
+
+
+@pytest.mark.usefixtures("no_samples", "no_expectations")
+def test_a_report_that_cannot_be_written_is_no_step_that_failed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("driftline.suites.report.html", full)
+    ran = driftline("run", file, *DAY)
+    assert ran.exit_code == 1, ran.output
+    assert "failed after the steps: report of 1d 2024-01-06 to 2024-01-07: " in ran.output
+    assert "failed: " not in ran.output
+    assert "Nothing is wrong at 2024-01-07" in ran.output
 
 
 @pytest.mark.usefixtures("no_samples", "no_expectations")

@@ -112,13 +112,15 @@ def _run(
             )
         )
         said = list(summary.lines(store, monitor.monitor, conclusions))
-    errors = [error for conclusion in conclusions for error in conclusion.errors]
-    for error in _grouped(errors):
-        err.print(f"[red]failed:[/] {literal(error)}", soft_wrap=True, highlight=False)
+    failed = [error for conclusion in conclusions for error in conclusion.failed]
+    undone = [error for conclusion in conclusions for error in conclusion.undone]
+    for title, errors in (("failed", failed), ("failed after the steps", undone)):
+        for error in _grouped(errors):
+            err.print(f"[red]{title}:[/] {literal(error)}", soft_wrap=True, highlight=False)
     for line in said:
         out.print(line, soft_wrap=not out.is_terminal, highlight=False)
     _close(monitor, conclusions)
-    if errors:
+    if failed or undone:
         raise click.exceptions.Exit(FAILED)
     if fail_on and _fails(conclusions, fail_on):
         raise click.exceptions.Exit(VERDICT)

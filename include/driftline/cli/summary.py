@@ -19,12 +19,14 @@ def lines(store: "Store", monitor: str, conclusions: "Sequence[Conclusion]") -> 
     verdicts = [verdict for conclusion in conclusions for verdict in conclusion.verdicts]
     counts = {o: sum(verdict.outcome is o for verdict in verdicts) for o in Outcome}
     said = ", ".join(f"[{COLORS[o]}]{n} {o.replace('_', ' ')}[/]" for o, n in counts.items())
+    final = at_the_end(conclusions)
+    if unmet := sum(not one.of for one in final.unjudged):
+        said += f"; {amount(unmet, 'rule')} met no number"
     yield f"{amount(len(conclusions), 'run')}, {amount(len(verdicts), 'verdict')}: {said}"
     ended, still = _incidents(store, monitor, first, last)
     newest = {i.id: verdict for c in conclusions for i, verdict in c.open.items()}
     yield from _listed("ended in this time", ended, newest)
     yield from _listed(f"open at {last.end:%F %H:%M} UTC", still, newest)
-    final = at_the_end(conclusions)
     yield from _not_judged("could not be judged", [one for one in final.unjudged if one.blind])
     waiting = [one for one in final.unjudged if not one.blind]
     yield from _not_judged("not judged, which was to be expected", waiting)

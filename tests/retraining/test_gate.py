@@ -187,7 +187,7 @@ def test_too_little_is_refused_in_words() -> None:
     found = compare(
         monitor(), "log_loss", rows(truth, days, _score=bad), rows(truth, days, _score=good)
     )
-    assert (found.better, found.champion) == (False, None)
+    assert (found.better, found.champion, found.rows) == (False, None, 150)
     assert "150 labelled rows on" in found.words
     one = np.zeros(len(binary()[0]), dtype=int)
     truth, bad, good, days = binary()

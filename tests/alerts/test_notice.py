@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from driftline.alerts.notice import MOST_LINES, Finding, Notice, may_cause, notice
 from driftline.alerts.slack import blocks, escape, message
 from driftline.domain import DAY, Engine, Incident, Outcome, Scope, Suite, Verdict, Window
@@ -158,6 +160,14 @@ def test_slack_makes_a_link_of_an_address_and_of_nothing_else() -> None:
     (links,) = [block["text"] for block in said if block["text"]["type"] == "mrkdwn"]
     assert links["text"] == f"<{look[0]}>"
     assert "• driftline metrics flights" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("severity", "sign"), [("critical", "\U0001f534 "), ("warn", "\U0001f7e1 "), ("other", "")]
+)
+def test_slack_shows_how_bad_it_is_before_the_name(severity: str, sign: str) -> None:
+    shown = blocks(replace(told(verdict("r", "psi", 1.0)), severity=severity))
+    assert shown[0]["text"]["text"].startswith(f"{sign}flights · ")
 
 
 def test_slack_takes_a_long_message() -> None:

@@ -46,6 +46,14 @@ FORMS = {
             for place, m in enumerate(MOMENTS)
         ]
     ),
+    "text with a comma": lambda: pa.array([f"{m:%Y-%m-%d %H:%M:%S},{m:%f}" for m in MOMENTS]),
+    "text with a small t and z": lambda: text("%Y-%m-%dt%H:%M:%S.%fz"),
+    "text of which some has a comma": lambda: pa.array(
+        [
+            f"{m:%Y-%m-%dT%H:%M:%S}{'.' if place % 3 else ','}{m:%f}Z"
+            for place, m in enumerate(MOMENTS)
+        ]
+    ),
     "microseconds": lambda: elapsed(10**6),
     "nanoseconds": lambda: elapsed(10**9),
     "float seconds": lambda: pa.array([m.timestamp() for m in MOMENTS]),

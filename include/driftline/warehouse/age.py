@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, case, func, literal_column
 from sqlalchemy import types as sql
 
 from driftline.warehouse.clock import Clock, Form
-from driftline.warehouse.dialect import Dialect, Family, double
+from driftline.warehouse.dialect import Dialect, Family, double, usual
 from driftline.warehouse.source import Field
 
 TIMES = (Family.AWARE, Family.NAIVE, Family.DATE)
@@ -88,7 +88,7 @@ def _seconds(
 ) -> ColumnElement[Any]:
     """Return the seconds from 1970 to an instant, or to a wall time of the zone."""
     if family not in TIMES or (family in _WALLS and zone != "UTC"):
-        value, family = dialect.instant(dialect.string(value, family), zone)
+        value, family = dialect.instant(usual(dialect.string(value, family)), zone)
     return dialect.epoch(value, family)
 
 

@@ -50,6 +50,7 @@ from driftline.warehouse.dialect import (
     Family,
     TimeLiteral,
     double,
+    usual,
 )
 from driftline.warehouse.reader import Reader
 from driftline.warehouse.source import Field, Source
@@ -181,7 +182,9 @@ class Clock:
     @classmethod
     def _written(cls, field: Field, words: Sequence[str], zone: str, dialect: Dialect) -> Self:
         """Return the clock of ISO text: as it stands where it is written in one way."""
+        # What is written with a comma or a small t is read one by one: it is no way of its own.
         parts = [match for word in words if _ISO.fullmatch(word) and (match := _PARTS.match(word))]
+        parts = parts if 2 * len(parts) >= len(words) else []
         ways = Counter((match[1], match[2]) for match in parts if match[1] or match[2])
         separator, offset = next(iter(ways.most_common(1)), ((" ", ""), 0))[0]
         if separator and (not offset or _ZERO_OFFSET.fullmatch(offset)):
@@ -195,7 +198,7 @@ class Clock:
                 zulu=offset in ("Z", "z"),
                 like=f"^{DAY}({separator}{CLOCK} *{re.sub('[+]', '[+]', offset)})?$",
             )
-        value, family = dialect.instant(field.value, zone)
+        value, family = dialect.instant(usual(field.value), zone)
         if family is Family.AWARE:
             return cls(value=value, form=Form.AWARE, dialect=dialect)
         return cls(value=value, form=Form.EPOCH, dialect=dialect, ticks=1_000_000)
@@ -249,7 +252,7 @@ class Clock:
     @property
     def _instant(self) -> Self:
         """The clock that reads text of any ISO form, one by one."""
-        value, family = self.dialect.instant(self.value, self.zone)
+        value, family = self.dialect.instant(usual(self.value), self.zone)
         form = Form.AWARE if family is Family.AWARE else Form.EPOCH
         return type(self)(value=value, form=form, dialect=self.dialect, ticks=1_000_000)
 
@@ -439,7 +442,7 @@ def _unit(words: Sequence[str], field: Field, key: str) -> int | None:
 
 def _unit_of(word: str, field: Field) -> str:
     """Return the unit of one value of numbers or text, `iso`, or '' where it is no time."""
-    if field.family is Family.TEXT and _ISO.fullmatch(word):
+    if field.family is Family.TEXT and _ISO.fullmatch(word.replace(",", ".").upper()):
         return "iso"
     if _DAY.fullmatch(_digits(word) if field.family is Family.FLOAT else word):
         return str(DAYS)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, literal_column
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, func, literal_column
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 from sqlalchemy.ext.compiler import compiles
@@ -39,6 +39,11 @@ ISO_WALL = f"^{DAY}([T ]{CLOCK})?$"
 """ISO text of a wall time that there may be. Patterns have neither backslashes nor braces."""
 ISO_ZONED = f"^{DAY}([T ]{CLOCK})? *{OFFSET}$"
 """ISO text that says its offset."""
+
+
+def usual(words: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return ISO text as most write it: it may also have a comma, and small letters."""
+    return func.upper(func.replace(words, ",", "."))
 
 
 DIALECTS = {

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from driftline.cli import main
 from driftline.draft import guess, reference_window
 from driftline.errors import InputError
+from driftline.warehouse import Logs
+from driftline.warehouse.features import SAMPLE
 
 TIME, TEXT, REAL, WHOLE = "TIMESTAMP", "VARCHAR", "DOUBLE", "BIGINT"
 
@@ -91,7 +93,12 @@ def test_of_a_table_without_predictions_only_time_and_key_are_guessed() -> None:
         guess({"customer_id": TEXT, "event_timestamp": TIME, "spend": REAL}, {})
 
 
-def test_init_says_which_numbers_it_takes_for_ids(tmp_path: Path) -> None:
+def test_init_says_which_numbers_it_takes_for_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sample tells both what is a feature and what is none."""
+    draw, drawn = Logs._draw, []
+    monkeypatch.setattr(Logs, "_draw", lambda *a, **kw: drawn.append(kw) or draw(*a, **kw))
     at = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range(60)]
     rows = {"ts": at, "score": [0.5] * 60, "income": [100 * n % 6007 for n in range(60)]}
     pq.write_table(pa.table(rows | {"age": [n % 9 for n in range(60)]}), tmp_path / "log.parquet")
@@ -100,6 +107,7 @@ def test_init_says_which_numbers_it_takes_for_ids(tmp_path: Path) -> None:
     assert "1 feature: age" in made.stderr
     assert "income is no feature: it looks like an id" in made.stderr
     assert "features.numeric" in made.stderr
+    assert drawn == [{"limit": SAMPLE}]
 
 
 @pytest.mark.parametrize("columns", [{"a": REAL}, {"ts": TIME, "a": REAL}])

@@ -229,13 +229,18 @@ class Watch:
         return self._reference_rows[key]
 
     @cached_property
+    def _inferred(self) -> tuple[dict[str, ColumnKind], list[str]]:
+        return self.reference_logs.inferred(*(self.monitor.reference.window or (None, None)))
+
+    @property
     def inferred(self) -> dict[str, ColumnKind]:
         """The features that a reference would have that were frozen now."""
-        return self.reference_logs.features(*(self.monitor.reference.window or (None, None)))
+        return self._inferred[0]
 
+    @property
     def unwatched(self) -> list[str]:
-        """Say what is no feature of such a reference, and how it could be named."""
-        return self.reference_logs.unwatched(*(self.monitor.reference.window or (None, None)))
+        """What is no feature of such a reference, and how it could be named, in words."""
+        return self._inferred[1]
 
     def idle_rules(self) -> list[str]:
         """Return, in words, each rule of the file that is about columns that are not watched."""

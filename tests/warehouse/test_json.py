@@ -280,7 +280,7 @@ def test_what_a_serving_layer_was_asked_is_watched_and_its_answer_is_not(
             for name, wanted in zip(names, (AGES, INCOMES, PLANS), strict=True):
                 read = table[name].to_pylist()
                 assert [read[place] for place in kept] == [wanted[place] for place in kept]
-            assert logs.unwatched(None, None) == [
+            assert logs.inferred(None, None)[1] == [
                 "response holds what the model said: nothing else in it is a feature unless named"
             ]
 
@@ -294,7 +294,7 @@ def test_lists_that_are_left_alone_are_told(warehouse: Warehouse):
     warehouse.load("predictions", log([json.dumps(each) for each in asked]))
     with open_logs(warehouse.monitor()) as logs:
         assert logs.features(None, None) == {"payload.age": NUMERIC}
-        told = logs.unwatched(None, None)
+        told = logs.inferred(None, None)[1]
     assert [words.partition(",")[0] for words in told] == [
         "payload.instances",
         "payload.tags",
@@ -306,7 +306,7 @@ def test_lists_that_are_left_alone_are_told(warehouse: Warehouse):
     )
     assert "a list of 30 members" in told[2]
     with open_logs(warehouse.monitor(features={"numeric": ["payload.instances.0.age"]})) as logs:
-        assert logs.unwatched(None, None) == []
+        assert logs.inferred(None, None)[1] == []
 
 
 def test_a_path_that_no_document_has(warehouse: Warehouse):

@@ -94,8 +94,7 @@ def init(
         start, end = draft.reference_window(first, last)
         counts = logs.counts(None, None)
         file["reference"] = {"window": [start.date(), end.date()]}
-        features = logs.features(start, end)
-        alone = logs.unwatched(start, end)
+        features, alone = logs.inferred(start, end)
     told = [
         f"{amount(counts.rows, drafted.row)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         f"{amount(len(features), 'feature')}"

@@ -84,7 +84,7 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
                 notes += watch.logs.untimed()
                 titles = ", ".join(kind.heading(name) for name, kind in watch.inferred.items())
                 notes.append(f"features: {titles or 'none'}")
-                notes += watch.unwatched()
+                notes += watch.unwatched
     return said, notes
 
 

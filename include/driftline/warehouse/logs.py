@@ -36,7 +36,7 @@ from driftline.warehouse.clock import EPOCH, INSTANT, Clock
 from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
 from driftline.warehouse.cut import WHOLE, Cut
-from driftline.warehouse.dialect import backend
+from driftline.warehouse.dialect import Family, backend
 from driftline.warehouse.draw import enough, placed
 from driftline.warehouse.operations import Served, count_served, latency_of, success_of
 from driftline.warehouse.outcome_counting import Stretch
@@ -200,37 +200,40 @@ class Logs:
         Raises MissingColumn where no row of the stretch has a path that is said to be sensitive:
         what it should have hidden may stand under another name.
         """
-        self._selection.check_sensitive(start, end)
-        found = self._listed_or_inferred(start, end)
-        by_hash = features.watched_by_hash(self.monitor, self.predictions)
-        return found | {name: kind for name, kind in by_hash.items() if name not in found}
-
-    def _listed_or_inferred(
-        self, start: datetime | None, end: datetime | None
-    ) -> dict[str, ColumnKind]:
-        listed = features.declared(self.monitor)
-        if listed is not None:
-            return listed
-        families = features.candidates(self.monitor, self.predictions)
-        if self._selection.clock is None:  # without a time of the prediction nothing has an age
-            families = {n: family for n, family in families.items() if family not in TIMES}
-        if not families:
-            return features.read_by_number(self.monitor)
-        undecided = [self._selection.projection.undecided(*pair) for pair in families.items()]
-        sample = self._rows(undecided, start, end, limit=features.SAMPLE).table
-        return features.infer(self.monitor, families, sample)
+        found, _, _ = self._looked_at(start, end)
+        return found
 
     @asks
-    def unwatched(self, start: datetime | None, end: datetime | None) -> list[str]:
-        """Say what is left alone where features are inferred, and how it could be named."""
+    def inferred(
+        self, start: datetime | None, end: datetime | None
+    ) -> tuple[dict[str, ColumnKind], list[str]]:
+        """Return what `features` does, and where they are inferred, in words, what is left alone
+        and how it could be named; of one sample.
+        """
+        found, families, sample = self._looked_at(start, end)
         if features.declared(self.monitor) is not None:
-            return []
-        families = features.candidates(self.monitor, self.predictions)
-        undecided = [self._selection.projection.undecided(*pair) for pair in families.items()]
+            return found, []
+        return found, list(features.unwatched(self.monitor, self.predictions, families, sample))
+
+    def _looked_at(
+        self, start: datetime | None, end: datetime | None
+    ) -> tuple[dict[str, ColumnKind], Mapping[str, Family], pa.Table]:
+        """Return the features, and where they are inferred the candidates and a sample of them."""
+        self._selection.check_sensitive(start, end)
+        found = features.declared(self.monitor)
+        families: Mapping[str, Family] = {}
         sample = pa.table({})
-        if undecided:
-            sample, _ = self._draw(undecided, start, end, limit=features.SAMPLE)
-        return list(features.unwatched(self.monitor, self.predictions, families, sample))
+        if found is None:
+            families = features.candidates(self.monitor, self.predictions)
+            if self._selection.clock is None:  # without a time of the prediction nothing has an age
+                families = {n: family for n, family in families.items() if family not in TIMES}
+            if families:
+                undecided = [self._selection.projection.undecided(*p) for p in families.items()]
+                sample = self._rows(undecided, start, end, limit=features.SAMPLE).table
+            found = features.infer(self.monitor, families, sample)
+        by_hash = features.watched_by_hash(self.monitor, self.predictions)
+        known = found | {name: kind for name, kind in by_hash.items() if name not in found}
+        return known, families, sample
 
     @asks
     def departed(self, known: Collection[str], empty: Collection[str]) -> dict[str, str]:

@@ -131,6 +131,7 @@ def mutmut(folder: Path, *arguments: str, seconds: float | None = None) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_interruptible,
     ) as running:
         try:
             said, _ = running.communicate(timeout=seconds)
@@ -141,6 +142,11 @@ def mutmut(folder: Path, *arguments: str, seconds: float | None = None) -> str:
     if running.returncode:
         raise SystemExit(f"mutmut failed in {folder}:\n{said[-3000:]}")
     return said
+
+
+def _interruptible() -> None:
+    """Let an interrupt reach mutmut, also where a shell that runs it behind has shut it out."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def outcomes(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:

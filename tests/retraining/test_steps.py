@@ -16,6 +16,7 @@ from driftline import monitor_file, store
 from driftline.config import Monitor
 from driftline.domain import Evidence, RetrainingState
 from driftline.errors import InputError, TrainingError
+from driftline.profile import Part
 from driftline.retraining import reference, steps
 from driftline.retraining.registry import POINTER, Version, registry_of
 from driftline.retraining.request import Request
@@ -190,6 +191,14 @@ def test_a_better_model_is_promoted_with_a_reference_of_its_own(monitor: Any, tr
     rows = reference.rows_of(model, frozen).table
     assert rows["score"].null_count > 0  # rows that the challenger learned from
     assert len(rows) - rows["score"].null_count == row.rows
+    assert reference.rows_of(model, frozen).total == frozen.statistics.rows
+    days = reference.outcomes_of(model, frozen)
+    assert sorted(days) == [NOW - DAY * n for n in range(6, 0, -1)]
+    assert {part for parts in days.values() for part in parts} == {Part("v2024-01-21", "")}
+    assert sum(profile.labelled for parts in days.values() for profile in parts.values()) == (
+        row.rows
+    )
+    assert all(profile.labelled for parts in days.values() for profile in parts.values())
     before = read(model, references.in_force, model.monitor, model.config_hash, NOW - DAY)
     assert before.model_version == ""
 

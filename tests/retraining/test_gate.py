@@ -39,8 +39,8 @@ def monitor(task: str = "binary", **changes: Any) -> Monitor:
 
 def rows(label: Any, days: np.ndarray, **said: Any) -> Rows:
     at = pa.array([START + timedelta(days=int(day)) for day in days], pa.timestamp("us", "UTC"))
-    columns = {name.replace("_", "@", 1).replace("__", ":"): value for name, value in said.items()}
-    table = pa.table({"@timestamp": at, "@label": label, **columns})
+    columns = {name.replace("_", "@@", 1).replace("__", ":"): value for name, value in said.items()}
+    table = pa.table({"@@timestamp": at, "@@label": label, **columns})
     return Rows(table=table, total=len(table))
 
 

@@ -45,7 +45,7 @@ def monitor():
 def rows(total: int | None = None, **columns: Any) -> Rows:
     """Return rows of these columns; `_label` and the like stand for the roles."""
     table = pa.table(
-        {f"@{name[1:]}" if name[0] == "_" else name: values for name, values in columns.items()}
+        {f"@@{name[1:]}" if name[0] == "_" else name: values for name, values in columns.items()}
     )
     return Rows(table=table, total=len(table) if total is None else total)
 

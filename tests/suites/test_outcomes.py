@@ -40,8 +40,8 @@ def test_a_class_is_the_same_however_it_is_typed(monitor, labels):
 def test_chunks_and_no_rows_at_all_are_read(monitor):
     chunked = pa.chunked_array([pa.array([1, 0]), pa.array([None, 1])])
     assert outcomes(monitor(), rows(_label=chunked, _score=SCORES)).y_true.tolist() == [1, 0, 1]
-    nothing = pa.table({"@label": pa.array([], pa.int64()), "@score": pa.array([], pa.float64())})
-    known = outcomes(monitor(), rows(_label=nothing["@label"], _score=nothing["@score"]))
+    nothing = pa.table({"@@label": pa.array([], pa.int64()), "@@score": pa.array([], pa.float64())})
+    known = outcomes(monitor(), rows(_label=nothing["@@label"], _score=nothing["@@score"]))
     assert (len(known), known.coverage, known.empty) == (0, None, "no predictions")
 
 

@@ -22,7 +22,7 @@ from driftline.warehouse import open_logs
 COLUMNS = {"temp": ColumnKind.NUMERIC, "carrier": ColumnKind.CATEGORICAL}
 NOT_NULL, BETWEEN = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
 IN_SET, COUNT = "expect_column_values_to_be_in_set", "expect_table_row_count_to_be_between"
-HOSTILE = "it's :x %s $HOME <img src=x onerror=alert(1)>"
+HOSTILE = "it's :x %s\t$HOME <img src=x onerror=alert(1)>\n"
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
 
 

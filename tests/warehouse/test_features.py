@@ -269,6 +269,15 @@ def test_numbers_that_are_none_break_nothing(warehouse: Warehouse):
     assert len(again) == 50
 
 
+def test_what_is_sensitive_is_not_said_to_look_like_an_id(warehouse: Warehouse):
+    warehouse.load("predictions", log(x=np.arange(ROWS), y=np.arange(ROWS)))
+    monitor = warehouse.monitor(predictions={"id": "request"}, features={"sensitive": ["x"]})
+    with open_logs(monitor) as logs:
+        told = " ".join(logs.unwatched(None, None))
+    assert "y is no feature" in told
+    assert "x is no feature" not in told
+
+
 def test_text_in_a_column_of_numbers_is_null(tmp_path):
     warehouse = Warehouse(kind="sqlite", folder=tmp_path)
     warehouse.load("predictions", log(x=np.arange(ROWS) / 2))

@@ -43,7 +43,7 @@ def joined(warehouse: Warehouse, own: str, other: str) -> list[int | None]:
         predictions={"id": own}, labels={"id": other, "label": "y", "of": "labels"}
     )
     with open_logs(monitor) as logs:
-        rows = logs.rows(START, START + DAY, {}).table.sort_by("@timestamp")
+        rows = logs.rows(START, START + DAY, {}).table.sort_by("@@timestamp")
         assert logs.counts(None, None).labelled == len(rows) - rows[LABEL].null_count
     return rows[LABEL].to_pylist()
 

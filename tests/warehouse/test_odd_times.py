@@ -153,7 +153,7 @@ def test_what_happened_at_no_time_is_not_the_newest_label(warehouse: Warehouse):
     warehouse.load("labels", pa.table(truth))
     shape = {"id": "id", "label": "y", "timestamp": "at", "loaded_at": "loaded", "of": "labels"}
     with open_logs(warehouse.monitor(labels=shape)) as logs:
-        assert logs.rows(None, None, {}).table["@label"].to_pylist() == [0]
+        assert logs.rows(None, None, {}).table["@@label"].to_pylist() == [0]
 
 
 @pytest.mark.parametrize("ts", [[True] * 3, [b"2026-01-08"] * 3], ids=["booleans", "bytes"])

@@ -43,6 +43,7 @@ _OF_NUMBERS = (
     ),
 )
 """What is asked of the length of a text, and of an age."""
+_SPACES = [sign for sign in map(chr, range(0x3001)) if sign.isspace()]
 _EXAMPLES, _LONGEST = 3, 40
 UNEVALUATED = "it cannot be evaluated"
 """How the reason of an expectation begins that Great Expectations has no answer to."""
@@ -276,7 +277,19 @@ def _engine(url: URL, caller: Caller) -> Connectable:
         event.listen(engine, "begin", postgresql.start)
         event.listen(engine, "before_execute", _streamed, retval=True)
     sign(engine, lambda: caller)
+    compiler: Any = engine.dialect.statement_compiler
+    engine.dialect.statement_compiler = _with_any_names(compiler)
     return engine
+
+
+@cache
+def _with_any_names(compiler: Any) -> Any:
+    """Return a compiler that names parameters after columns whose names hold a tab or a line end.
+
+    SQLAlchemy looks for the place of a list of values by a pattern that no space is in.
+    """
+    escapes = compiler.bindname_escape_characters | dict.fromkeys(_SPACES, "_")
+    return type(compiler.__name__, (compiler,), {"bindname_escape_characters": escapes})
 
 
 @contextmanager

@@ -170,7 +170,7 @@ class Clock:
     def _counting(cls, field: Field, unit: int, zone: str, dialect: Dialect) -> Self:
         value, family = field.value, field.family
         if unit == DAYS:
-            if family is Family.FLOAT:
+            if family.has_fractions:
                 value, family = _whole_day(value, dialect), Family.INTEGER
             value = dialect.bytewise(value) if family is Family.TEXT else value
             return cls(value=value, form=Form.DAYS, dialect=dialect, family=family, zone=zone)
@@ -444,7 +444,7 @@ def _unit_of(word: str, field: Field) -> str:
     """Return the unit of one value of numbers or text, `iso`, or '' where it is no time."""
     if field.family is Family.TEXT and _ISO.fullmatch(word.replace(",", ".").upper()):
         return "iso"
-    if _DAY.fullmatch(_digits(word) if field.family is Family.FLOAT else word):
+    if _DAY.fullmatch(_digits(word) if field.family.has_fractions else word):
         return str(DAYS)
     if not _NUMBER.fullmatch(word):
         return ""

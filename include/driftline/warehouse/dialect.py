@@ -76,6 +76,8 @@ class Family(StrEnum):
     BOOLEAN = "boolean"
     INTEGER = "integer"
     FLOAT = "float"
+    DECIMAL = "decimal"
+    """Decimals that may lie beyond a double; those that cannot are FLOAT."""
     TEXT = "text"
     DATE = "date"
     NAIVE = "timestamp without zone"
@@ -89,10 +91,15 @@ class Family(StrEnum):
     @property
     def is_number(self) -> bool:
         """Whether its values can be counted with; booleans cannot."""
-        return self in (Family.INTEGER, Family.FLOAT)
+        return self is Family.INTEGER or self.has_fractions
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether its values are numbers that need not be whole."""
+        return self in (Family.FLOAT, Family.DECIMAL)
 
 
-SCALARS = (Family.BOOLEAN, Family.INTEGER, Family.FLOAT, Family.TEXT)
+SCALARS = (Family.BOOLEAN, Family.INTEGER, Family.FLOAT, Family.DECIMAL, Family.TEXT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

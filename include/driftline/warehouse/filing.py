@@ -47,13 +47,13 @@ def files_rows(
         times = None  # of what stands in documents only those are here that have it
     if _NUMBERS_ROWS.fullmatch(last):
         return True
-    if _IS_PARTITION.fullmatch(last) and family is not Family.FLOAT:
+    if _IS_PARTITION.fullmatch(last) and not family.has_fractions:
         return True
     if family.is_number and _is_serial(family, values, times):
         return True
     if family is Family.INTEGER and _MAY_NUMBER_ROWS.fullmatch(last):
         return times is not None and _rises(values, times)
-    return times is not None and family is not Family.FLOAT and _is_day_of(values, times)
+    return times is not None and not family.has_fractions and _is_day_of(values, times)
 
 
 def _is_serial(family: Family, values: pa.ChunkedArray, times: pa.ChunkedArray | None) -> bool:

@@ -57,6 +57,10 @@ _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?([01]?\d?\d|2[0-7]\d))?\s*$"
 _LONGEST, _LONGEST_SCALED = 308, 30
 """So many characters, of a number with an exponent so many, never lie beyond a double or so near to
 0 that it has none: of both a cast is an error. jsonb writes all digits of 1e400."""
+_SMALLEST: ColumnElement[Any] = literal_column("2.5e-324")
+_LARGEST: ColumnElement[Any] = literal_column("1.7976931348623157e308")
+"""Between them a numeric is a double; beyond, a cast is an error."""
+_ZERO: ColumnElement[Any] = literal_column("0.0::float8")
 _NOT_FINITE = r"^\s*(nan|[-+]?inf(inity)?)\s*$"
 
 _FAMILIES = {
@@ -66,7 +70,7 @@ _FAMILIES = {
     "bigint": Family.INTEGER,
     "real": Family.FLOAT,
     "double precision": Family.FLOAT,
-    "numeric": Family.FLOAT,
+    "numeric": Family.DECIMAL,
     "text": Family.TEXT,
     "character varying": Family.TEXT,
     "character": Family.TEXT,
@@ -245,7 +249,18 @@ def _asked(connection: Any, text: str, *values: str) -> Iterator[pa.RecordBatchR
 
 
 def number(value: ColumnElement[Any], family: Family) -> ColumnElement[Any]:
-    """Cast to double precision; text is looked at first, for a cast would raise."""
+    """Cast to double precision; text and decimals are looked at first, for a cast may raise.
+
+    A decimal beyond the largest double is infinite, one nearer to 0 than the smallest is 0.
+    """
+    if family is Family.DECIMAL:
+        return case(
+            (func.abs(value).between(_SMALLEST, _LARGEST), double(value)),
+            (func.abs(value) < _SMALLEST, _ZERO),
+            (value == literal_column("'NaN'"), double(value)),
+            (value > 0, literal_column("'inf'::float8")),
+            (value < 0, literal_column("'-inf'::float8")),
+        )
     if family.is_number:
         return double(value)
     if family is Family.BOOLEAN:

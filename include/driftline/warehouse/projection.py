@@ -63,7 +63,10 @@ class Projection:
         """
         taken = [name for name in columns if name.startswith(RESERVED)]
         if taken:
-            raise LogError(f"features cannot be called {', '.join(taken)}: the name is reserved")
+            raise LogError(
+                f"features cannot be called {', '.join(taken)}: names that begin with {RESERVED} "
+                "are reserved; name them under features.exclude, or rename them in a query:"
+            )
         return [self._feature(name, self.kind(name, kind)) for name, kind in columns.items()]
 
     def _feature(self, name: str, kind: ColumnKind) -> Output:
@@ -163,7 +166,7 @@ class Projection:
 
     def _typed(self, name: str, field: Field, wanted: Family) -> Output:
         value, family = field.value, field.family
-        if wanted is Family.FLOAT:
+        if wanted.has_fractions:
             return Output(name, self._dialect.number(value, family), pa.float64())
         if family is Family.BOOLEAN:
             return Output(name, self._dialect.boolean(value), pa.bool_())

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from driftline.printable import amount
 
-RESERVED = "@"
-"""No feature's name may begin so."""
-TIMESTAMP = "@timestamp"
-SCORE = "@score"
-PREDICTION = "@prediction"
-LABEL = "@label"
-KNOWN = "@known"
+RESERVED = "@@"
+"""No feature's name may begin so; one at sign many have, as Logstash's `@version`."""
+TIMESTAMP = "@@timestamp"
+SCORE = "@@score"
+PREDICTION = "@@prediction"
+LABEL = "@@label"
+KNOWN = "@@known"
 """Since when the label is known, in microseconds from 1970."""
-VERSION = "@version"
-RAW = "@raw:"
+VERSION = "@@version"
+RAW = "@@raw:"
 """Before the name of a feature as the log types it."""
 
 

@@ -133,7 +133,7 @@ def shown(url: URL) -> str:
     if url.get_backend_name() == "aws":
         return "aws://"
     if url.get_backend_name() == "duckdb" and url.database in (None, "", ":memory:"):
-        return "DuckDB"  # the words that follow name the files
+        return "DuckDB"  # in memory; what it reads are files
     return url.set(query={}).render_as_string(hide_password=True)
 
 

@@ -270,3 +270,12 @@ def test_errors_show_it(file: Path, tmp_path: Path) -> None:
     harmless(driftline("run", path, *DAYS).output)
     harmless(driftline("lint", f"nothing{ACTS}").output)
     harmless(driftline("report", file, "--end", "2024-01-07", "--window", ACTS).output)
+
+
+def test_a_comparison_shows_it(file: Path) -> None:
+    where = file.parent / "predictions" / "rows.parquet"
+    for form in ((), ("--json",)):
+        shown = driftline("compare", where, where, *form)
+        assert shown.exit_code == 0, shown.output
+        harmless(shown.output)
+        assert "cmd|" in shown.output

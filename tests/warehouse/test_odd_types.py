@@ -148,3 +148,18 @@ def test_a_column_may_begin_with_an_at_sign(warehouse: Warehouse) -> None:
         layout = Layout({"@version": CategoryBins.of({"1": 60, "2": 60})})
         parts = logs.profiles(layout, START, END, segment="@version", values=["1", "2"])
         assert [one.rows for one in parts.values()] == [60, 60]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+@pytest.mark.parametrize("profiler", ["sql", "stream"])
+def test_a_segment_may_hold_a_nul(tmp_path: Path, kind: str, profiler: str) -> None:
+    """DuckDB keeps chr(0) in text, but reads a statement no further than one."""
+    place = Warehouse(kind=kind, folder=tmp_path)
+    rows = dict.fromkeys(["\x00", "a", "a\x00b", "a\x00c"], 30)
+    place.load("predictions", log(120, x=pa.array([*rows] * 30)))
+    with open_logs(place.monitor(drift={"profiler": profiler}, segments=["x"])) as logs:
+        kinds = {"x": ColumnKind.CATEGORICAL}
+        assert logs.statistics(START, END, kinds).columns["x"].categories == rows
+        layout = Layout({"x": CategoryBins.of(rows)})
+        parts = logs.profiles(layout, START, END, segment="x", values=[*rows])
+        assert {slot.segment: one.rows for slot, one in parts.items()} == rows

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -127,9 +128,26 @@ def engine(url: URL, caller: Caller) -> Engine:
     )
     # duckdb-engine never asks, as PostgreSQL's dialect would: here a backslash is only itself.
     made.dialect._backslash_escapes = False  # type: ignore[attr-defined]
+    compiler: Any = made.dialect.statement_compiler
+    made.dialect.statement_compiler = _compiler(compiler)
     event.listen(made, "connect", _start)
     event.listen(made, "do_execute_no_params", _execute)
     return made
+
+
+@cache
+def _compiler(compiler: Any) -> Any:
+    """Return a compiler of literals with a NUL: DuckDB's values may hold it, its statements not."""
+
+    class Compiler(compiler):  # type: ignore[misc]
+        def render_literal_value(self, value: Any, type_: Any) -> str:
+            if not isinstance(value, str) or "\0" not in value:
+                return str(super().render_literal_value(value, type_))
+            written = super().render_literal_value
+            parts = [written(part, type_) for part in value.split("\0")]
+            return f"({' || chr(0) || '.join(parts)})"
+
+    return Compiler
 
 
 def _spill(file: Path | None) -> str:

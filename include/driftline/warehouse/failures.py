@@ -1,7 +1,7 @@
 """What the drivers raise becomes what driftline raises, in one place."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from driftline.connections import shown, without_secrets
 from driftline.errors import DriftlineError, WarehouseError
 from driftline.fields import written
+from driftline.sections import FILES
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.dialect import Dialect
 
@@ -20,12 +21,15 @@ _LONGEST = 300
 
 
 @contextmanager
-def mapped(dialect: Dialect, url: URL, caller: Caller | None = None) -> Iterator[None]:
+def mapped(
+    dialect: Dialect, url: URL, caller: Caller | None = None, files: Collection[str] = ()
+) -> Iterator[None]:
     """Raise whatever a driver raises as MissingTable, MissingColumn or WarehouseError.
 
     Its class does not matter: pyarrow, the drivers and Python below them have many. Secrets are
     left out. For a discreet caller words that may hold values of the log are kept back, and the
-    driver's error with them: whoever prints a chain of errors would print it too.
+    driver's error with them: whoever prints a chain of errors would print it too. Where words name
+    none of the `files` that are read, all of these are named.
     """
     try:
         yield
@@ -34,13 +38,18 @@ def mapped(dialect: Dialect, url: URL, caller: Caller | None = None) -> Iterator
     except Exception as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         if caller and dialect.timed_out(cause):
-            raise WarehouseError(f"{shown(url)}: {too_long(caller.timeout)}") from error
+            raise WarehouseError(f"{_place(url, files)}: {too_long(caller.timeout)}") from error
         kind = dialect.missing(cause)
         if caller and caller.discreet and not kind and _may_reveal(dialect, cause):
-            raise WarehouseError(f"{shown(url)}: {kept_back(cause)}") from None
-        raise (kind or WarehouseError)(
-            f"{shown(url)}: {without_secrets(_words(cause), url)}"
-        ) from error
+            raise WarehouseError(f"{_place(url, files)}: {kept_back(cause)}") from None
+        said = without_secrets(_words(cause), url)
+        named = any(f".{kind}" in said for kind in FILES)
+        raise (kind or WarehouseError)(f"{_place(url, () if named else files)}: {said}") from error
+
+
+def _place(url: URL, files: Collection[str]) -> str:
+    """Return what was asked: a database, or the files that it reads in place."""
+    return f"{shown(url)}, of {' and '.join(files)}" if files else shown(url)
 
 
 def kept_back(error: BaseException) -> str:

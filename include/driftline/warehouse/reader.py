@@ -1,7 +1,7 @@
 """One connection to a warehouse: statements are literal SQL, for every driver alike."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from functools import wraps
 from inspect import signature
@@ -39,6 +39,8 @@ class Reader:
         with mapped(self.dialect, url, caller):
             self._engine = self.dialect.engine(url, caller)
         self._attached: dict[str, Any] = {}
+        self.files: list[str] = []
+        """The files that are read in place, as the monitor's file has them."""
         sign(self._engine, lambda: self.caller)
 
     @contextmanager
@@ -112,7 +114,7 @@ class Reader:
     def tables(self, asked: Sequence[tuple[Select[Any], Sequence[Output]]]) -> Iterator[pa.Table]:
         """Yield the rows of each statement; all see the same rows of the warehouse."""
         literals = [self.caller.signed(self.literal(statement)) for statement, _ in asked]
-        with mapped(self.dialect, self.url, self.caller):
+        with self._mapped():
             tables = self.dialect.arrow(self._engine, literals)
             for found, (_, outputs) in zip(tables, asked, strict=True):
                 arrays = [
@@ -127,7 +129,7 @@ class Reader:
         """Yield a statement's rows in batches, under the names and types of the outputs."""
         literal = self.caller.signed(self.literal(statement))
         with (
-            mapped(self.dialect, self.url, self.caller),
+            self._mapped(),
             closing(self.dialect.batches(self._engine, literal)) as batches,
         ):
             for batch in batches:
@@ -137,11 +139,14 @@ class Reader:
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, [output.name for output in outputs])
 
+    def _mapped(self) -> AbstractContextManager[None]:
+        return mapped(self.dialect, self.url, self.caller, self.files)
+
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         """Yield a connection for literal statements."""
         with (
-            mapped(self.dialect, self.url, self.caller),
+            self._mapped(),
             self._engine.connect() as connection,
         ):
             yield connection.execution_options(no_parameters=True)

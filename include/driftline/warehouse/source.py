@@ -131,6 +131,7 @@ def open_source(reader: Reader, where: Table, folder: Path, default: str) -> Sou
         name, bare = f"the query of {default}", where.query
     else:
         kind, name = where.files or ("", "")
+        reader.files.append(name)
         files = open_files(reader, kind, name, folder, f"{default}.{kind}")
         bare, partitions = files.select, files.partitions
         if files.left_alone:

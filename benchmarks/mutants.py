@@ -196,9 +196,9 @@ UNSEEN = ("survived", "no tests")
 
 
 def _seen(counts: Counter[str]) -> float:
-    """Return the share of the mutants that were tried which a test saw."""
+    """Return the share of the mutants that were tried which a test saw; 0 where none was tried."""
     done = counts.total() - counts["not checked"]
-    return 1 - sum(counts[status] for status in UNSEEN) / max(done, 1)
+    return 1 - sum(counts[status] for status in UNSEEN) / done if done else 0.0
 
 
 def told(folder: Path, found: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ from driftline.domain import (
     Window,
 )
 from driftline.errors import DriftlineError
-from driftline.metrics import HIGHER_IS_BETTER
+from driftline.metrics import FROM_SCORES, HIGHER_IS_BETTER
 from driftline.outcome_profile import ClassProfile, OutcomeParts, OutcomeProfile, coverage
 from driftline.pipeline import Compared
 from driftline.profile import CategoryBins
@@ -149,8 +149,7 @@ def _sides(
     monitor: Monitor, columns: Mapping[str, ColumnKind], metric: str, asked: tuple[Rows, Rows]
 ) -> tuple[str, tuple[Side, Side]]:
     """Return both sides, and the metric that their losses add up to."""
-    both = [scored(monitor, rows) for rows in asked]
-    metric, losses = _losses(monitor, metric, both)
+    metric, both, losses = _losses(monitor, metric, [scored(monitor, rows) for rows in asked])
     before, now = (
         _side(monitor, rows, columns, known, loss)
         for rows, known, loss in zip(asked, both, losses, strict=True)
@@ -160,22 +159,26 @@ def _sides(
 
 def _losses(
     monitor: Monitor, metric: str, sides: Sequence[Outcomes]
-) -> tuple[str, list[NDArray[np.float64]]]:
-    """Return what each row adds to a metric, larger is worse; of another where it adds nothing."""
+) -> tuple[str, list[Outcomes], list[NDArray[np.float64]]]:
+    """Return the rows that a metric is of, and what each adds to it, larger is worse; those of
+    another metric where rows add nothing to this one.
+    """
     scored_rows = all(known.scores is not None and not known.unscored for known in sides)
     usual = "log_loss" if scored_rows else "accuracy"
     usual = "mae" if monitor.task is Task.REGRESSION else usual
     made = monitor.task is not Task.MULTICLASS or metric not in influence.OF_TWO_CLASSES
+    own = [known.of(metric) for known in sides]
     theirs, ours = (
         influence.Rows(known.y_true, known.y_pred, None if known.unscored else known.scores)
-        for known in sides
+        for known in own
     )
     found = influence.of_sides(metric, (theirs, ours)) if made else None
     if found is None:
-        metric, add = usual, SUMS[usual]
-        found = add(*theirs), add(*ours)
+        metric, add, own = usual, SUMS[usual], [known.of(usual) for known in sides]
+        before, now = (add(known.y_true, known.y_pred, known.scores) for known in own)
+        found = before, now
     sign = -1 if metric in HIGHER_IS_BETTER else 1
-    return metric, [sign * added for added in found]
+    return metric, own, [sign * added for added in found]
 
 
 def _side(
@@ -200,9 +203,9 @@ def _side(
             score = _finite(rows.floats(SCORE)) if SCORE in table.column_names else None
             if score is not None and PREDICTION in table.column_names:
                 prediction = np.full(size, np.nan)
-                prediction[known.kept] = known.y_pred
+                prediction[known.kept] = np.where(known.y_pred >= 0, known.y_pred, np.nan)
         else:
-            truth[known.kept] = known.y_true == known.y_pred
+            truth[known.kept] = known.y_true == _answers(known)
             own = [name for name in scores_of(monitor).values() if name in table.column_names]
             if own:
                 score = np.max([_finite(rows.floats(name)) for name in own], axis=0)
@@ -218,6 +221,13 @@ def _side(
         time=_times(table) if TIMESTAMP in table.column_names else None,
         age=_ages(rows) if {KNOWN, TIMESTAMP} <= set(table.column_names) else None,
     )
+
+
+def _answers(known: Outcomes) -> NDArray[np.int64]:
+    """Return the predicted class of each row, that of the highest score where none is logged."""
+    if known.scores is None:
+        return known.y_pred
+    return np.where(known.y_pred >= 0, known.y_pred, known.scores.argmax(axis=1))
 
 
 def _ages(rows: Rows) -> NDArray[np.float64]:
@@ -376,8 +386,8 @@ def _hours(
     losses, labelled = [], []
     for profiles_of_hour in known:
         whole = watch.none(reference).total(profiles_of_hour)
-        losses.append(_added(whole, metric, reference) if whole.used else None)
-        labelled.append(whole.used)
+        losses.append(_added(whole, metric, reference))
+        labelled.append(_rows_of(whole, metric))
     counted_too = any(loss is not None for loss in losses)
     return Hours(
         start=np.array([hour.replace(tzinfo=None) for hour in order], "datetime64[us]"),
@@ -394,12 +404,20 @@ def _hours(
     )
 
 
+def _rows_of(profile: OutcomeProfile, metric: str) -> int:
+    """Return how many of an hour's rows add to a metric."""
+    if not isinstance(profile, ClassProfile):
+        return profile.used
+    return int(profile.by_scored_label.sum()) if metric in FROM_SCORES else profile.predicted
+
+
 def _added(profile: OutcomeProfile, metric: str, reference: Reference) -> float | None:
     """Return what an hour's rows add to a metric on average, larger is worse; None if uncounted.
 
     A ratio is taken as the reference has it: to its value, and to its mean below the line.
     """
-    used = profile.used
+    if not (used := _rows_of(profile, metric)):
+        return None
     if not isinstance(profile, ClassProfile):
         square = profile.moment("squared") * profile.bins.scale**2 / used
         if metric == "mse":
@@ -410,11 +428,9 @@ def _added(profile: OutcomeProfile, metric: str, reference: Reference) -> float 
         return profile.moment("absolute") * profile.bins.scale / used if metric == "mae" else None
     if metric == "accuracy":
         return -float(np.trace(profile.confusion)) / used
-    if not profile.scores:
+    if metric not in FROM_SCORES:
         return None
     rows = profile.by_scored_label
-    if not (used := int(rows.sum())):
-        return None
     loss = float(profile.moments[:, 2].sum()) / used
     if metric == "log_loss":
         return loss

@@ -34,6 +34,8 @@ OF_DRIFT = frozenset({*chain.from_iterable(DRIFT.values()), DRIFT_SHARE, DOMAIN_
 _CLASSES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 OF_SCORES = ("roc_auc", "log_loss", "log_loss_ratio", "brier")
 """What is measured of scores, whatever the number of classes."""
+FROM_SCORES = frozenset({*OF_SCORES, "average_precision", "ece", "observed_predicted_ratio"})
+"""What takes a label and a score, and no predicted class."""
 _ERRORS = ("mae", "mse", "rmse", "mape", "r2")
 PERFORMANCE: Mapping[str, tuple[str, ...]] = {
     "binary": (

@@ -133,10 +133,10 @@ def single(edges: Sequence[float]) -> NDArray[np.bool_]:
 class ScoreCounts:
     """Rows and sums by ascending bin of one class's score.
 
-    `joint` counts the labelled rows that can be used, (2, 2, B): by whether this class is the
-    label, and whether the model said it; `sums` (B,) sums their scores. `said` counts all
-    predictions, labelled or not, by whether the model said this class, and `said_sums` their
-    scores, both (2, B).
+    `joint` counts the labelled rows, (2, 3, B): by whether this class is the label, and whether the
+    model said another, said this one, or no class is known; `sums` (B,) sums their scores. `said`
+    counts all predictions, labelled or not, by what the model said, and `said_sums` their scores,
+    both (3, B).
     """
 
     joint: Counts
@@ -148,7 +148,7 @@ class ScoreCounts:
     def empty(cls, edges: Sequence[float]) -> "ScoreCounts":
         """Return the counts of no row."""
         size = len(edges) + 1
-        ints, floats = np.zeros((2, 2, size), np.int64), np.zeros((2, size))
+        ints, floats = np.zeros((2, 3, size), np.int64), np.zeros((3, size))
         return cls(joint=ints, sums=floats[0], said=ints[0], said_sums=floats)
 
     @property
@@ -173,11 +173,13 @@ class ClassProfile:
 
     `rows` are predictions, `labelled` those with a label; `dropped` maps why a labelled row could
     not be used to how many there were. `confusion` (K, K) counts the others by label and predicted
-    class, in the order of `classes`; `moments` (K, 7) sums by label, of those that have usable
-    scores that add up to 1: the squared error of a row's probabilities and its square, the log loss
-    and its square, the positive class's score and its square, and 1. `unscored` counts rows of
-    `confusion` without a usable score, `stray` those whose probabilities do not add up to 1.
-    `found` names the classes that labels and predictions hold.
+    class, in the order of `classes`, and `unpredicted` (K,) those without a predicted class by
+    label. `moments` (K, 7) sums by label, of those that have usable scores that add up to 1, with a
+    predicted class or without: the squared error of a row's probabilities and its square, the log
+    loss and its square, the positive class's score and its square, and 1. `unscored` (K,) counts
+    those without a usable score by label, `stray` those whose probabilities do not add up to 1.
+    `found` names the classes that labels and predictions hold; `logged` is whether the predicted
+    class is, and not told by the scores.
     """
 
     bins: OutcomeBins
@@ -186,11 +188,13 @@ class ClassProfile:
     labelled: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     confusion: Counts
+    unpredicted: Counts
     moments: Floats
     scores: Mapping[str, ScoreCounts] = field(default_factory=dict)
-    unscored: int = 0
+    unscored: Counts
     stray: int = 0
     found: tuple[str, ...] = ()
+    logged: bool = True
 
     @classmethod
     def empty(cls, bins: OutcomeBins, classes: tuple[str, ...]) -> "ClassProfile":
@@ -200,19 +204,37 @@ class ClassProfile:
             bins=bins,
             classes=classes,
             confusion=np.zeros((many, many), np.int64),
+            unpredicted=np.zeros(many, np.int64),
             moments=np.zeros((many, 7)),
+            unscored=np.zeros(many, np.int64),
             scores={name: ScoreCounts.empty(edges) for name, edges in bins.scores.items()},
         )
 
     @property
     def used(self) -> int:
-        """How many labelled rows can be used."""
+        """How many labelled rows can be used, for their class, their score or both."""
+        return int(self.by_label.sum())
+
+    @property
+    def predicted(self) -> int:
+        """How many of them have a predicted class."""
         return int(self.confusion.sum())
 
     @property
     def by_label(self) -> Counts:
         """How many rows have each class as label."""
-        return np.asarray(self.confusion.sum(axis=1))
+        return np.asarray(self.confusion.sum(axis=1) + self.unpredicted)
+
+    @property
+    def by_ranked_label(self) -> Counts:
+        """How many rows have each class as label, of those that `scores` are of."""
+        found = np.zeros(len(self.classes), np.int64)
+        for name, counted in self.scores.items():
+            if self.binary:
+                found += counted.truth.sum(axis=1)
+            else:
+                found[self.classes.index(name)] = counted.truth[POSITIVE].sum()
+        return found
 
     @property
     def by_scored_label(self) -> Counts:
@@ -220,9 +242,9 @@ class ClassProfile:
         return np.rint(self.moments[:, 6]).astype(np.int64)
 
     @property
-    def mean_label(self) -> float | None:
-        """The share of positives among a binary model's labels; None for more classes."""
-        return float(self.by_label[POSITIVE] / self.used) if self.binary and self.used else None
+    def unclassed(self) -> str:
+        """Why rows have no predicted class."""
+        return NO_PREDICTION if self.logged else NO_SCORE
 
     @property
     def binary(self) -> bool:
@@ -236,15 +258,11 @@ class ClassProfile:
             names = {name for part in parts for name in part.classes} - {*classes}
             classes = (*classes, *sorted(names))
         whole = ClassProfile.empty(self.bins, classes)
-        confusion, moments = whole.confusion, whole.moments
         for part in parts:
-            if part.classes == classes:
-                confusion += part.confusion
-                moments += part.moments
-            else:
-                places = np.array([classes.index(name) for name in part.classes], np.int64)
-                confusion[np.ix_(places, places)] += part.confusion
-                moments[places] += part.moments
+            places = np.array([classes.index(name) for name in part.classes], np.int64)
+            whole.confusion[np.ix_(places, places)] += part.confusion
+            for name in ("unpredicted", "moments", "unscored"):
+                getattr(whole, name)[places] += getattr(part, name)
         return replace(
             whole,
             rows=sum(part.rows for part in parts),
@@ -254,17 +272,18 @@ class ClassProfile:
                 name: ScoreCounts.total([empty, *(part.scores[name] for part in parts)])
                 for name, empty in whole.scores.items()
             },
-            unscored=sum(part.unscored for part in parts),
             stray=sum(part.stray for part in parts),
             found=tuple(sorted({name for part in parts for name in part.found})),
+            logged=all(part.logged for part in parts),
         )
 
     @property
     def content(self) -> bytes:
         """Its numbers, packed; `read` unpacks them."""
         head = {"classes": self.classes, "found": self.found, "stray": self.stray}
-        head |= {"unscored": self.unscored}
-        ints = [self.confusion, *(a for s in self.scores.values() for a in (s.joint, s.said))]
+        head |= {"logged": self.logged}
+        ints = [self.confusion, self.unpredicted, self.unscored]
+        ints += [a for s in self.scores.values() for a in (s.joint, s.said)]
         floats = [self.moments, *(a for s in self.scores.values() for a in (s.sums, s.said_sums))]
         return _packed(head | {"dropped": dict(self.dropped)}, ints, floats)
 
@@ -274,12 +293,13 @@ class ClassProfile:
         head, ints, floats = _unpacked(content)
         many = len(head["classes"])
         take, sum_of = _Taken(ints), _Taken(floats)
-        confusion, moments = take((many, many)), sum_of((many, 7))
+        confusion, unpredicted, unscored = take((many, many)), take((many,)), take((many,))
+        moments = sum_of((many, 7))
         scores = {}
         for name, edges in bins.scores.items():
             size = len(edges) + 1
-            joint, said = take((2, 2, size)), take((2, size))
-            sums, said_sums = sum_of((size,)), sum_of((2, size))
+            joint, said = take((2, 3, size)), take((3, size))
+            sums, said_sums = sum_of((size,)), sum_of((3, size))
             scores[name] = ScoreCounts(joint=joint, sums=sums, said=said, said_sums=said_sums)
         return cls(
             bins=bins,
@@ -288,11 +308,13 @@ class ClassProfile:
             labelled=labelled,
             dropped=head["dropped"],
             confusion=confusion,
+            unpredicted=unpredicted,
             moments=moments,
             scores=scores,
-            unscored=head["unscored"],
+            unscored=unscored,
             stray=head["stray"],
             found=tuple(head["found"]),
+            logged=head["logged"],
         )
 
 

@@ -13,7 +13,6 @@ from driftline.domain import DAY, HOUR, Scope, Window
 from driftline.outcome_profile import (
     NO_CLASS,
     NO_PREDICTED_VALUE,
-    NO_PREDICTION,
     NO_SCORE,
     ClassProfile,
     OutcomeBins,
@@ -75,7 +74,9 @@ def same(one, other) -> None:
         return
     assert (one.classes, one.found) == (other.classes, other.found)
     assert one.confusion.tolist() == other.confusion.tolist()
-    assert (one.stray, one.unscored) == (other.stray, other.unscored)
+    assert one.unpredicted.tolist() == other.unpredicted.tolist()
+    assert one.unscored.tolist() == other.unscored.tolist()
+    assert (one.stray, one.logged) == (other.stray, other.logged)
     for name, score in one.scores.items():
         assert score.joint.tolist() == other.scores[name].joint.tolist()
         assert score.said.tolist() == other.scores[name].said.tolist()
@@ -178,12 +179,14 @@ def test_rows_that_cannot_be_used_are_told_apart(warehouse: Warehouse):
     )
     whole, _ = counted(monitor)
     assert whole.bins.negative == "a"
-    assert whole.dropped == {NO_PREDICTION: 2, NO_CLASS: 2}
-    assert (whole.labelled, whole.used, whole.unscored) == (N, N - 4, 5)
+    assert whole.dropped == {NO_CLASS: 2}
+    assert (whole.labelled, whole.used, whole.predicted) == (N, N - 2, N - 4)
+    assert (whole.unpredicted.sum(), whole.unscored.sum()) == (2, 5)
     used = [n for n in range(N) if said[n] in ("a", "b") and truth[n] in ("a", "b")]
     expected = sk.confusion_matrix([truth[n] for n in used], [said[n] for n in used])
     assert whole.confusion.tolist() == expected.tolist()
-    y, p = ([values[n] for n in used if n > 4] for values in (truth, scores))
+    of_scores = [n for n in range(5, N) if truth[n] in ("a", "b")]
+    y, p = ([values[n] for n in of_scores] for values in (truth, scores))
     losses = whole.moments.sum(axis=0)[2] / whole.by_scored_label.sum()
     assert losses == pytest.approx(sk.log_loss(y, p), rel=1e-12)
 
@@ -301,7 +304,8 @@ def test_nan_among_small_numbers_is_no_value(warehouse: Warehouse):
     assert (values.used, values.dropped[NO_PREDICTED_VALUE]) == (N - 9, 5)
     assert values.mean_label == pytest.approx(np.nanmean(y[5:]))
     scored, _ = counted(warehouse.monitor(labels={"label": "truth"}, segments=["origin"]))
-    assert scored.dropped == {NO_SCORE: 5}
+    assert (scored.dropped, scored.unclassed, scored.used) == ({}, NO_SCORE, N)
+    assert scored.unscored.sum() == scored.unpredicted.sum() == 5
     assert scored.moments.sum(axis=0)[2] / (N - 5) == pytest.approx(
         sk.log_loss(TRUTH[5:], P[5:]), rel=1e-12
     )
@@ -349,3 +353,113 @@ def test_a_stretch_without_rows_has_no_profile(warehouse: Warehouse):
     with open_logs(monitor) as logs:
         bins = bins_of_outcomes(monitor, logs.rows(START, END, {}).table)
         assert logs.outcomes(bins, END, END + HOUR) == {}
+
+
+def performance_of(whole: ClassProfile) -> dict:
+    scope = Scope(monitor="m", window=Window.ending("1d", END), as_of=END, config_hash="")
+    return {m.metric: m for m in performance.measure(scope, whole) if not m.detail}
+
+
+NO_CLASS_SAID = "rows left out: the predicted class is missing"
+NO_SCORE_SAID = "rows left out: the score is not between 0 and 1"
+
+
+@pytest.mark.parametrize("missing", [0.3, 0.6, 1.0])
+def test_scores_of_rows_without_a_predicted_class(warehouse: Warehouse, missing):
+    """Over half of the classes are NULL: what scikit-learn makes of label and score stands."""
+    rng = np.random.default_rng(17)
+    gone, said, unscored = rng.random(N) < missing, rng.random(N) < P, rng.random(N) < 0.1
+    held = holding(
+        score=pa.array([None if u else float(p) for p, u in zip(P, unscored, strict=True)]),
+        said=pa.array([None if g else int(s) for s, g in zip(said, gone, strict=True)], pa.int64()),
+    )
+    warehouse.load("predictions", held)
+    warehouse.load("labels", labels(TRUTH))
+    monitor = warehouse.monitor(
+        predictions={"prediction": "said"}, labels=JOINED, segments=["origin"]
+    )
+    whole, _ = counted(monitor)
+    assert isinstance(whole, ClassProfile)
+    found, known = performance_of(whole), ~UNLABELLED
+    y, p = TRUTH[known & ~unscored], P[known & ~unscored]
+    for metric, value in {
+        "log_loss": sk.log_loss(y, p),
+        "brier": sk.brier_score_loss(y, p),
+        "log_loss_ratio": sk.log_loss(y, p) / sk.log_loss(y, np.full(len(y), y.mean())),
+        "observed_predicted_ratio": y.mean() / p.mean(),
+        "roc_auc": sk.roc_auc_score(y, p),
+        "average_precision": sk.average_precision_score(y, p),
+    }.items():
+        near = {"abs": 2e-3} if metric in ("roc_auc", "average_precision") else {"rel": 1e-11}
+        assert found[metric].value == pytest.approx(value, **near), metric
+        assert found[metric].row_count == len(y)
+        assert found[metric].reason == f"{(known & unscored).sum()} {NO_SCORE_SAID}"
+    place = np.minimum((p * 10).astype(int), 9)
+    ece = sum(abs((y - p)[place == n].sum()) for n in range(10)) / len(y)
+    assert found["ece"].value == pytest.approx(ece)
+    assert found["label_mean"].value == pytest.approx(TRUTH[known].mean())
+    assert (found["label_mean"].row_count, found["label_mean"].reason) == (known.sum(), "")
+    classed, lost = known & ~gone, (known & gone).sum()
+    assert whole.confusion.sum() == classed.sum()
+    for metric in ("accuracy", "balanced_accuracy", "precision", "recall", "f1"):
+        assert found[metric].row_count == classed.sum()
+        assert f"{lost} {NO_CLASS_SAID}" in found[metric].reason
+        if missing < 0.5:
+            expected = getattr(sk, f"{metric}_score")(TRUTH[classed], said[classed])
+            assert found[metric].value == pytest.approx(expected), metric
+        else:
+            assert found[metric].value is None
+            only = f"only {classed.sum()} of {known.sum()}" if missing < 1 else "no"
+            assert found[metric].reason.startswith(f"{only} labelled row")
+
+
+@pytest.mark.parametrize("missing", [0.3, 0.6, 1.0])
+def test_scores_of_many_classes_without_a_predicted_one(warehouse: Warehouse, missing):
+    rng = np.random.default_rng(18)
+    names = np.array(["a", "b", "c"])
+    chances, truth = rng.dirichlet([1, 2, 3], N), names[rng.integers(0, 3, N)]
+    truth[(classless := rng.random(N) < 0.05)] = "d"  # never predicted, and without a score
+    said, gone = names[rng.integers(0, 3, N)], rng.random(N) < missing
+    unscored = rng.random(N) < 0.1
+    columns = {f"p {name}": chances[:, n] for n, name in enumerate(names)}
+    columns["p b"] = pa.array(
+        [None if u else float(p) for p, u in zip(chances[:, 1], unscored, strict=True)]
+    )
+    held = [None if g else str(s) for s, g in zip(said, gone, strict=True)]
+    warehouse.load("predictions", holding(said=pa.array(held, pa.string()), **columns))
+    warehouse.load("labels", labels(truth.tolist(), pa.string()))
+    monitor = warehouse.monitor(
+        task="multiclass",
+        predictions={"score": {name: f"p {name}" for name in "abc"}, "prediction": "said"},
+        labels=JOINED,
+        segments=["origin"],
+    )
+    whole, _ = counted(monitor)
+    assert isinstance(whole, ClassProfile)
+    found, known = performance_of(whole), ~UNLABELLED & ~classless
+    scored, classed = known & ~unscored, known & ~gone
+    y, p = truth[scored], chances[scored]
+    base = sk.log_loss(y, np.tile([np.mean(y == name) for name in names], (len(y), 1)))
+    strange = (~UNLABELLED & classless).sum()
+    why = f"{strange} rows left out: the model has no score for their label 'd'"
+    for metric, value in {
+        "log_loss": sk.log_loss(y, p),
+        "log_loss_ratio": sk.log_loss(y, p) / base,
+        "brier": sk.brier_score_loss(y, p, labels=list(names)),
+        "roc_auc": sk.roc_auc_score(y, p, multi_class="ovr"),
+    }.items():
+        near = {"abs": 2e-3} if metric == "roc_auc" else {"rel": 1e-11}
+        assert found[metric].value == pytest.approx(value, **near), metric
+        assert found[metric].row_count == scored.sum()
+        assert found[metric].reason == f"{why}; {(known & unscored).sum()} {NO_SCORE_SAID}"
+    of_classes = {
+        "accuracy": sk.accuracy_score,
+        "balanced_accuracy": sk.balanced_accuracy_score,
+        "f1": lambda y, c: sk.f1_score(y, c, average="macro"),
+        "f1_weighted": lambda y, c: sk.f1_score(y, c, average="weighted"),
+    }
+    for metric, score in of_classes.items():
+        value = pytest.approx(score(truth[classed], said[classed])) if missing < 0.5 else None
+        assert found[metric].value == value, metric
+        assert found[metric].row_count == classed.sum()
+        assert f"{(known & gone).sum()} {NO_CLASS_SAID}" in found[metric].reason

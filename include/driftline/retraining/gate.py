@@ -63,9 +63,9 @@ def compare(monitor: Monitor, metric: str, champion: Rows, challenger: Rows) -> 
 
     Only rows count that can be scored for both.
     """
-    both = outcomes(monitor, champion).kept & outcomes(monitor, challenger).kept
-    tables = [rows.table.filter(both) for rows in (champion, challenger)]
-    first, second = (outcomes(monitor, Rows(table=t, total=len(t))) for t in tables)
+    kept = [outcomes(monitor, rows).of(metric).kept for rows in (champion, challenger)]
+    tables = [rows.table.filter(kept[0] & kept[1]) for rows in (champion, challenger)]
+    first, second = (outcomes(monitor, Rows(table=t, total=len(t))).of(metric) for t in tables)
     days = tables[0][TIMESTAMP].cast("int64").to_numpy() // MICROSECONDS_A_DAY
     missing = first.undefined(metric) or second.undefined(metric)
     if not missing and (len(first) < MIN_ROWS or len(np.unique(days)) < MIN_DAYS):

@@ -4,15 +4,16 @@ A calibrated score is the chance that its row is a positive. So the scores of a 
 labels to expect, and these give every metric. That holds where the inputs change; where the same
 input comes to mean another label no score tells, and `driftline.stats.trust` finds it out later.
 
-Counts are by predicted class (negative, positive) and by ascending score bin, the bins of one
-reference; those of labelled rows also by label, in front. `sums` holds sums of scores.
+Counts are by predicted class (negative, positive, and where it is not known of all rows, unknown)
+and by ascending score bin, the bins of one reference; those of labelled rows also by label, in
+front. `sums` holds sums of scores. Rows without a predicted class tell of scores and ranks only.
 Sources: NannyML 0.13.1, `nannyml/performance_estimation/confidence_based` and the page on CBPE in
 How it Works; Białek, Kivimäki, Kuberski and Perrakis, Estimating Model Performance Under Covariate
 Shift Without Labels, NeurIPS 2025.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,20 +118,25 @@ def estimates(calibration: Calibration, rows: Counts, sums: Counts) -> dict[str,
     table = np.stack([rows - came, came])
     binned = table.sum(axis=1)
     scores = mean_scores(rows.sum(axis=0), sums.sum(axis=0))
-    return finite(of_classes(table.sum(axis=2)) | of_ranks(binned) | of_scores(binned, scores))
+    classes = of_classes(table.sum(axis=2)[:, :2])
+    return finite(classes | of_ranks(binned) | of_scores(binned, scores))
 
 
 def sampling_errors(
-    calibration: Calibration, rows: Counts, sums: Counts, size: float
+    calibration: Calibration,
+    rows: Counts,
+    sums: Counts,
+    size: float,
+    classed: float | None = None,
 ) -> dict[str, float]:
     """Return the standard error of each estimate of a window of `size` rows, by chance alone.
 
-    `rows` of the reference are by label, predicted class and score bin, `sums` by score bin. The
-    error is how much a metric varies over draws of so many rows of the reference. Where scores had
-    to be calibrated, as much is added for the reference's own rows. An estimate's 95% interval
-    reaches 1.96 errors to either side; NannyML's confidence band, 3. Its errors of accuracy,
-    precision and recall are these; of ROC AUC it counts the scarcer class alone, of F1 it is nearly
-    twice too far.
+    Of these the predicted class of `classed` is known, or of all. `rows` of the reference are by
+    label, predicted class and score bin, `sums` by score bin. The error is how much a metric varies
+    over draws of so many rows of the reference. Where scores had to be calibrated, as much is added
+    for the reference's own rows. An estimate's 95% interval reaches 1.96 errors to either side;
+    NannyML's confidence band, 3. Its errors of accuracy, precision and recall are these; of ROC AUC
+    it counts the scarcer class alone, of F1 it is nearly twice too far.
 
     >>> rows = np.array([[[40, 5], [0, 5]], [[10, 0], [0, 40]]])
     >>> errors = sampling_errors(Calibration(), rows, np.array([10.0, 40.0]), 100)
@@ -139,13 +145,30 @@ def sampling_errors(
     """
     binned = rows.sum(axis=1)
     scores = mean_scores(binned.sum(axis=0), sums)
-    found = (
-        deviations(of_classes, rows.sum(axis=2))
-        | deviations(of_ranks, binned)
-        | deviations(lambda table: of_scores(table, scores), binned)
-    )
-    share = shrinking([calibration], float(rows.sum()), size)
-    return finite({name: value * share for name, value in found.items()})
+    classes = deviations(of_classes, rows.sum(axis=2)[:, :2])
+    found = deviations(of_ranks, binned)
+    found |= deviations(lambda table: of_scores(table, scores), binned)
+    return shrunk(classes, found, [calibration], float(rows.sum()), size, classed)
+
+
+def shrunk(
+    classes: Mapping[str, float],
+    scores: Mapping[str, float],
+    calibrations: Sequence[Calibration],
+    reference: float,
+    size: float,
+    classed: float | None = None,
+) -> dict[str, float]:
+    """Return the standard errors of estimates of predicted classes and of scores.
+
+    From a single row's deviations; of a window of `size` rows, `classed` of them with a class.
+    """
+    found: dict[str, float] = {}
+    for deviated, held in ((scores, size), (classes, size if classed is None else classed)):
+        if held:
+            share = shrinking(calibrations, reference, held)
+            found |= finite({name: value * share for name, value in deviated.items()})
+    return found
 
 
 def shrinking(calibrations: Sequence[Calibration], reference: float, size: float) -> float:

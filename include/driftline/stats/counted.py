@@ -117,12 +117,15 @@ def deviations(metrics: Callable[[Counts], Metrics], table: Counts) -> dict[str,
 
     By the infinitesimal jackknife: what a row adds to a metric is its derivative by the share of
     rows in its cell, taken exactly by a step along the imaginary axis. Of ROC AUC it is DeLong's.
+    A table without rows has none.
     Sources: Efron, The Jackknife, the Bootstrap and Other Resampling Plans, 1982, chapter 6; Squire
     and Trapp, Using Complex Variables to Estimate Derivatives, SIAM Review 40, 1998.
 
     >>> deviations(of_classes, np.array([[40, 10], [10, 40]]))["accuracy"].__round__(12)
     0.4
     """
+    if not table.any():
+        return {}
     shares = np.asarray(table / table.sum(), dtype=np.float64)
     cells = np.flatnonzero(shares)
     variances: dict[str, float] = {}

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.metrics import OF_SCORES
+from driftline.metrics import FROM_SCORES
 from driftline.stats.paired import SUMS, log_losses
 
 Floats = NDArray[np.float64]
@@ -43,9 +43,7 @@ def of_sides(metric: str, sides: tuple[Rows, Rows]) -> tuple[Floats, Floats] | N
     [0.5, 1.0]
     """
     known = METRICS.get(metric)
-    without = metric in (*OF_SCORES, "average_precision") and any(
-        side.scores is None for side in sides
-    )
+    without = metric in FROM_SCORES and any(side.scores is None for side in sides)
     if known is None or without or not all(len(side.truth) for side in sides):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.stats.confidence_based import Calibration, shrinking
+from driftline.stats.confidence_based import Calibration, shrunk
 from driftline.stats.counted import (
     Counts,
     Metrics,
@@ -32,10 +32,10 @@ def estimates(
 ) -> dict[str, float]:
     """Return the metrics that a window lets expect, from counts of all its predictions.
 
-    Of each class, `rows` are by whether it was predicted (no, yes) and by bin of its score, `sums`
-    the sums of these scores. Averages over classes are plain (macro), ROC AUC is each class against
-    the rest, log loss and Brier score are scikit-learn's of many classes. What the window does not
-    define is left out.
+    Of each class, `rows` are by whether it was predicted (no, yes, and unknown where that is not
+    known of all) and by bin of its score, `sums` the sums of these scores. Averages over classes
+    are plain (macro), ROC AUC is each class against the rest, log loss and Brier score are
+    scikit-learn's of many classes. What the window does not define is left out.
 
     >>> rows, sums = np.array([[5, 1], [0, 4]]), np.array([[0.5, 0.3], [0.0, 3.6]])
     >>> other, others = rows[::-1, ::-1], (rows - sums)[::-1, ::-1]
@@ -57,7 +57,7 @@ def estimates(
         for held, each in zip(rows, sums, strict=True)
     ]
     hits = np.array([each[1].sum() for each in came])
-    labelled = np.array([each.sum() for each in came])
+    labelled = np.array([each[:2].sum() for each in came])
     predicted = np.array([held[1].sum() for held in rows])
     found = of_many_classes(hits, labelled, predicted)
     found["roc_auc"] = np.mean([of_ranks(table)["roc_auc"] for table in tables])
@@ -73,6 +73,7 @@ def sampling_errors(
     rows: Sequence[Counts],
     sums: Sequence[Counts],
     size: float,
+    classed: float | None = None,
 ) -> dict[str, float]:
     """Return the standard error of each estimate of a window of `size` rows, by chance alone.
 
@@ -88,8 +89,8 @@ def sampling_errors(
     (0.04, 0.048)
     """
     scores = [mean_scores(table.sum(axis=0), each) for table, each in zip(rows, sums, strict=True)]
-    found = deviations(_of_confusion, confusion)
-    found["roc_auc"] = float(np.mean([deviations(of_ranks, table)["roc_auc"] for table in rows]))
+    classes = deviations(_of_confusion, confusion)
+    found = {"roc_auc": float(np.mean([deviations(of_ranks, each)["roc_auc"] for each in rows]))}
     if all(are_probabilities(each) for each in scores):
         found["brier"] = sum(
             deviations(partial(of_scores, scores=each), table)["brier"]
@@ -101,8 +102,7 @@ def sampling_errors(
             lambda cells: _log_losses(np.split(cells, split, axis=-1), scores),
             np.concatenate([table[1] for table in rows]),
         )
-    share = shrinking(calibrations, float(np.sum(confusion)), size)
-    return finite({name: value * share for name, value in found.items()})
+    return shrunk(classes, found, calibrations, float(np.sum(rows[0])), size, classed)
 
 
 def _of_confusion(confusion: Counts) -> Metrics:

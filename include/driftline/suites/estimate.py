@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
-from driftline.metrics import ESTIMATED
+from driftline.metrics import ESTIMATED, FROM_SCORES
 from driftline.outcome_profile import ClassProfile
 from driftline.printable import amount
 from driftline.sections import Task
@@ -17,6 +17,9 @@ from driftline.suites.frame import Frame
 
 _Z = 1.959963984540054
 """The 97.5% quantile of the normal distribution."""
+
+_OF_SCORES = FROM_SCORES | {"observed_rate"}
+"""What is estimated of scores whether or not a predicted class is known."""
 
 FEWEST = 30
 """Labelled rows of the reference below which nothing is estimated."""
@@ -40,11 +43,12 @@ def of_scores(
     learnt = [
         confidence_based.calibration(each.truth[1], each.truth[0], each.sums) for each in theirs
     ]
-    size = float(ours[0].said.sum())
+    by_said = ours[0].said.sum(axis=-1)
+    size, classed = float(by_said.sum()), float(by_said[:2].sum())
     if reference.binary:
         (one,), (two,), (how,) = ours, theirs, learnt
         values = confidence_based.estimates(how, one.said, one.said_sums)
-        errors = confidence_based.sampling_errors(how, two.joint, two.sums, size)
+        errors = confidence_based.sampling_errors(how, two.joint, two.sums, size, classed)
     else:
         values = one_vs_rest.estimates(
             learnt, [each.said for each in ours], [each.said_sums for each in ours]
@@ -56,13 +60,15 @@ def of_scores(
             [each.truth for each in theirs],
             [each.sums for each in theirs],
             size,
+            classed,
         )
     expected = {
         name: Expected(value, value - _Z * errors[name], value + _Z * errors[name])
         for name, value in values.items()
         if name in errors
     }
-    return _measured(scope, expected, int(size), distrusted)
+    rows = {name: int(size if name in _OF_SCORES else classed) for name in expected}
+    return _measured(scope, expected, rows, distrusted)
 
 
 def of_losses(
@@ -77,7 +83,7 @@ def of_losses(
     if learnt.losses and not expected:
         return unknown(scope, Task.REGRESSION, "no predictions")
     lost = [_unknown(scope, name, why) for name, why in learnt.unlearnt.items()]
-    return _measured(scope, expected, window.rows, distrusted) + lost
+    return _measured(scope, expected, dict.fromkeys(expected, window.rows), distrusted) + lost
 
 
 def unknown(scope: Scope, task: Task, reason: str) -> list[Measurement]:
@@ -90,16 +96,20 @@ def _obstacle(current: ClassProfile, reference: ClassProfile) -> str:
         return "no predictions"
     if not any(each.said.sum() for each in current.scores.values()):
         return "no prediction has a score between 0 and 1"
-    if reference.used < FEWEST:
-        used = amount(reference.used, "labelled row")
-        return f"{used} in the reference: an estimate takes {FEWEST}"
-    if np.count_nonzero(reference.by_label) < 2:
+    by_label = reference.by_ranked_label
+    if (used := int(by_label.sum())) < FEWEST:
+        scored = amount(used, "labelled row")
+        return f"{scored} with a score in the reference: an estimate takes {FEWEST}"
+    if np.count_nonzero(by_label) < 2:
         return "the reference has labels of one class only"
     return ""
 
 
 def _measured(
-    scope: Scope, expected: Mapping[str, Expected], rows: int, distrusted: Mapping[str, str]
+    scope: Scope,
+    expected: Mapping[str, Expected],
+    rows: Mapping[str, int],
+    distrusted: Mapping[str, str],
 ) -> list[Measurement]:
     return [
         scope.measurement(
@@ -109,7 +119,7 @@ def _measured(
             engine=Engine.PROFILE,
             lower=steady(each.lower),
             upper=steady(each.upper),
-            row_count=rows,
+            row_count=rows[name],
             reason=distrusted.get(name, ""),
         )
         for name, each in expected.items()

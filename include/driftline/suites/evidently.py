@@ -114,13 +114,15 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
         for name, metric in _METRICS.items()
         if outcomes.task in metric.tasks and (outcomes.scores is not None or not metric.scored)
     ]
+    rows = {name: outcomes.of(name) for name in names}
     found: dict[tuple[str, str], Found] = {
-        (name, ""): reason for name in names if (reason := outcomes.undefined(name))
+        (name, ""): reason for name in names if (reason := rows[name].undefined(name))
     }
     for scored in (False, True):
         asked = [n for n in names if (n, "") not in found and _METRICS[n].scored is scored]
-        keys = [(name, "") for name in asked]
-        found |= _told(scope, keys, lambda: _scored(outcomes, asked, scored=scored))  # noqa: B023
+        if asked:
+            keys, own = [(name, "") for name in asked], rows[asked[0]]
+            found |= _told(scope, keys, lambda: _scored(own, asked, scored=scored))  # noqa: B023
     found = dict(sorted(found.items(), key=lambda item: (names.index(item[0][0]), item[0][1])))
     return [
         _measured(
@@ -128,9 +130,9 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
             Suite.PERFORMANCE,
             metric,
             value,
-            remark=outcomes.remark,
+            remark=rows[metric].remark,
             detail=detail,
-            row_count=len(outcomes),
+            row_count=len(rows[metric]),
             coverage=outcomes.coverage,
         )
         for (metric, detail), value in found.items()
@@ -138,8 +140,6 @@ def performance(scope: Scope, outcomes: Outcomes) -> list[Measurement]:
 
 
 def _scored(outcomes: Outcomes, asked: Sequence[str], *, scored: bool) -> dict[Any, Found]:
-    if not asked:
-        return {}
     if outcomes.task is Task.MULTICLASS and not scored:
         return _by_class(outcomes, asked)
     made = {(name, ""): _METRICS[name].make() for name in asked}

@@ -1,7 +1,7 @@
 """What came of the predictions: labels, classes and scores side by side, ready to be scored."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from driftline.classes import canonical, classes_of, negative_class, positive_class, rows_by_class
 from driftline.config import Monitor
 from driftline.errors import LogError
-from driftline.metrics import OF_SCORES
+from driftline.metrics import FROM_SCORES
+from driftline.outcome_profile import (
+    NO_CLASS,
+    NO_PREDICTED_VALUE,
+    NO_PREDICTION,
+    NO_SCORE,
+    NO_VALUE,
+)
 from driftline.printable import amount
 from driftline.sections import Task
 from driftline.warehouse.outcome_counting import SLACK
@@ -24,16 +31,18 @@ OF_ZEROS = (
     "labels are 0: no error is relative to them",
 )
 """Why there is no `mape`."""
+_NO_SCORES = "a score is not between 0 and 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcomes:
-    """The labelled rows that can be scored, and how many others there were.
+    """The labelled rows that can be used, and how many others there were.
 
     Binary: `y_true` and `y_pred` hold 1 for the positive class, else 0; `scores` is P(positive).
     Multiclass: both hold the place of the class in `classes`; `scores` has a column a class.
-    Regression: both hold values. `scores` is None where the log has none. `dropped` maps why a
-    labelled row could not be used to how many there were.
+    Regression: both hold values. `y_pred` is -1 where a class is not known, `scores` NaN where one
+    is no probability: `of` has the rows of one metric. `scores` is None where the log has none.
+    `dropped` maps why a labelled row could not be used to how many there were.
     """
 
     task: Task
@@ -45,6 +54,10 @@ class Outcomes:
     classes: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
     """Classes for which the log has no score."""
+    unclassed: str = ""
+    """Why a row has no predicted class."""
+    unusable: str = ""
+    """Why a row has no usable score."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     sample: str = ""
     """That the rows are a sample, in words; '' when they are all."""
@@ -53,6 +66,29 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.y_true)
+
+    def of(self, metric: str) -> "Outcomes":
+        """Return the rows that a metric is of: those with a usable score, or those with a class."""
+        if self.task is Task.REGRESSION:
+            return self
+        why, usable = self.unclassed, self.y_pred >= 0
+        if metric in FROM_SCORES:
+            if self.scores is None:
+                return self
+            whole = self.scores if self.scores.ndim == 1 else self.scores.sum(axis=1)
+            why, usable = self.unusable, np.isfinite(whole)
+        if usable.all():
+            return self
+        kept = np.zeros_like(self.kept)
+        kept[np.flatnonzero(self.kept)[usable]] = True
+        return replace(
+            self,
+            y_true=self.y_true[usable],
+            y_pred=self.y_pred[usable],
+            scores=None if self.scores is None else self.scores[usable],
+            dropped={**self.dropped, why: int((~usable).sum())},
+            kept=kept,
+        )
 
     @property
     def coverage(self) -> float | None:
@@ -91,7 +127,7 @@ class Outcomes:
             return amount(zeros, *OF_ZEROS)
         if metric == "r2" and len(self.present) == 1:
             return "every label is the same: there is no variance to explain"
-        if metric in OF_SCORES and self.unscored:
+        if metric in FROM_SCORES and self.unscored:
             return f"no score is logged for {_some(self.unscored)}"
         if metric in _OF_PROBABILITIES and (stray := self._stray):
             return f"the class probabilities of {amount(stray, 'row')} do not add up to 1"
@@ -165,6 +201,8 @@ def outcomes(monitor: Monitor, rows: Rows) -> Outcomes:
         scores=None if columns.scores is None else columns.scores[kept],
         classes=columns.classes,
         unscored=columns.unscored,
+        unclassed=columns.unclassed,
+        unusable=columns.unusable,
         dropped=dropped,
         sample=sample_of(table.num_rows, rows.total),
         kept=kept,
@@ -178,6 +216,8 @@ class _Columns(NamedTuple):
     scores: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
+    unclassed: str = ""
+    unusable: str = ""
 
 
 def _binary(table: Any, monitor: Monitor) -> _Columns:
@@ -195,25 +235,23 @@ def _binary(table: Any, monitor: Monitor) -> _Columns:
     true = _known(two, labels, true)
     predicted = None if predicted is None else _known(two, logged, predicted)
     negative = negative or _opposite(positive)
-    usable = {"the label is not a class": true >= 0}
-    scores = None
-    if SCORE in table.column_names:
-        scores = _probabilities(table[SCORE])
-        usable["the score is not between 0 and 1"] = np.isfinite(scores)
-    if predicted is None:
-        if scores is None:
-            raise LogError("the rows hold neither a score nor a predicted class")
-        with np.errstate(invalid="ignore"):
-            y_pred = (scores >= predictions.threshold).astype(np.int64)
+    usable = {NO_CLASS: true >= 0}
+    scores = _probabilities(table[SCORE]) if SCORE in table.column_names else None
+    if predicted is not None:
+        y_pred = np.where(predicted >= 0, _is(positive, logged, predicted), -1)
+    elif scores is None:
+        raise LogError("the rows hold neither a score nor a predicted class")
     else:
-        usable["the predicted class is missing"] = predicted >= 0
-        y_pred = _is(positive, logged, predicted)
+        with np.errstate(invalid="ignore"):
+            y_pred = np.where(np.isfinite(scores), scores >= predictions.threshold, -1)
     return _Columns(
         y_true=_is(positive, labels, true),
         y_pred=y_pred,
         usable=usable,
         scores=scores,
         classes=(negative, positive),
+        unclassed=NO_SCORE if predicted is None else NO_PREDICTION,
+        unusable=NO_SCORE,
     )
 
 
@@ -230,7 +268,7 @@ def _multiclass(table: Any, monitor: Monitor) -> _Columns:
         for name in table.column_names
         if name.startswith(prefix)
     }
-    usable = {"the label is not a class": true >= 0}
+    usable = {NO_CLASS: true >= 0}
     strays = {*labels} - {*scored, *logged} if scored else set()
     if strays:
         known = _known({*labels} - strays, labels, true)
@@ -241,14 +279,13 @@ def _multiclass(table: Any, monitor: Monitor) -> _Columns:
     if scored:
         matrix = [_probabilities(table[name]) for name in scored.values()]
         scores = np.column_stack([*matrix, *(np.zeros(table.num_rows) for _ in unscored)])
-        usable["a score is not between 0 and 1"] = np.isfinite(scores).all(axis=1)
-    if predicted is None:
-        if scores is None:
-            raise LogError("the rows hold neither scores nor a predicted class")
-        y_pred = np.nan_to_num(scores, nan=-1.0).argmax(axis=1)
-    else:
-        usable["the predicted class is missing"] = predicted >= 0
+    if predicted is not None:
         y_pred = _places(classes, logged, predicted)
+    elif scores is None:
+        raise LogError("the rows hold neither scores nor a predicted class")
+    else:
+        whole = np.isfinite(scores).all(axis=1)
+        y_pred = np.where(whole, np.nan_to_num(scores, nan=-1.0).argmax(axis=1), -1)
     return _Columns(
         y_true=_places((*classes, *strays), labels, true),
         y_pred=y_pred,
@@ -256,6 +293,8 @@ def _multiclass(table: Any, monitor: Monitor) -> _Columns:
         scores=scores,
         classes=classes,
         unscored=unscored if scored else (),
+        unclassed=_NO_SCORES if predicted is None else NO_PREDICTION,
+        unusable=_NO_SCORES,
     )
 
 
@@ -265,8 +304,8 @@ def _regression(table: Any, monitor: Monitor) -> _Columns:
         _numbers(table[PREDICTION], "predictions.prediction"),
     )
     usable = {
-        "the label is not a finite number": np.isfinite(y_true),
-        "the prediction is not a finite number": np.isfinite(y_pred),
+        NO_VALUE: np.isfinite(y_true),
+        NO_PREDICTED_VALUE: np.isfinite(y_pred),
     }
     return _Columns(y_true=y_true, y_pred=y_pred, usable=usable)
 

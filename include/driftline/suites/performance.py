@@ -105,7 +105,7 @@ def _of_known_classes(profile: ClassProfile) -> ClassProfile:
     """Return what is left without labels that the model cannot mean: it has a score for every class
     but theirs, and never says it.
     """
-    said, label = profile.confusion.sum(axis=0), profile.confusion.sum(axis=1)
+    said, label = profile.confusion.sum(axis=0), profile.by_label
     unknown = [
         place
         for place, name in enumerate(profile.classes)
@@ -120,31 +120,50 @@ def _of_known_classes(profile: ClassProfile) -> ClassProfile:
         profile,
         classes=tuple(profile.classes[place] for place in kept),
         confusion=profile.confusion[np.ix_(kept, kept)],
+        unpredicted=profile.unpredicted[kept],
         moments=profile.moments[kept],
+        unscored=profile.unscored[kept],
         dropped={**profile.dropped, why: int(label[unknown].sum())},
     )
 
 
 def _classes(profile: ClassProfile) -> Iterator[Number]:
-    empty, matrix = nothing(profile), profile.confusion
-    yield Number("accuracy", _found(empty, lambda: confusion.accuracy(matrix)))
-    alone = empty or _one_class(profile)
-    yield Number("balanced_accuracy", _found(alone, lambda: confusion.balanced_accuracy(matrix)))
-    for name, metric in _OF_ONE_CLASS.items():
-        if profile.binary:
-            yield Number(name, _of_class(profile, name, POSITIVE))
-            continue
-        whole = _macro(metric)
-        yield Number(name, _found(empty, lambda whole=whole: whole(matrix)))  # type: ignore[misc]
-        for place in _mentioned(profile):
-            yield Number(name, _of_class(profile, name, place), profile.classes[place])
-    if not profile.binary:
-        yield Number("f1_weighted", _found(empty, lambda: confusion.weighted_f1(matrix)))
+    yield from _predicted(profile)
     if profile.scores:
         yield from _probabilities(profile)
     if profile.binary:
         share = profile.by_label[POSITIVE]
-        yield Number("label_mean", _found(empty, lambda: interval.share(share, profile.used)))
+        mean = _found(nothing(profile), lambda: interval.share(share, profile.used))
+        yield Number("label_mean", mean)
+
+
+def _predicted(profile: ClassProfile) -> Iterator[Number]:
+    """Yield what is measured of the rows that have a predicted class."""
+    matrix, rows = profile.confusion, profile.predicted
+    dropped = {profile.unclassed: int(profile.unpredicted.sum())}
+    why = _left_out({**profile.dropped, **dropped})
+    empty = nothing(profile) or _too_few(rows, profile.labelled, "be used", why)
+
+    def number(metric: str, found: Found, detail: str = "") -> Number:
+        return Number(metric, found, detail, rows=rows, remark=_left_out(dropped))
+
+    def of_class(metric: str, place: int) -> Found:
+        undefined = empty or _undefined_of_class(profile, metric, place)
+        return _found(undefined, lambda: _OF_ONE_CLASS[metric](matrix, place))
+
+    yield number("accuracy", _found(empty, lambda: confusion.accuracy(matrix)))
+    alone = empty or _one_class(profile, matrix.sum(axis=1))
+    yield number("balanced_accuracy", _found(alone, lambda: confusion.balanced_accuracy(matrix)))
+    for name, metric in _OF_ONE_CLASS.items():
+        if profile.binary:
+            yield number(name, of_class(name, POSITIVE))
+            continue
+        whole = _macro(metric)
+        yield number(name, _found(empty, lambda whole=whole: whole(matrix)))  # type: ignore[misc]
+        for place in _mentioned(profile):
+            yield number(name, of_class(name, place), profile.classes[place])
+    if not profile.binary:
+        yield number("f1_weighted", _found(empty, lambda: confusion.weighted_f1(matrix)))
 
 
 def _macro(
@@ -174,14 +193,12 @@ def _called(profile: ClassProfile, place: int) -> str:
     return repr(others[0]) if others else f"other than {profile.classes[POSITIVE]!r}"
 
 
-def _one_class(profile: ClassProfile, by_label: Counts | None = None) -> str:
-    present = np.flatnonzero(profile.by_label if by_label is None else by_label)
+def _one_class(profile: ClassProfile, by_label: Counts) -> str:
+    present = np.flatnonzero(by_label)
     return f"{metrics.ONE_CLASS}{_called(profile, int(present[0]))}" if len(present) == 1 else ""
 
 
-def _of_class(profile: ClassProfile, metric: str, place: int) -> Found:
-    if reason := nothing(profile):
-        return reason
+def _undefined_of_class(profile: ClassProfile, metric: str, place: int) -> str:
     matrix, name = profile.confusion, _called(profile, place)
     labelled, predicted = matrix[place].any(), matrix[:, place].any()
     if metric == "precision" and not predicted:
@@ -190,26 +207,21 @@ def _of_class(profile: ClassProfile, metric: str, place: int) -> Found:
         return f"no label is {name}"
     if metric == "f1" and not (labelled or predicted):
         return f"{name} is neither predicted nor a label"
-    return _OF_ONE_CLASS[metric](matrix, place)
+    return ""
 
 
 def _probabilities(profile: ClassProfile) -> Iterator[Number]:
-    """Yield what is measured of the rows that have a usable score, and of which it is their class.
+    """Yield what is measured of the rows that have a usable score, and of which it is their class,
+    whether or not a predicted class is known of them.
 
     Losses take rows whose probabilities add up to 1; ranks take all.
     """
     places = [place for place, name in enumerate(profile.classes) if name in profile.scores]
     places = [0, POSITIVE] if profile.binary else places
     moments, by_label = profile.moments[places], profile.by_scored_label[places]
-    truth = [scores.truth for scores in profile.scores.values()]
-    ranked = (
-        truth[0].sum(axis=1) if profile.binary else np.array([t[POSITIVE].sum() for t in truth])
-    )
+    ranked, unscored = profile.by_ranked_label, int(profile.unscored.sum())
     size, rows = int(ranked.sum()), int(by_label.sum())
-    dropped = {
-        NO_SCORE: profile.unscored,
-        _unscored(profile): max(0, profile.used - profile.unscored - size),
-    }
+    dropped = {NO_SCORE: unscored, _unscored(profile): max(0, profile.used - unscored - size)}
     apart = "their class probabilities do not add up to 1"
     why = _left_out({**profile.dropped, **dropped})
     no_ranks = nothing(profile) or _too_few(size, profile.labelled, "be ranked", why)

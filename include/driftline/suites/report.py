@@ -70,8 +70,8 @@ def content(
             methods[name] = drawn[reasons.index("")]
         else:
             remarks.append(f"not shown: {reasons[0]}")
-    if outcomes is not None and outcomes.empty:
-        remarks.append(f"performance is not shown: {outcomes.empty}")
+    if outcomes is not None:
+        remarks += _without_performance(outcomes)
     shown = [verdict for verdict in verdicts if not hides(verdict.measurement.column_name)]
     return Content(
         monitor=monitor,
@@ -195,6 +195,14 @@ def _threshold(method: DriftMethod) -> float:
     return BOUNDS[test.metric].limit / test.factor
 
 
+def _without_performance(outcomes: Outcomes) -> list[str]:
+    """Return why performance, or that of the predicted classes, is not shown."""
+    classed = outcomes.of("accuracy")
+    if outcomes.empty or (outcomes.scores is None and classed.empty):
+        return [f"performance is not shown: {outcomes.empty or classed.empty}"]
+    return [f"predicted classes are not shown: {classed.empty}"] if classed.empty else []
+
+
 def _performance_widgets(outcomes: Outcomes) -> list[Any]:
     library = evidently.load()
     if outcomes.task is Task.REGRESSION:
@@ -202,19 +210,20 @@ def _performance_widgets(outcomes: Outcomes) -> list[Any]:
             [library.presets.RegressionPreset()], evidently.scored_dataset(outcomes, scored=False)
         )
     widgets = []
-    if len({*outcomes.present.tolist(), *np.unique(outcomes.y_pred).tolist()}) > 1:
+    classed, scored = outcomes.of("accuracy"), outcomes.of("roc_auc")
+    if len({*classed.present.tolist(), *np.unique(classed.y_pred).tolist()}) > 1:
         widgets += _drawn(
             [library.presets.ClassificationPreset()],
-            _named_classes(outcomes),
+            _named_classes(classed),
         )
-    if outcomes.scores is not None and not outcomes.undefined("roc_auc"):
+    if scored.scores is not None and not scored.undefined("roc_auc"):
         metrics = library.metrics
         widgets += _drawn(
             [
-                metrics.RocAuc(roc_curve=True, pr_table=outcomes.task is Task.BINARY),
+                metrics.RocAuc(roc_curve=True, pr_table=scored.task is Task.BINARY),
                 metrics.LogLoss(),
             ],
-            evidently.scored_dataset(outcomes, scored=True),
+            evidently.scored_dataset(scored, scored=True),
         )
     return widgets
 

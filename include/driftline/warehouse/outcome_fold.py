@@ -19,8 +19,6 @@ from driftline.outcome_profile import (
     MOMENTS,
     NO_CLASS,
     NO_PREDICTED_VALUE,
-    NO_PREDICTION,
-    NO_SCORE,
     NO_VALUE,
     POSITIVE,
     ClassProfile,
@@ -41,6 +39,8 @@ from driftline.warehouse.tally import Places, coded, encoded, named, numbered
 Key = tuple[Any, ...]
 Mask = NDArray[np.bool_]
 
+NOTHING_SAID = 2
+"""The place among the counts by score of rows without a predicted class."""
 SCORED = "score"
 """What a binary model's only score is called among the bins."""
 
@@ -137,12 +137,12 @@ def two_classes(
     scored = bool(bins.scores)
     code = groups.column("code").astype(np.int64) if scored else np.zeros(len(table), np.int64)
     usable = code >= 0
-    reasons = {NO_CLASS: truth >= 0} | _class_is_known(said, usable, logged=logged)
-    known_class, dropped = _dropped(labelled, reasons, groups)
-    used = known_class & usable
+    known_label, dropped = _dropped(labelled, {NO_CLASS: truth >= 0}, groups)
+    used, has_class = known_label & usable, said >= 0 if logged else usable
     rows, known = groups.count(), groups.count(labelled)
-    confusion = groups.counts((truth, said), (2, 2), known_class)
-    unscored = groups.count(known_class & ~usable)
+    confusion = groups.counts((truth, said), (2, 2), known_label & has_class)
+    unpredicted = groups.counts((truth,), (2,), known_label & ~has_class)
+    unscored = groups.counts((truth,), (2,), known_label & ~usable)
     moments, scores = np.zeros((len(groups.names), 2, 7)), []
     if scored:
         ((name, edges),) = bins.scores.items()
@@ -155,8 +155,8 @@ def two_classes(
         values += [*own[:2], groups.rows]
         for place, value in enumerate(values):
             moments[:, :, place] = groups.sums(value, (truth,), (2,), used)
-        everyone = (code >= 0) & (said >= 0)
-        scores = _by_score(groups, truth, said, code, len(edges) + 1, used, everyone)
+        spoke = np.where(has_class, said, NOTHING_SAID)
+        scores = _by_score(groups, truth, spoke, code, len(edges) + 1, used, usable)
     return {
         key: ClassProfile(
             bins=bins,
@@ -165,10 +165,12 @@ def two_classes(
             labelled=int(known[n]),
             dropped=dropped[n],
             confusion=confusion[n],
+            unpredicted=unpredicted[n],
             moments=moments[n],
             scores={name: scores[n]} if scored else {},
-            unscored=int(unscored[n]),
+            unscored=unscored[n],
             found=held[n],
+            logged=logged,
         )
         for n, key in enumerate(groups.names)
     }
@@ -185,11 +187,6 @@ def _negative(
         return bins.negative
     there = ((names, np.repeat(at, groups.rows)) for names, at in columns if at is not None)
     return negative_class(rows_by_class(*there), chosen)
-
-
-def _class_is_known(said: Places, usable: Mask, *, logged: bool) -> dict[str, Mask]:
-    """Return why a row may have no predicted class: it is logged, or the scores decide."""
-    return {NO_PREDICTION: said >= 0} if logged else {NO_SCORE: usable & (said >= 0)}
 
 
 def _held(groups: Groups, *columns: tuple[Sequence[str], Places | None]) -> list[tuple[str, ...]]:
@@ -213,10 +210,10 @@ def _by_score(
     everyone: Mask,
 ) -> list[ScoreCounts]:
     own = groups.column("own1")
-    counted = groups.counts((truth, said, code), (2, 2, size), used)
+    counted = groups.counts((truth, said, code), (2, 3, size), used)
     sums = groups.sums(own, (code,), (size,), used)
-    spoken = groups.counts((said, code), (2, size), everyone)
-    spoken_sums = groups.sums(own, (said, code), (2, size), everyone)
+    spoken = groups.counts((said, code), (3, size), everyone)
+    spoken_sums = groups.sums(own, (said, code), (3, size), everyone)
     return [
         ScoreCounts(joint=counted[n], sums=sums[n], said=spoken[n], said_sums=spoken_sums[n])
         for n, _ in enumerate(groups.names)
@@ -241,12 +238,13 @@ def many_classes(
     truth = _places(names, truth, at, -1)
     said = groups.column("said").astype(np.int64) if said is None else _places(spoken, said, at, -1)
     code = groups.column("code").astype(np.int64) if scored else np.zeros(len(table), np.int64)
-    reasons = {NO_CLASS: truth >= 0} | _class_is_known(said, code >= 0, logged=logged)
-    used, dropped = _dropped(labelled, reasons, groups)
+    used, dropped = _dropped(labelled, {NO_CLASS: truth >= 0}, groups)
+    has_class = (said >= 0) if logged else (said >= 0) & (code >= 0)
     rows, known = groups.count(), groups.count(labelled)
-    confusion = groups.counts((truth, said), (many, many), used)
+    confusion = groups.counts((truth, said), (many, many), used & has_class)
+    unpredicted = groups.counts((truth,), (many,), used & ~has_class)
     moments, stray = np.zeros((len(groups.names), many, 7)), np.zeros(len(groups.names), np.int64)
-    unscored = groups.count(used & (code < 0))
+    unscored = groups.counts((truth,), (many,), used & (code < 0))
     if scored:
         of_scored = used & (truth < len(scored))
         stray = groups.count(of_scored & (code == STRAY))
@@ -263,10 +261,12 @@ def many_classes(
             labelled=int(known[n]),
             dropped=dropped[n],
             confusion=confusion[n][np.ix_(places, places)],
+            unpredicted=unpredicted[n][places],
             moments=moments[n][places],
-            unscored=int(unscored[n]),
+            unscored=unscored[n][places],
             stray=int(stray[n]),
             found=held[n],
+            logged=logged,
         )
     return profiles
 
@@ -300,10 +300,10 @@ def with_scores(
     groups = Groups(table, keys, list(profiles))
     places = {role: groups.column(role).astype(np.int64) for role in ("truth", "said", "code")}
     size = len(next(iter(profiles.values())).bins.scores[name]) + 1
-    there = {role: _valid(table[role]) for role in ("truth", "said")}
-    everyone = there["said"] & (places["code"] >= 0)
-    used = there["truth"] & everyone
-    found = _by_score(groups, places["truth"], places["said"], places["code"], size, used, everyone)
+    said = np.where(_valid(table["said"]), places["said"], NOTHING_SAID)
+    everyone = places["code"] >= 0
+    used = _valid(table["truth"]) & everyone
+    found = _by_score(groups, places["truth"], said, places["code"], size, used, everyone)
     return {
         key: replace(profile, scores={**profile.scores, name: found[n]})
         for n, (key, profile) in enumerate(profiles.items())

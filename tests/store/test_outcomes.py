@@ -21,21 +21,24 @@ PARTS = (Part("1", ""), Part("2", ""), Part("1", "origin='; DROP TABLE outcomes"
 
 def one(rows: int, seed: int = 0) -> ClassProfile:
     rng = np.random.default_rng([rows, seed])
-    joint = rng.integers(0, rows, (2, 2, 3))
+    joint = rng.integers(0, rows, (2, 3, 3))
+    by_class = joint.sum(axis=2)
     return ClassProfile(
         bins=BINS,
         classes=("", "1"),
         rows=rows,
         labelled=int(joint.sum()),
         dropped={"the label is not a class": seed} if seed else {},
-        confusion=joint.sum(axis=2),
+        confusion=by_class[:, :2],
+        unpredicted=by_class[:, 2],
+        unscored=rng.integers(0, rows, 2),
         moments=rng.normal(size=(2, 7)),
         scores={
             "score": ScoreCounts(
                 joint=joint,
                 sums=rng.random(3),
-                said=rng.integers(0, rows, (2, 3)),
-                said_sums=rng.random((2, 3)),
+                said=rng.integers(0, rows, (3, 3)),
+                said_sums=rng.random((3, 3)),
             )
         },
         found=("0", "1"),
@@ -101,3 +104,6 @@ def test_profiles_add_up_in_any_order(rows, random):
     assert alike(NONE.total(halves), whole)
     assert whole.rows == sum(rows)
     assert whole.moments == pytest.approx(sum(part.moments for part in parts))
+    for name in ("confusion", "unpredicted", "unscored", "by_label", "by_ranked_label"):
+        added = sum(getattr(part, name) for part in parts)
+        assert getattr(whole, name).tolist() == added.tolist(), name

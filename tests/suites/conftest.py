@@ -18,28 +18,29 @@ def scope() -> Scope:
     return Scope(monitor="model", window=window, as_of=window.end, config_hash="c")
 
 
+def monitor_of(task: str = "binary", predictions: Any = (), **parts: Any) -> Monitor:
+    """Return the monitor of these parts of its file."""
+    said = {
+        "binary": {"score": "p"},
+        "multiclass": {"score": {"a": "p_a", "b": "p_b", "c": "p_c"}},
+        "regression": {"prediction": "y_hat"},
+    }[task]
+    whole = {
+        "monitor": "model",
+        "task": task,
+        "warehouse": "warehouse",
+        "predictions": {"table": "log", "timestamp": "ts", **said, **dict(predictions)},
+        "labels": {"label": "y"},
+        "reference": {"window": ["2013-03-01", "2013-04-01"]},
+        **parts,
+    }
+    return Monitor.model_validate(whole)
+
+
 @pytest.fixture
 def monitor():
     """Return a function from parts of a monitor's file to the monitor."""
-
-    def make(task: str = "binary", predictions: Any = (), **parts: Any) -> Monitor:
-        said = {
-            "binary": {"score": "p"},
-            "multiclass": {"score": {"a": "p_a", "b": "p_b", "c": "p_c"}},
-            "regression": {"prediction": "y_hat"},
-        }[task]
-        whole = {
-            "monitor": "model",
-            "task": task,
-            "warehouse": "warehouse",
-            "predictions": {"table": "log", "timestamp": "ts", **said, **dict(predictions)},
-            "labels": {"label": "y"},
-            "reference": {"window": ["2013-03-01", "2013-04-01"]},
-            **parts,
-        }
-        return Monitor.model_validate(whole)
-
-    return make
+    return monitor_of
 
 
 def rows(total: int | None = None, **columns: Any) -> Rows:

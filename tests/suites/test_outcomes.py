@@ -86,10 +86,37 @@ def test_what_cannot_be_used_is_dropped_and_counted(monitor):
             _score=[0.9, 0.1, 0.5, 0.5, float("nan"), float("inf"), 1.5, None],
         ),
     )
-    assert (known.rows, known.labelled, len(known)) == (8, 7, 2)
-    assert known.coverage == 7 / 8
-    assert known.dropped == {"the label is not a class": 1, "the score is not between 0 and 1": 4}
-    assert "4 rows left out" in known.remark
+    assert (known.rows, known.labelled, len(known)) == (8, 7, 6)
+    assert known.y_pred.tolist() == [1, 0, -1, -1, -1, -1]
+    for metric in ("log_loss", "accuracy"):  # the class is what the score says
+        own = known.of(metric)
+        assert (own.coverage, len(own), own.kept.tolist()) == (7 / 8, 2, [True] * 2 + [False] * 6)
+        assert own.dropped == {"the label is not a class": 1, "the score is not between 0 and 1": 4}
+        assert "4 rows left out" in own.remark
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_row_counts_for_its_score_or_for_its_class_alone(monitor, task):
+    names = ["0", "1"] if task == "binary" else ["a", "b"]
+    scores = [0.9, float("nan"), 0.6, None, 0.2]
+    held = {"_score": scores}
+    if task == "multiclass":
+        held = {"_score:a": [None if s is None else 1 - s for s in scores], "_score:b": scores}
+    given = rows(
+        _label=[names[n] for n in (1, 0, 0, 1, 0)],
+        _prediction=[names[1], names[0], None, None, None],
+        **held,
+    )
+    known = outcomes(monitor(task, predictions={"prediction": "said"}), given)
+    assert (len(known), known.empty) == (5, "")
+    scored, classed = known.of("brier"), known.of("f1")
+    assert scored.kept.tolist() == [True, False, True, False, True]
+    assert scored.y_true.tolist() == [1, 0, 0]
+    assert np.isfinite(scored.scores).all()
+    assert classed.kept.tolist() == [True, True, False, False, False]
+    assert (classed.y_true.tolist(), classed.y_pred.tolist()) == ([1, 0], [1, 0])
+    assert classed.dropped == {"the predicted class is missing": 3}
+    assert list(scored.dropped.values()) == [2]
 
 
 def test_rounding_above_one_is_forgiven(monitor):

@@ -1,14 +1,19 @@
 """Performance against scikit-learn on the raw rows, and what leaves a metric undefined."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from driftline import metrics
+from driftline.outcome_profile import alike
 from driftline.suites import performance
 from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
-from tests.suites.conftest import rows
+from tests.suites.conftest import monitor_of, rows
 
 RNG = np.random.default_rng(3)
 N = 400
@@ -272,13 +277,23 @@ def test_nothing_predicted_positive_has_no_precision(scope, monitor):
     [
         (rows(_label=[None, None], _score=[0.1, 0.2]), "no labels"),
         (rows(_label=[1], _score=[0.5]), "only one labelled row"),
-        (rows(_label=[1, 0], _score=[None, 7.0]), "no labelled row can be used"),
+        (rows(_label=[np.nan] * 2, _score=[0.1, 0.2]), "no labelled row can be used"),
     ],
 )
 def test_nothing_to_measure_is_said(scope, monitor, given, reason):
     found = measured(scope, monitor(), given)
     assert set(values(found)) == set(metrics.PERFORMANCE["binary"])
     assert all(each.value is None and reason in each.reason for each in found.values())
+
+
+def test_without_a_usable_score_the_base_rate_is_left(scope, monitor):
+    found = measured(scope, monitor(), rows(_label=[1, 0], _score=[None, 7.0]))
+    assert found.pop(("label_mean", "")).value == 0.5
+    assert set(values(found)) == set(metrics.PERFORMANCE["binary"]) - {"label_mean"}
+    for each in found.values():
+        assert (each.value, each.row_count) == (None, 0)
+        assert each.reason.startswith("no labelled row can be ")
+        assert each.reason.endswith(": 2 rows left out: the score is not between 0 and 1")
 
 
 def test_a_class_that_no_label_holds(scope, monitor):
@@ -382,6 +397,125 @@ def test_class_metrics_need_no_score(scope, monitor, unusable):
     assert (found["f1", ""].row_count, found["f1", ""].reason) == (N, "")
     assert found["roc_auc", ""].row_count == N - 50
     assert found["roc_auc", ""].reason == "50 rows left out: the score is not between 0 and 1"
+
+
+OF_CLASSES = {
+    "accuracy": sk.accuracy_score,
+    "balanced_accuracy": sk.balanced_accuracy_score,
+    "precision": sk.precision_score,
+    "recall": sk.recall_score,
+    "f1": sk.f1_score,
+}
+
+
+@pytest.mark.parametrize("missing", [None, "", " ", "unknown"])
+@pytest.mark.parametrize("share", [0.2, 0.6, 1.0])
+def test_score_metrics_need_no_class(scope, monitor, missing, share):
+    gone = np.arange(N) < share * N
+    said = np.where(SCORE >= 0.4, "1", "0")
+    logged = pa.array([missing if g else c for c, g in zip(said, gone, strict=True)], pa.string())
+    if missing == "unknown" and share == 1:
+        logged = pa.nulls(N, pa.string())  # with labels 0 and 1 it would be the positive class's
+    given = rows(_label=LABEL, _score=SCORE, _prediction=logged)
+    found = measured(scope, monitor(predictions={"prediction": "said"}), given)
+    alone = measured(scope, monitor(), rows(_label=LABEL, _score=SCORE))
+    assert {key for key in found if key[0] not in OF_CLASSES} == {
+        key for key in alone if key[0] not in OF_CLASSES
+    }
+    for (metric, _), each in found.items():
+        if metric not in OF_CLASSES:
+            assert each == alone[metric, ""], metric
+            assert (each.row_count, each.reason) == (N, "")
+    assert found["log_loss", ""].value == pytest.approx(sk.log_loss(LABEL, SCORE))
+    lost, y, c = int(gone.sum()), LABEL[~gone], (said == "1").astype(int)[~gone]
+    left_out = f"{lost} rows left out: the predicted class is missing"
+    for metric, score in OF_CLASSES.items():
+        one = found[metric, ""]
+        assert one.row_count == N - lost
+        if share < 0.5:
+            assert (one.value, one.reason) == (pytest.approx(score(y, c)), left_out)
+        else:
+            few = f"only {N - lost} of {N} labelled rows" if share < 1 else "no labelled row"
+            assert (one.value, one.reason) == (None, f"{few} can be used: {left_out}")
+
+
+def test_a_log_of_classes_in_which_all_are_missing(scope, monitor):
+    log = monitor(predictions={"score": None, "prediction": "said"})
+    found = measured(scope, log, rows(_label=LABEL, _prediction=pa.nulls(N, pa.string())))
+    assert found.pop(("label_mean", "")).value == pytest.approx(LABEL.mean())
+    assert {metric for metric, _ in found} == {*OF_CLASSES}
+    why = f"no labelled row can be used: {N} rows left out: the predicted class is missing"
+    assert {each.reason for each in found.values()} == {why}
+
+
+def test_half_without_a_class_and_the_other_half_without_a_score(scope, monitor):
+    """No row has both: each kind of metric has its own half, which is enough."""
+    first = np.arange(N) < N // 2
+    said = (SCORE >= 0.4).astype(float)
+    given = rows(
+        _label=LABEL,
+        _score=np.where(first, SCORE, np.nan),
+        _prediction=pa.array(said, mask=first),
+    )
+    found = values(measured(scope, monitor(predictions={"prediction": "said"}), given))
+    expected = {metric: score(LABEL[~first], said[~first]) for metric, score in OF_CLASSES.items()}
+    expected["log_loss"] = sk.log_loss(LABEL[first], SCORE[first])
+    expected["roc_auc"] = sk.roc_auc_score(LABEL[first], SCORE[first])
+    expected["label_mean"] = LABEL.mean()
+    agree({name: found[name] for name in expected}, expected)
+
+
+def test_a_stray_label_without_class_or_score_is_counted_once(scope, monitor):
+    """It is left out for its label, and neither for its score nor for its class again."""
+    labels, said = CLASSES.astype(object), CLASSES[::-1].astype(object)
+    columns = {name: column.copy() for name, column in COLUMNS.items()}
+    labels[:8], said[4:12], columns["_score:a"][6:20] = "d", None, np.nan
+    given = rows(_label=labels.tolist(), _prediction=said.tolist(), **columns)
+    found = measured(scope, monitor("multiclass", predictions={"prediction": "said"}), given)
+    stray = "8 rows left out: the model has no score for their label 'd'"
+    assert found["accuracy", ""].reason == (
+        f"{stray}; 4 rows left out: the predicted class is missing"
+    )
+    assert found["accuracy", ""].value == pytest.approx(
+        sk.accuracy_score(CLASSES[12:], CLASSES[::-1][12:])
+    )
+    assert found["log_loss", ""].reason == (
+        f"{stray}; 12 rows left out: the score is not between 0 and 1"
+    )
+    assert found["log_loss", ""].value == pytest.approx(sk.log_loss(CLASSES[20:], CHANCES[20:]))
+    assert {found[name, ""].row_count for name in ("accuracy", "f1_weighted")} == {N - 12}
+    assert {found[name, ""].row_count for name in ("log_loss", "roc_auc")} == {N - 20}
+
+
+@given_any(st.integers(0, 2**32 - 1), st.sampled_from(["binary", "multiclass"]), st.booleans())
+def test_stretches_add_up_to_the_whole_in_any_order(seed, task, logged):
+    rng = np.random.default_rng(seed)
+    size, names = int(rng.integers(2, 60)), ["0", "1"] if task == "binary" else ["a", "b", "c", "d"]
+
+    def some(of, share=0.3):
+        return [None if rng.random() < share else str(name) for name in rng.choice(of, size)]
+
+    scored = ["_score"] if task == "binary" else list(COLUMNS)
+    columns = {
+        name: pa.array(rng.dirichlet(np.ones(3), size)[:, 0], mask=rng.random(size) < 0.2)
+        for name in scored
+    }
+    own = monitor_of(task, {"prediction": "said"} if logged else {})
+    columns["_label"] = pa.array(some(names), pa.string())
+    if logged:
+        columns["_prediction"] = pa.array(some(names, 0.5), pa.string())
+    table = rows(**columns).table
+    bins = replace(bins_of_outcomes(own, table), negative="0" if task == "binary" else "")
+    cuts = np.sort(rng.integers(0, size + 1, 4))
+    ends = zip([0, *cuts], [*cuts, size], strict=True)
+    parts = [profile_of(own, bins, table.slice(first, last - first)) for first, last in ends]
+    rng.shuffle(parts)
+    whole, none = profile_of(own, bins, table), profile_of(own, bins, table.slice(0, 0))
+    halves = [none.total(parts[:2]), none.total(parts[2:])]
+    total = none.total([type(p).read(bins, p.rows, p.labelled, p.content) for p in halves])
+    # Classes come in the order in which a stretch that holds them all has them.
+    assert alike(none.total([whole]), total)
+    assert whole.used == sum(label is not None for label in columns["_label"].to_pylist())
 
 
 def test_where_most_rows_cannot_be_used_nothing_is_measured_of_the_rest(scope, monitor):

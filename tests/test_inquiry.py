@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from sklearn import metrics as sk
 from sqlalchemy import select
 
 from driftline import inquiry, pipeline
@@ -212,6 +213,34 @@ def test_a_threshold_that_moved_is_seen_in_the_logged_class(
     found = asked(of(request, tmp_path, predictions, labels, **own), store, "accuracy")
     assert found.causes[0].kind is CauseKind.SCORE
     assert "the threshold was 0.5 and reads 0.15" in found.causes[0].words
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_fall_of_scores_is_explained_of_rows_without_a_class(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store, task: str
+) -> None:
+    predictions, labels = logs(task, rows=1000, days=10, drift_on=8)
+    if task == "binary":
+        classes = pc.cast(pc.greater_equal(predictions["score"], 0.5), pa.int64())
+    else:
+        classes = predictions["prediction"]
+        predictions = predictions.drop_columns(["prediction"])
+    gone = pc.and_(
+        since(predictions, "ts", 7), pa.array(np.arange(len(predictions)) % 5 > 0)
+    ).to_numpy(zero_copy_only=False)
+    said = pa.array(classes.to_pylist(), mask=gone)
+    own = {"predictions": parts(task)["predictions"] | {"prediction": "said"}, "task": task}
+    own["predictions"].pop("version")
+    monitor = of(request, tmp_path, predictions.append_column("said", said), labels, **own)
+    found = asked(monitor, store, "log_loss")
+    assert found.fell
+    assert found.words.startswith("log_loss is ")
+    day = pc.and_(since(predictions, "ts", 8), pc.invert(since(predictions, "ts", 9)))
+    joined = predictions.filter(day).to_pandas().merge(labels.to_pandas(), on="id")
+    scores = joined[[c for c in joined if c.startswith("p_")] or "score"].to_numpy()
+    assert found.rows == len(joined)
+    assert found.window_value == pytest.approx(sk.log_loss(joined["y"], scores))
+    assert not [cause for cause in found.causes if cause.kind is CauseKind.LABELS_MISSING]
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -586,6 +586,49 @@ def test_a_score_that_is_null_in_all_of_the_reference_is_no_calm(
     assert all(re.search(words, entry.error) for entry in entries)
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_rule_on_scores_is_judged_where_over_half_of_the_classes_are_null(
+    task: str, warehouse: Any, store: Store
+) -> None:
+    predictions, labels = logs(task, days=8)
+    if task == "binary":
+        said = pc.cast(pc.greater_equal(predictions["score"], 0.5), pa.int64())
+    else:
+        said = predictions["prediction"]
+        predictions = predictions.drop_columns(["prediction"])
+    gone = np.arange(len(predictions)) % 5 > 1
+    said = pa.array(said.to_pylist(), mask=gone)
+    warehouse.load("predictions", predictions.append_column("said", said))
+    warehouse.load("labels", labels)
+    rules = [
+        {"name": name, "metric": name, "window": "1d", bound: limit}
+        for name, bound, limit in (("log_loss", "max", 0.1), ("accuracy", "min", 0.99))
+    ]
+    own = parts(task)
+    own["predictions"] |= {"prediction": "said"}
+    monitor = warehouse.monitor(**own | {"rules": rules, "windows": ["1d"]})
+    (conclusion,) = watch(monitor, store, 7, 8)
+    day = Window.ending("1d", START + 7 * DAY)  # whose labels have come a day later
+    rows = truth(predictions, labels, START + 8 * DAY, 2)
+    rows = rows[rows["ts"] < day.end]
+    scores = rows[[name for name in rows if name.startswith("p_")] or "score"].to_numpy()
+    with store.read() as connection:
+        found = {
+            row["metric"]: row
+            for row in measurements.current(
+                connection, monitor.monitor, suite="performance", segment="", model_version=""
+            )
+            if row["window_start"] == day.start and not row["detail"]
+        }
+    loss = found["log_loss"]
+    assert loss["value"] == pytest.approx(sk.log_loss(rows["y"], scores), **EXACT)
+    assert (loss["row_count"], loss["reason"]) == (len(rows), "")
+    assert found["accuracy"]["value"] is None
+    assert "rows left out: the predicted class is missing" in found["accuracy"]["reason"]
+    judged = {v.rule: v.outcome for v in conclusion.verdicts if v.measurement.window == day}
+    assert (judged["log_loss"], judged["accuracy"]) == (Outcome.WARN, Outcome.NOT_EVALUATED)
+
+
 def test_a_window_whose_statement_took_too_long_can_be_rerun(tmp_path: Path, store: Store) -> None:
     """With more time it is the same configuration: what was measured before stands."""
     place = Warehouse(kind="duckdb", folder=tmp_path)

@@ -207,6 +207,19 @@ def test_only_rows_that_both_can_score_count() -> None:
     assert found.challenger == pytest.approx(sk.brier_score_loss(truth[kept], good[kept]))
 
 
+def test_a_comparison_of_scores_takes_rows_without_a_class() -> None:
+    truth, bad, good, days = binary()
+    gone = np.arange(len(truth)) % 3 > 0
+    said = pa.array((bad >= 0.5).astype(int), mask=gone)
+    champion = rows(truth, days, _score=bad, _prediction=said)
+    challenger = rows(truth, days, _score=good, _prediction=pa.array((good >= 0.5).astype(int)))
+    own = monitor(predictions={"table": "p", "timestamp": "ts", "score": "p", "prediction": "c"})
+    losses, hits = (compare(own, m, champion, challenger) for m in ("log_loss", "accuracy"))
+    assert (losses.rows, hits.rows) == (len(truth), (~gone).sum())
+    assert losses.champion == pytest.approx(sk.log_loss(truth, bad))
+    assert hits.champion == pytest.approx(sk.accuracy_score(truth[~gone], bad[~gone] >= 0.5))
+
+
 @pytest.mark.parametrize("metric", metrics.GATE)
 def test_only_an_interval_that_is_all_gain_passes(metric: str) -> None:
     """Of R2 and of what counts right answers more is better, of losses and errors less."""

@@ -1,4 +1,4 @@
-"""Drift as Evidently publishes it, recomputed from the raw rows with SciPy."""
+"""Drift and performance as Evidently has them, recomputed from the raw rows."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,11 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
+from sklearn import metrics as sk
 
 from driftline.domain import ColumnKind, Engine
 from driftline.sections import DriftMethod
 from driftline.suites import evidently
 from driftline.suites.frame import Frame
+from driftline.suites.outcomes import outcomes
 from driftline.warehouse.rows import Rows
 from tests.suites.conftest import flights, rows
 
@@ -231,3 +233,28 @@ def test_a_frame_is_converted_once(scope, monkeypatch):
     first, second = (measured(scope, rows(**CURRENT), reference) for _ in range(2))
     assert len(made) == 3  # the reference, and the window twice
     assert first == second
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_each_kind_of_performance_has_its_own_rows(scope, monitor, share):
+    rng, place = np.random.default_rng(6), np.arange(300)
+    score, gone, unscored = rng.random(300), place < share * 300, place % 10 == 9
+    label, said = (rng.random(300) < score).astype(int), (score >= 0.4).astype(int)
+    given = rows(
+        _label=label,
+        _score=np.where(unscored, np.nan, score),
+        _prediction=pa.array(said, mask=gone),
+    )
+    known = outcomes(monitor(predictions={"prediction": "said"}), given)
+    found = {each.metric: each for each in evidently.performance(scope, known)}
+    loss = sk.log_loss(label[~unscored], score[~unscored])
+    assert found["log_loss"].value == pytest.approx(loss, rel=1e-6)
+    assert (found["log_loss"].row_count, found["accuracy"].row_count) == (270, 300 - gone.sum())
+    assert found["log_loss"].reason == "30 rows left out: the score is not between 0 and 1"
+    why = f"{gone.sum()} rows left out: the predicted class is missing"
+    if share == 1:
+        assert found["accuracy"].reason == f"no labelled row can be used: {why}"
+    else:
+        assert found["accuracy"].reason == why
+        hits = sk.accuracy_score(label[~gone], said[~gone])
+        assert found["accuracy"].value == pytest.approx(hits)

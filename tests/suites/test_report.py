@@ -5,6 +5,7 @@ import shutil
 from contextlib import contextmanager
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from driftline.domain import ColumnKind, Engine, Outcome, Suite, Verdict
@@ -105,6 +106,19 @@ def test_what_cannot_be_shown_is_named(monitor, scope, columns):
     one = rows(x=[1.0])
     bare = report.html(report.content(monitor(), scope.window, one, one, {"x": NUMERIC}))
     assert "x has only one value in the window" in bare
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_scores_are_drawn_where_predicted_classes_are_missing(monitor, scope, columns, share):
+    said = pa.array((columns["_score"] >= 0.5).astype(int), mask=np.arange(300) < share * 300)
+    html = drawn(
+        monitor, scope, {**columns, "_prediction": said}, predictions={"prediction": "said"}
+    )
+    assert "could not be drawn" not in html
+    assert "ROC Curve" in html
+    told = "predicted classes are not shown: no labelled row can be used: 300 rows left out"
+    assert (told in html) == (share == 1)
+    assert ("Confusion Matrix" in html) == (share < 1)
 
 
 def test_sensitive_columns_are_not_in_the_page(monitor, scope, columns):

@@ -215,6 +215,29 @@ def test_a_threshold_that_moved_is_seen_in_the_logged_class(
     assert "the threshold was 0.5 and reads 0.15" in found.causes[0].words
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_answers_that_changed_are_seen_beside_a_few_scores_that_are_null(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store, metric: str
+) -> None:
+    predictions, labels = logs(rows=1500, days=10)
+    score = predictions["score"].to_numpy().copy()
+    turned = since(predictions, "ts", 8).to_numpy()
+    score[turned] = 1 - score[turned]
+    said = pa.array((score >= 0.5).astype(int))
+    null = np.arange(len(score)) % 100 == 7
+    at = predictions.column_names.index("score")
+    predictions = predictions.set_column(at, "score", pa.array(score, mask=null))
+    predictions = predictions.append_column("class", said)
+    own = {"predictions": {"prediction": "class"}}
+    found = asked(of(request, tmp_path, predictions, labels, **own), store, metric)
+    labelled = set(labels["id"].to_pylist())
+    day = pc.and_(since(predictions, "ts", 8), pc.invert(since(predictions, "ts", 9))).to_numpy()
+    known = np.array([one in labelled for one in predictions["id"].to_pylist()]) & day
+    assert found.rows == (known if metric == "accuracy" else known & ~null).sum()
+    assert found.causes[0].kind is CauseKind.SCORE
+    assert "the model answers" in found.causes[0].words
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_a_fall_of_scores_is_explained_of_rows_without_a_class(
     request: pytest.FixtureRequest, tmp_path: Path, store: Store, task: str

@@ -18,6 +18,8 @@ Places = NDArray[np.int64]
 
 _MATTERS = 0.02
 """A column matters whose effect has so large a share of the score's standard deviation."""
+_SCORED = 0.9
+"""Where the score of so large a share of the labelled rows is known, the others teach nothing."""
 _DRAWS = 3
 _WELL = 0.1
 """So large a share of the rows without fault can say what rows cost more anyway."""
@@ -43,10 +45,23 @@ class Case:
 
     @cached_property
     def rows(self) -> tuple[Places, Places]:
-        """The places of the labelled rows that are learnt from, of both sides."""
+        """The places of the labelled rows that are learnt from, of both sides.
+
+        A few whose score is not known, and that count for their class, are not among them: what is
+        said of scores is said of rows that have one.
+        """
         found = []
-        for seed, side in enumerate((self.reference, self.window)):
-            held = np.flatnonzero(side.labelled)
+        sides = (self.reference, self.window)
+        scored = [
+            side.labelled if side.score is None else side.labelled & np.isfinite(side.score)
+            for side in sides
+        ]
+        few = all(
+            own.sum() >= _SCORED * side.labelled.sum()
+            for own, side in zip(scored, sides, strict=True)
+        )
+        for seed, (own, side) in enumerate(zip(scored, sides, strict=True)):
+            held = np.flatnonzero(own if few else side.labelled)
             if len(held) > models.MOST:
                 held = np.sort(np.random.default_rng(seed).choice(held, models.MOST, replace=False))
             found.append(held)

@@ -13,7 +13,7 @@ SAID := awk '/^Collecting / && ++n % 25 == 0 { print "  " n " packages found" } 
 	/^Installing collected/ { print "  installing " n " packages: a minute or so" } { fflush() }'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak mutants warehouses dialects lint format clean
+.PHONY: help demo test soak mutants core warehouses dialects lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ mutants: $(VENV)/mutants ## Whether the tests see small faults: hours
 warehouses: $(VENV)/warehouses $(VENV)-s3/bin/moto_server ## Run them on ClickHouse, Spark and S3
 	$(BIN)/python -m pytest -n 0 --warehouses=clickhouse,spark,s3 tests/warehouse
 
+core: $(VENV)-engines/made ## A core of them on ClickHouse and Spark: minutes
+	$(VENV)-engines/bin/python -m pytest -m core --warehouses=clickhouse,spark tests/warehouse
+
 dialects: $(VENV)-dialects/made ## Write the SQL of warehouses that cannot run here, and parse it
 	$(VENV)-dialects/bin/python -m pytest --noconftest tests/warehouse/test_sql.py
 
@@ -47,7 +50,7 @@ format: $(VENV)/lint ## Put the code into its form
 	$(BIN)/ruff format .
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-dialects $(VENV)-s3 .demo .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-dialects $(VENV)-engines $(VENV)-s3 .demo .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -61,6 +64,13 @@ $(VENV)-dialects/made: pyproject.toml constraints.txt
 	printf '%s\n' $(OLDER) >> $(VENV)-dialects/constraints.txt
 	PIP_CONSTRAINT=$(VENV)-dialects/constraints.txt $(VENV)-dialects/bin/python -m pip install \
 		--quiet --disable-pip-version-check --editable '.[dialects]'
+	@touch $@
+
+# ClickHouse in the process and a Spark to start: two gigabytes, beside what the tests use.
+$(VENV)-engines/made: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-engines
+	PIP_CONSTRAINT=constraints.txt $(VENV)-engines/bin/python -m pip install --quiet \
+		--disable-pip-version-check --editable '.[engines]'
 	@touch $@
 
 # An S3 server that the tests start where they find it: boto3 wants an older dateutil, too.

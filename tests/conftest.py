@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "core: of the tests that warehouses share; `make core`")
     config.addinivalue_line("markers", "soak: takes minutes, and runs by `make soak` only")
     if config.getoption("--soak"):
         settings.load_profile("soak")

@@ -66,6 +66,7 @@ def spark(url: str, *statements: str) -> None:
     )
     with closing(session), closing(session.cursor()) as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
+        cursor.execute("SET spark.sql.legacy.parquet.nanosAsLong = true")
         for statement in statements:
             cursor.execute(statement)
 

@@ -66,6 +66,7 @@ def expected(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
+@pytest.mark.core
 def test_every_part_is_what_pandas_says(warehouse: Warehouse) -> None:
     frame = raw()
     warehouse.load("predictions", pa.Table.from_pandas(frame))
@@ -140,6 +141,7 @@ def test_a_value_that_is_no_number_is_refused(warehouse: Warehouse) -> None:
         logs.business(None, None)
 
 
+@pytest.mark.core
 def test_decimals_and_booleans_are_numbers(warehouse: Warehouse) -> None:
     prices = pa.array([Decimal("0.10"), Decimal("0.25"), None], pa.decimal128(10, 2))
     rows = pa.Table.from_pandas(raw(3)).append_column("exact", prices)

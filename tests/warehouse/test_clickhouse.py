@@ -70,6 +70,7 @@ def test_a_setting_that_a_user_may_not_change_is_named():
     assert told["max_execution_time"] == "60"
 
 
+@pytest.mark.core
 def test_a_session_can_only_read(place: Warehouse):
     place.load("predictions", pa.table({"id": ["a"]}))
     with Reader(make_url(place.url), Caller()) as reader:
@@ -157,6 +158,7 @@ def test_ids_of_two_types_that_no_type_holds_meet(place: Warehouse):
     assert list(known(place).values()) == [0, 1, None]
 
 
+@pytest.mark.core
 def test_a_run_of_two_days(place: Warehouse):
     """From the log to the store by the command, in a process that holds chdb for itself."""
     predictions, labels = made_logs("binary", days=8)

@@ -179,6 +179,7 @@ def test_most_of_a_column_must_be_times(warehouse: Warehouse):
         logs.counts(START, START + DAY)
 
 
+@pytest.mark.core
 def test_the_unit_is_that_of_the_reference_and_is_kept(warehouse: Warehouse):
     """Whatever lies first in the table, and whatever comes to lie in it."""
     other = [SECONDS[0] * 1000 + 7] * 1200

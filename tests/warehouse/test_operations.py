@@ -70,6 +70,7 @@ def agrees(found: Served, rows: pd.DataFrame, ok: Any = (200, 204)) -> None:
     assert [found.percentiles[p] for p in PERCENTILES] == pytest.approx(list(expected), rel=1e-12)
 
 
+@pytest.mark.core
 def test_every_part_is_served_as_numpy_says(warehouse: Warehouse) -> None:
     frame = raw()
     warehouse.load("predictions", table(frame))

@@ -114,6 +114,7 @@ def counted(monitor, as_of=None):
     return whole, rows
 
 
+@pytest.mark.core
 def test_binary_scores(warehouse: Warehouse):
     warehouse.load("predictions", holding(score=P))
     warehouse.load("labels", labels(TRUTH))
@@ -212,6 +213,7 @@ def test_classes_without_scores(warehouse: Warehouse):
     assert not whole.scores
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("logged", [False, True])
 def test_many_classes(warehouse: Warehouse, logged):
     chances = RNG.dirichlet([1, 2, 3], N)
@@ -252,6 +254,7 @@ def test_many_classes(warehouse: Warehouse, logged):
     assert losses == pytest.approx(sk.log_loss([truth[n] for n in own], chances[own]), rel=1e-11)
 
 
+@pytest.mark.core
 def test_values(warehouse: Warehouse):
     y = RNG.normal(50, 10, N)
     y[:3] = 0, 1e200, -3
@@ -289,6 +292,7 @@ def test_doubles_are_divided_as_doubles():
     assert "NUMERIC" not in written
 
 
+@pytest.mark.core
 def test_nan_among_small_numbers_is_no_value(warehouse: Warehouse):
     # Parquet keeps the least and the greatest value without NaN, and DuckDB believed them.
     score, y = P.copy(), RNG.normal(0, 1, N)

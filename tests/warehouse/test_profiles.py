@@ -144,6 +144,7 @@ def layout_of(logs: Logs, columns: Mapping[str, ColumnKind], *stretch: datetime 
     return Layout(bins_of(logs.rows(start, end, columns).table, columns))
 
 
+@pytest.mark.core
 def test_sql_counts_what_numpy_counts(warehouse: Warehouse):
     columns = a_day()
     warehouse.load("predictions", log(1500, **columns), json=["inputs"])

@@ -54,6 +54,7 @@ def log(number: int = 100, **columns: object) -> pa.Table:
     return pa.table({**base, **columns})
 
 
+@pytest.mark.core
 def test_columns_come_under_the_users_names_and_roles_under_reserved_ones(warehouse: Warehouse):
     warehouse.load(
         "predictions",
@@ -130,6 +131,7 @@ def test_hostile_tables_are_only_tables(warehouse: Warehouse):
                 assert logs.column_types()["score"] in doubles
 
 
+@pytest.mark.core
 def test_values_are_only_values(warehouse: Warehouse):
     warehouse.load("predictions", log(3, city=pa.array([*HOSTILE[:2], "O'Hare :x %s"])))
     where = "city like '%:x %s' or city = 'it''s' -- a comment"

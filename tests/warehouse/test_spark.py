@@ -4,9 +4,13 @@ What asks for a server starts one, where pyspark and Java are installed.
 """
 
 import json
+import ssl
+import subprocess
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -84,7 +88,16 @@ def test_names_stand_in_backticks():
         ("hive://u@spark", {"port": 10000, "database": "default", "username": "u"}),
         ("hive://spark:1/logs?auth=NOSASL", {"port": 1, "database": "logs", "auth": "NOSASL"}),
         ("hive://u:secret@spark", {"password": "secret", "auth": "LDAP"}),
-        ("hive+https://u:secret@spark/logs", {"scheme": "https", "database": "logs"}),
+        (
+            "hive+https://u:secret@spark/logs",
+            {
+                "scheme": "https",
+                "database": "logs",
+                "check_hostname": "true",
+                "ssl_cert": "required",
+            },
+        ),
+        ("hive+https://spark?ssl_cert=none&check_hostname=false", {"ssl_cert": "none"}),
     ],
 )
 def test_an_address_says_how_spark_is_reached(url: str, arguments: dict):
@@ -99,6 +112,7 @@ def test_an_address_says_how_spark_is_reached(url: str, arguments: dict):
     [
         ("hive+odbc://spark", r"hive\+odbc:// is no way to Spark; hive://, hive\+http://"),
         ("hive://spark?ssl=1&auth=LDAP", "knows no option ssl; it knows auth, kerberos"),
+        ("hive+https://spark?check_hostname=True", "True is neither true nor false"),
     ],
 )
 def test_an_address_that_is_wrong_is_said_to_be(url: str, words: str):
@@ -139,6 +153,36 @@ def test_a_server_that_is_not_there_is_a_failure_that_may_pass(tmp_path: Path):
     assert PASSWORD not in str(caught.value)
 
 
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path):
+    pytest.importorskip("pyhive")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    made += ["-subj", "/CN=127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    heard = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.headers["Authorization"])
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        address = f"hive+https://u:{PASSWORD}@127.0.0.1:{server.server_port}/x"
+        place = Warehouse(kind="spark", folder=tmp_path, owner=address)
+        with open_logs(place.monitor()) as logs, pytest.raises(InputError) as caught:
+            logs.column_types()
+        server.shutdown()
+        thread.join()
+    assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
+    assert heard == []  # no password goes to whom nobody vouches for
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [("?auth=PLAIN", "Only NONE, NOSASL, LDAP"), ("?auth=NOSASL", "Password should be set if")],
@@ -156,6 +200,7 @@ def test_how_to_log_in_is_said_where_it_is_wrong(tmp_path: Path, options: str, w
 # With a server.
 
 
+@pytest.mark.core
 def test_every_value_is_read_back_as_it_was_written(place: Warehouse):
     with Reader(make_url(place.url), Caller()) as reader:
         outputs = [
@@ -356,6 +401,7 @@ def test_many_rows_come_in_chunks(place: Warehouse):
     assert Counter(table["k"].to_pylist()) == dict.fromkeys([None, "a", "b"], number // 3)
 
 
+@pytest.mark.core
 def test_a_log_in_partitions_is_watched_from_its_yaml(place: Warehouse, tmp_path: Path):
     """Two days of `driftline run`: quality on a bounded frame, drift, performance."""
     predictions, labels = made_logs(drift_on=8)

@@ -59,6 +59,8 @@ _SESSION = (
     "SET TIME ZONE 'UTC'",
     "SET spark.sql.variable.substitute = false",  # else ${env:NAME} in a value would be read
     "SET spark.sql.parser.escapedStringLiterals = false",  # a backslash in a literal is an escape
+    # Times in nanoseconds, as pandas writes them, are no type of Spark's: they come as numbers.
+    "SET spark.sql.legacy.parquet.nanosAsLong = true",
 )
 _TELL = "DECLARE OR REPLACE VARIABLE driftline_key STRING DEFAULT {}"
 """PyHive has no parameters: so the key stands in one statement of a session, and in no other."""

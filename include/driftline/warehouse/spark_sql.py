@@ -18,6 +18,8 @@ from driftline.warehouse.spark_thrift import refusals
 
 _TIMES = {Family.AWARE: "TIMESTAMP_LTZ", Family.NAIVE: "TIMESTAMP_NTZ", Family.DATE: "DATE"}
 _TRANSPORTS = ("", "thrift", "http", "https")
+_WORDS = {"check_hostname": ("true", "false"), "ssl_cert": ("required", "optional", "none")}
+"""What PyHive knows of certificates; what we ask for where nothing is said comes first."""
 _OPTIONS = ("auth", "kerberos_service_name", "check_hostname", "ssl_cert")
 
 
@@ -140,6 +142,11 @@ def connect_arguments(url: URL) -> dict[str, Any]:
         "database": url.database or "default",
         **url.query,
     }
+    for name, allowed in _WORDS.items():
+        if (given := url.query.get(name, allowed[0])) not in allowed:
+            raise InputError(f"{name}={given} is neither {' nor '.join(allowed)}")
+    if transport == "https":  # PyHive believes every certificate where it is not asked to look
+        wanted |= {name: url.query.get(name, words[0]) for name, words in _WORDS.items()}
     if transport in ("http", "https"):
         wanted["scheme"] = transport
     elif url.password and "auth" not in url.query:

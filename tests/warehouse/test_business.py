@@ -21,10 +21,10 @@ START = datetime(2013, 4, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
 HOSTILE = "price\"; -- it's %s"
 SQL = {
-    "conversion": "avg(case when purchased = 'yes' then 1.0 else 0.0 end)",
+    "conversion": "avg(case when purchased = 'yes' then 1e0 else 0e0 end)",
     "revenue": "sum({price})",
     "buyers": "count(distinct case when purchased = 'yes' then customer end) -- of all",
-    "a.rate-2": "sum(case when customer like 'c1%' then 1 else 0 end) * 100.0 / count(*)",
+    "a.rate-2": "sum(case when customer like 'c1%' then 1 else 0 end) * 1e2 / count(*)",
 }
 
 

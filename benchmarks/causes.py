@@ -34,14 +34,15 @@ from planted.plants import BINARY_ONLY, PLANTS, PURE, SIZES, Case, Truth, contro
 from planted.worlds import HELD_OUT, START, WORLDS, Log, World
 
 from driftline import metrics as known_metrics
-from driftline import monitor_file, pipeline
 from driftline.connections import from_environment
 from driftline.domain import CauseKind as Kind
 from driftline.domain import Explanation, Suite, Window
-from driftline.inquiry import inquire
-from driftline.steps import Step
+from driftline.flow import pipeline
+from driftline.flow.inquiry import inquire
+from driftline.flow.step import Step
+from driftline.flow.watch import Watch
+from driftline.monitor import file as monitor_file
 from driftline.store import open_store
-from driftline.watch import Watch
 
 BEGIN = datetime.fromtimestamp(int(START.astype("datetime64[s]").astype(int)), UTC)
 END = BEGIN + timedelta(days=35)

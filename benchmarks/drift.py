@@ -210,14 +210,16 @@ def _rows(folder: Path, kind: str, query: str) -> Any:
 
 
 def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
-    from driftline import hours, monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
-    from driftline.measuring import compare
-    from driftline.steps import Step
+    from driftline.flow import column_hours as hours
+    from driftline.flow import pipeline
+    from driftline.flow.measure import compare
+    from driftline.flow.step import Step
+    from driftline.flow.watch import Watch
+    from driftline.monitor import file as monitor_file
     from driftline.store import store_url, upgrade
     from driftline.store.engine import Store
-    from driftline.watch import Watch
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     url = store_url(monitor.store, folder=monitor.folder, connections=from_environment)
@@ -241,14 +243,16 @@ def _driftline(folder: Path, kind: str, *, cold: bool) -> dict[str, float]:
 
 def _hour(folder: Path, kind: str) -> dict[str, float]:
     """Count, keep and measure one hour in a process that is warm: the second one."""
-    from driftline import hours, monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
-    from driftline.measuring import compare
-    from driftline.steps import Result, Step
+    from driftline.flow import column_hours as hours
+    from driftline.flow import pipeline
+    from driftline.flow.measure import compare
+    from driftline.flow.step import Result, Step
+    from driftline.flow.watch import Watch
+    from driftline.monitor import file as monitor_file
     from driftline.store import store_url
     from driftline.store.engine import Store
-    from driftline.watch import Watch
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     spent = []
@@ -274,13 +278,14 @@ def _hour(folder: Path, kind: str) -> dict[str, float]:
 
 def _merge(folder: Path, kind: str, days: int = 30) -> dict[str, float]:
     """Sum so many days of hours that are kept."""
-    from driftline import monitor_file, pipeline
     from driftline.connections import from_environment
     from driftline.domain import Suite, Window
-    from driftline.steps import Step
+    from driftline.flow import pipeline
+    from driftline.flow.step import Step
+    from driftline.flow.watch import Watch
+    from driftline.monitor import file as monitor_file
     from driftline.store import profiles, store_url
     from driftline.store.engine import Store
-    from driftline.watch import Watch
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     window = Window.ending("1d", START + 2 * DAY)

@@ -35,11 +35,11 @@ def main() -> None:
 
 
 def _counting(folder: Path, kind: str) -> None:
-    from driftline import monitor_file
     from driftline.domain import ColumnKind
-    from driftline.profile import Layout
+    from driftline.monitor import file as monitor_file
+    from driftline.profile.bins import bins_of
+    from driftline.profile.columns import Layout
     from driftline.warehouse import open_logs
-    from driftline.warehouse.bins import bins_of
 
     columns = dict.fromkeys(drift.NUMBERS, ColumnKind.NUMERIC)
     columns |= dict.fromkeys(drift.CATEGORIES, ColumnKind.CATEGORICAL)

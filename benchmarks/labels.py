@@ -15,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from driftline.config import Monitor
 from driftline.domain import DAY, HOUR
-from driftline.outcome_profile import OutcomeBins
+from driftline.monitor.config import Monitor
+from driftline.profile.outcomes import OutcomeBins
 from driftline.warehouse import open_logs
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -52,8 +52,8 @@ class Room:
 
 
 ROOMS = {
-    "judge": Room(whole=("judge.py",), tests=("test_judge.py", "test_estimates.py")),
-    "conclusion": Room(whole=("conclusion.py",), tests=("test_conclusion.py",)),
+    "judge": Room(whole=("judge.py",), tests=("test_judge.py", "flow/test_estimates.py")),
+    "conclusion": Room(whole=("flow/conclusion.py",), tests=("flow/test_conclusion.py",)),
     "alerts": Room(
         whole=("alerts/incidents.py", "alerts/silence.py"),
         sampled=("alerts/delivery.py", "alerts/http.py", "alerts/notice.py", "alerts/slack.py"),
@@ -63,14 +63,26 @@ ROOMS = {
     "retraining": Room(
         sampled=tuple(
             f"retraining/{name}.py"
-            for name in ("admission", "reference", "registry", "request", "steps", "training")
+            for name in (
+                "admission",
+                "promoted_reference",
+                "registry",
+                "request",
+                "steps",
+                "training",
+            )
         ),
         tests=("retraining/test_registry.py", "retraining/test_steps.py"),
     ),
-    "pipeline": Room(sampled=("pipeline.py",), tests=("test_pipeline.py",)),
+    "pipeline": Room(sampled=("flow/pipeline.py",), tests=("flow/test_pipeline.py",)),
     "store": Room(
         sampled=("store/*.py",),
-        tests=("store", "test_conclusion.py", "test_pipeline.py", "alerts/test_delivery.py"),
+        tests=(
+            "store",
+            "flow/test_conclusion.py",
+            "flow/test_pipeline.py",
+            "alerts/test_delivery.py",
+        ),
     ),
 }
 

@@ -112,12 +112,12 @@ def _warehouse(folder: Path, kind: str) -> Iterator[None]:
 def _counted(folder: Path, kind: str, profiler: str, segments: bool) -> dict[str, float]:
     import psutil
 
-    from driftline import monitor_file
     from driftline.domain import HOUR, ColumnKind
-    from driftline.profile import Layout
-    from driftline.sections import Profiler
+    from driftline.monitor import file as monitor_file
+    from driftline.monitor.sections import Profiler
+    from driftline.profile.bins import bins_of
+    from driftline.profile.columns import Layout
     from driftline.warehouse import open_logs
-    from driftline.warehouse.bins import bins_of
 
     monitor = monitor_file.load(folder / f"{kind}.yaml")
     how = monitor.drift.model_copy(update={"profiler": Profiler(profiler)})

@@ -35,17 +35,17 @@ import pandas as pd
 import yaml
 from planted.worlds import WORLDS
 
-from driftline import monitor_file
-from driftline.config import Monitor
 from driftline.domain import DAY, Measurement, Scope, Window
+from driftline.flow.watch import Watch
 from driftline.judge import Evidence, judge, wider_half
 from driftline.metrics import worsening
-from driftline.outcome_profile import OutcomeProfile, coverage
-from driftline.reference import Reference
-from driftline.rules import FAR, default_rules
-from driftline.sections import Rule
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.monitor.default_rules import FAR, default_rules
+from driftline.monitor.sections import Rule
+from driftline.profile.outcomes import OutcomeProfile, coverage
+from driftline.profile.reference import Reference
 from driftline.suites import performance
-from driftline.watch import Watch
 
 REFERENCE_DAYS, DRAWN_DAYS = 28, 300
 SIZES = (200, 1_000, 5_000)

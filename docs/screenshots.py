@@ -15,8 +15,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 
-from driftline import monitor_file
 from driftline.domain import DAY
+from driftline.monitor import file as monitor_file
 from flights import demo
 from flights.airflow import LOGIN, Airflow
 from flights.stage import Stage

@@ -110,15 +110,15 @@ def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what Evidently says of a day's sample, where only what is counted is tested."""
     for name in ("_by_evidently", "_scored_by_evidently"):
-        monkeypatch.setattr(f"driftline.measuring.{name}", lambda *_: [])
+        monkeypatch.setattr(f"driftline.flow.measure.{name}", lambda *_: [])
 
 
 @pytest.fixture
 def no_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out Great Expectations, which takes half a second an hour, where it is not tested."""
     monkeypatch.setattr("driftline.suites.quality.validate", lambda *_: [])
-    for room in ("measuring", "conclusion"):  # nor are rules that nothing answers
-        monkeypatch.setattr(f"driftline.{room}.default_expectations", lambda *_: ())
+    for room in ("measure", "conclusion"):  # nor are rules that nothing answers
+        monkeypatch.setattr(f"driftline.flow.{room}.default_expectations", lambda *_: ())
 
 
 @pytest.fixture(scope="session")

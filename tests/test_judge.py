@@ -6,7 +6,7 @@ import pytest
 
 from driftline.domain import DAY, Engine, Measurement, Outcome, Scope, Suite, Verdict, Window
 from driftline.judge import Broken, Evidence, broken, judge
-from driftline.sections import Rule
+from driftline.monitor.sections import Rule
 
 END = datetime(2013, 4, 8, tzinfo=UTC)
 OK, WARN, CRITICAL, OPEN = Outcome.OK, Outcome.WARN, Outcome.CRITICAL, Outcome.NOT_EVALUATED

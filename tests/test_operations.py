@@ -11,9 +11,9 @@ import yaml
 from click.testing import CliRunner
 
 from driftline.cli import main
-from driftline.config import Monitor
 from driftline.domain import HOUR, Outcome, Suite, Window
-from driftline.pipeline import steps
+from driftline.flow.pipeline import steps
+from driftline.monitor.config import Monitor
 from driftline.run import planned, run
 from driftline.store import Store, ledger, measurements
 from tests.models import DAY, START, logs, parts

@@ -22,12 +22,13 @@ import yaml
 from sklearn import metrics as sk
 from sqlalchemy import URL, make_url, select
 
-from driftline import home, monitor_file
 from driftline.alerts.notice import Notice
-from driftline.conclusion import Conclusion
-from driftline.config import Monitor
 from driftline.domain import Outcome, Suite, Window
 from driftline.errors import InputError, LogError
+from driftline.flow.conclusion import Conclusion
+from driftline.monitor import file as monitor_file
+from driftline.monitor import home
+from driftline.monitor.config import Monitor
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, measurements, outbox, tables, upgrade
 from driftline.store.ledger import State
@@ -539,9 +540,9 @@ def test_a_step_that_fails_is_kept_in_the_ledger_and_can_be_rerun(model: Any, st
     ("broken", "failed"),
     [
         ("driftline.suites.quality.measure", {Suite.QUALITY}),
-        ("driftline.watch.Watch.count", {Suite.DRIFT}),
-        ("driftline.watch.Watch.count_outcomes", {Suite.PERFORMANCE, Suite.ESTIMATE}),
-        ("driftline.watch.Watch.freeze", set(Suite)),
+        ("driftline.flow.watch.Watch.count", {Suite.DRIFT}),
+        ("driftline.flow.watch.Watch.count_outcomes", {Suite.PERFORMANCE, Suite.ESTIMATE}),
+        ("driftline.flow.watch.Watch.freeze", set(Suite)),
     ],
 )
 def test_what_nobody_foresaw_ends_its_own_step_only(

@@ -10,10 +10,10 @@ from sqlalchemy import make_url, select, update
 
 from driftline import tasks
 from driftline.alerts.notice import Notice
-from driftline.config import Monitor
 from driftline.domain import Engine, Incident, Outcome, Scope, Suite, Verdict, Window
 from driftline.errors import LogError, StepFailed, WindowClaimed
-from driftline.reports import Links
+from driftline.flow.reports import Links
+from driftline.monitor.config import Monitor
 from driftline.run import planned, run
 from driftline.store import Store, incidents, ledger, outbox, tables, upgrade
 from driftline.store.ledger import State
@@ -31,7 +31,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A function that loads logs and returns their monitor, whose store is `results.db`."""
     import yaml
 
-    from driftline import monitor_file
+    from driftline.monitor import file as monitor_file
     from tests.warehouses import make_warehouse
 
     place = make_warehouse(request, "parquet", tmp_path)

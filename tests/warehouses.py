@@ -27,8 +27,8 @@ from adbc_driver_postgresql import dbapi
 from pyarrow.fs import S3FileSystem
 from sqlalchemy import make_url
 
-from driftline.config import Monitor
-from driftline.sections import FILES
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import FILES
 from tests import spark
 
 SECRET = "kept-out-of-messages-too"

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, quote, urlencode
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from driftline.config import Monitor
 from driftline.errors import InputError, UnknownConnection
-from driftline.home import expanded
+from driftline.monitor.config import Monitor
+from driftline.monitor.home import expanded
 
 Connections = Callable[[str], str]
 """A function from a connection id to its URI; raises UnknownConnection."""

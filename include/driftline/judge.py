@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 
 from driftline.domain import Engine, Measurement, Outcome, Series, Suite, Verdict, Window
 from driftline.metrics import ONE_CLASS, ONE_ROW, THROUGHPUT, worsening
+from driftline.monitor.sections import Baseline, Rule, Worsening
 from driftline.printable import amount
-from driftline.sections import Baseline, Rule, Worsening
 
 MIN_SHARE_OF_LOG = 0.8
 """A window is judged when at least this share of it lies after the log's first row."""

@@ -14,19 +14,19 @@ from datetime import datetime
 from multiprocessing import get_context, parent_process, util
 from multiprocessing.connection import wait
 
-from driftline import measuring, pipeline, reports
 from driftline.alerts.delivery import deliver
-from driftline.conclusion import Conclusion, unjudged
-from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Suite, Window, intervals
 from driftline.errors import DriftlineError, SuiteError, unforeseen
-from driftline.inquiry import conclude_explained
-from driftline.pipeline import Compared
+from driftline.flow import measure, pipeline, reports
+from driftline.flow.conclusion import Conclusion, unjudged
+from driftline.flow.inquiry import conclude_explained
+from driftline.flow.pipeline import Compared
+from driftline.flow.step import Known, Result, Step
+from driftline.flow.watch import Watch
+from driftline.monitor.config import Monitor
 from driftline.printable import amount, printable
-from driftline.steps import Known, Result, Step
 from driftline.store import Store, ledger
-from driftline.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _measured(
             until=todo[-1].end,
         )
         if alone:
-            future = _done(measuring.measure_all(watch, ready, compared, counted))
+            future = _done(measure.measure_all(watch, ready, compared, counted))
         else:
             future = workers.submit(_measure, ready, compared, counted)
         missed = [*unknown, *missed]
@@ -202,7 +202,7 @@ def _end_with_parent() -> None:
 def _measure(
     steps: Sequence[Step], compared: Compared, counted: Mapping[Step, Known]
 ) -> list[Result]:
-    return measuring.measure_all(_worker, steps, compared, counted)
+    return measure.measure_all(_worker, steps, compared, counted)
 
 
 def _reports(

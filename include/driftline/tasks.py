@@ -15,11 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from driftline import measuring, monitor_file, pipeline, reports
 from driftline.alerts import delivery
 from driftline.child import obey
-from driftline.conclusion import Conclusion
-from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Evidence, Incident, Suite, Verdict, Window
 from driftline.errors import (
@@ -30,14 +27,19 @@ from driftline.errors import (
     StoreError,
     WindowClaimed,
 )
-from driftline.inquiry import conclude_explained
+from driftline.flow import measure as measuring
+from driftline.flow import pipeline, reports
+from driftline.flow.conclusion import Conclusion
+from driftline.flow.inquiry import conclude_explained
+from driftline.flow.reports import Links
+from driftline.flow.step import Result, Step
+from driftline.flow.watch import Watch
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
 from driftline.printable import amount
-from driftline.reports import Links
 from driftline.retraining import admission
 from driftline.retraining.request import Request
-from driftline.steps import Result, Step
 from driftline.store import Store, ledger, open_store, outbox, retrainings
-from driftline.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from driftline.config import Monitor
 from driftline.domain import Retraining, RetrainingState
-from driftline.reports import REPORT
+from driftline.flow.reports import REPORT
+from driftline.monitor.config import Monitor
 from driftline.retraining.registry import Version
 from flights.comparison import Compared
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from rich.console import Console
 from rich.markup import escape
 
-from driftline.config import Monitor
 from driftline.connections import from_environment
 from driftline.domain import HOUR, Retraining
+from driftline.monitor.config import Monitor
 from driftline.retraining.request import Request
 from driftline.run import planned, run
 from driftline.store import open_store, retrainings

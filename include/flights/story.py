@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from driftline import monitor_file, store
+from driftline import store
 from driftline.connections import from_environment
 from driftline.domain import DAY
+from driftline.monitor import file as monitor_file
 from driftline.retraining.registry import Version
 from flights import data, demo, show
 from flights.airflow import LOGIN, Airflow

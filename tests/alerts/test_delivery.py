@@ -22,9 +22,9 @@ from sqlalchemy import URL, select, update
 from driftline.alerts import http
 from driftline.alerts.delivery import CHANNELS, deliver, given_up, routed
 from driftline.alerts.notice import Finding, Notice
-from driftline.config import Defaults
 from driftline.domain import Incident, Outcome, Series, Verdict
 from driftline.errors import DeliveryError
+from driftline.monitor.config import Defaults
 from driftline.store import Store, outbox, upgrade
 from driftline.store.tables import outbox as table
 from flights.slack import SlackReceiver, Trouble

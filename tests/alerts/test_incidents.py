@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from driftline.alerts.incidents import incidents, told_already
 from driftline.domain import DAY, Incident, Outcome, Series, Window
-from driftline.sections import Rule
+from driftline.monitor.sections import Rule
 
 OK, BAD, OPEN = Outcome.OK, Outcome.WARN, Outcome.NOT_EVALUATED
 SERIES = Series("", "", "1d", "drift", "psi", "temp", "", "reference", "evidently")

@@ -7,8 +7,8 @@ import pytest
 
 from driftline.alerts.notice import Notice
 from driftline.alerts.silence import PATIENCE, silent_since, tell
-from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Suite, Window
+from driftline.monitor.config import Monitor
 from driftline.store import Store, ledger, outbox
 from driftline.store.ledger import Entry, State
 from tests.models import START

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy import make_url
 
 from driftline.cli import main
-from driftline.config import Monitor
+from driftline.monitor.config import Monitor
 from driftline.store import Store, outbox
-from driftline.warehouse import duckdb as speaker
+from driftline.warehouse.dialects import duckdb as speaker
 from tests.conftest import PASSWORD, run
 from tests.models import logs
 from tests.warehouses import Warehouse

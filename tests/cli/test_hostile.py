@@ -21,11 +21,11 @@ import yaml
 from click.testing import CliRunner, Result
 from sqlalchemy import make_url, select, update
 
-from driftline import draft
 from driftline.alerts import slack
 from driftline.alerts.notice import Notice
 from driftline.cli import _Formatter, main
 from driftline.cli.metrics import _cell
+from driftline.monitor import draft
 from driftline.store import Store, tables
 from tests.models import logs
 from tests.warehouses import Warehouse

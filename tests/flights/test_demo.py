@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 from sklearn.metrics import log_loss, roc_auc_score
 
-from driftline import monitor_file
+from driftline.monitor import file as monitor_file
 from flights import demo
 from flights.data import FEATURES, LABEL, between
 from flights.training import train

@@ -18,10 +18,10 @@ import psutil
 import pytest
 from rich.console import Console
 
-from driftline import monitor_file
-from driftline.config import Monitor
 from driftline.connections import from_environment
 from driftline.domain import Suite
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
 from driftline.store import ledger, measurements, open_store, outbox, retrainings
 from flights import story
 from flights.story import tell

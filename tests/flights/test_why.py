@@ -9,11 +9,11 @@ import pytest
 
 from driftline import why
 from driftline.domain import CauseKind, ColumnKind
+from driftline.profile.rows import Rows
 from driftline.stats.influence import Rows as Scored
 from driftline.stats.influence import of_sides
 from driftline.stats.paired import log_losses
 from driftline.suites.frame import Frame
-from driftline.warehouse.rows import Rows
 from flights import data
 from flights.training import train
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from driftline import monitor_file
-from driftline.config import Monitor
 from driftline.errors import ConfigError
-from driftline.rules import rules_of
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.monitor.default_rules import rules_of
 from tests.fuzz.mutations import mutated
 
 Many = Callable[[int, int], int]

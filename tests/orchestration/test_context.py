@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from driftline import monitor_file, tasks
+from driftline import tasks
 from driftline.domain import HOUR, floor
 from driftline.errors import InputError, UnknownConnection, WarehouseError
+from driftline.monitor import file as monitor_file
 from driftline.orchestration import context as of
 from driftline.orchestration import measuring
 from driftline.orchestration.connections import airflow_connection, stored

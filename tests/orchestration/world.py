@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, NullPool, create_engine, make_url, select, text
 
-from driftline import monitor_file
-from driftline.config import Monitor
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
 from driftline.run import planned, run
 from driftline.store import Store, tables, upgrade
 from flights.airflow import Airflow

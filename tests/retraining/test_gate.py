@@ -12,11 +12,11 @@ from scipy.stats import bootstrap
 from sklearn import metrics as sk
 
 from driftline import metrics
-from driftline.config import Monitor
 from driftline.errors import ConfigError
+from driftline.monitor.config import Monitor
+from driftline.profile.rows import Rows
 from driftline.retraining.gate import Comparison, compare
 from driftline.stats import paired
-from driftline.warehouse import Rows
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -250,7 +250,7 @@ def test_however_many_rows_there_are_an_interval_needs_days_to_draw(
 
 
 def test_a_metric_that_cannot_be_compared_is_a_fault_of_the_file(tmp_path: Any) -> None:
-    from driftline import monitor_file
+    from driftline.monitor import file as monitor_file
 
     path = tmp_path / "m.yaml"
     path.write_text(

@@ -12,12 +12,13 @@ import pytest
 import yaml
 from sqlalchemy import URL
 
-from driftline import monitor_file, store
-from driftline.config import Monitor
+from driftline import store
 from driftline.domain import Evidence, RetrainingState
 from driftline.errors import InputError, TrainingError
-from driftline.profile import Part
-from driftline.retraining import reference, steps
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.profile.columns import Part
+from driftline.retraining import promoted_reference, steps
 from driftline.retraining.registry import POINTER, Version, registry_of
 from driftline.retraining.request import Request
 from driftline.run import planned, run
@@ -188,11 +189,11 @@ def test_a_better_model_is_promoted_with_a_reference_of_its_own(monitor: Any, tr
     assert (frozen.model_version, frozen.valid_from) == ("v2024-01-21", NOW)
     assert frozen.statistics.columns["score"].nulls == 0
     assert frozen.performance["log_loss", ""] == pytest.approx(row.challenger_value)
-    rows = reference.rows_of(model, frozen).table
+    rows = promoted_reference.rows_of(model, frozen).table
     assert rows["score"].null_count > 0  # rows that the challenger learned from
     assert len(rows) - rows["score"].null_count == row.rows
-    assert reference.rows_of(model, frozen).total == frozen.statistics.rows
-    days = reference.outcomes_of(model, frozen)
+    assert promoted_reference.rows_of(model, frozen).total == frozen.statistics.rows
+    days = promoted_reference.outcomes_of(model, frozen)
     assert sorted(days) == [NOW - DAY * n for n in range(6, 0, -1)]
     assert {part for parts in days.values() for part in parts} == {Part("v2024-01-21", "")}
     assert sum(profile.labelled for parts in days.values() for profile in parts.values()) == (
@@ -373,7 +374,7 @@ def test_a_promotion_that_was_cut_off_is_completed(
     assert registry_of(model).champion().name == row.promoted
     frozen = read(model, references.in_force, model.monitor, model.config_hash, NOW)
     assert frozen.model_version == row.promoted
-    assert len(reference.rows_of(model, frozen).table)
+    assert len(promoted_reference.rows_of(model, frozen).table)
 
 
 def test_a_model_file_that_was_changed_is_not_loaded(monitor: Any) -> None:

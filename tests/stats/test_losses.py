@@ -10,14 +10,7 @@ from scipy import stats as scipy_stats
 from scipy.stats import entropy
 from sklearn import metrics
 
-from driftline.stats.losses import (
-    ece,
-    log_loss_ratio,
-    observed_predicted_ratio,
-    quantile,
-    r2,
-    rmse,
-)
+from driftline.stats.losses import ece, log_loss_ratio, observed_predicted_ratio, quantile, r2, rmse
 
 rows_of_two = st.lists(st.tuples(st.booleans(), st.floats(0.001, 0.999)), min_size=2, max_size=60)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from driftline.profile import NumericBins
+from driftline.profile.columns import NumericBins
 from driftline.stats.ordered import (
     cramer_von_mises,
     cramer_von_mises_p_value,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.domain import DAY, HOUR
-from driftline.outcome_profile import ClassProfile, OutcomeBins, ScoreCounts, alike
-from driftline.profile import Part
+from driftline.profile.columns import Part
+from driftline.profile.outcomes import ClassProfile, OutcomeBins, ScoreCounts, alike
 from driftline.store import Store, outcomes
 from tests.store.conftest import RUN
 

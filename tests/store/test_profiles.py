@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from driftline.domain import DAY, HOUR, floor
-from driftline.profile import CategoryBins, Layout, NumericBins, Part, Parts, Profile
+from driftline.profile.columns import CategoryBins, Layout, NumericBins, Part, Parts, Profile
 from driftline.store import Store, profiles, tables
 from tests.store.conftest import RUN, contents
 

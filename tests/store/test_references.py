@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
-from driftline.profile import CategoryBins, NumericBins
-from driftline.reference import Reference
+from driftline.profile.columns import CategoryBins, NumericBins
+from driftline.profile.reference import Reference
 from driftline.store import Store, references
 from tests.store.conftest import contents
 

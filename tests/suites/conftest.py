@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from driftline.config import Monitor
 from driftline.domain import Scope, Window
-from driftline.warehouse.rows import Rows
+from driftline.monitor.config import Monitor
+from driftline.profile.rows import Rows
 
 
 @pytest.fixture

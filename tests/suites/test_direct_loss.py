@@ -10,10 +10,10 @@ import pytest
 from driftline.domain import ColumnKind
 from driftline.errors import MissingExtra
 from driftline.metrics import ESTIMATED
+from driftline.profile.rows import Rows
 from driftline.stats.confidence_based import thresholds
 from driftline.suites import direct_loss
 from driftline.suites.frame import Column, Frame
-from driftline.warehouse.rows import Rows
 from tests import tutorials
 
 # NannyML's tutorial Estimating Performance for Regression, on the car price data (docs/

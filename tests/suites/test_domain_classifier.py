@@ -9,10 +9,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict, cross_val_score
 
 from driftline.domain import ColumnKind, Engine, Suite
+from driftline.profile.rows import Rows
 from driftline.stats.divergences import psi
 from driftline.suites import domain_classifier
 from driftline.suites.frame import Frame
-from driftline.warehouse.rows import Rows
 from tests.suites.conftest import flights
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL

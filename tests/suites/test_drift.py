@@ -13,14 +13,14 @@ from statsmodels.stats.proportion import proportions_ztest
 
 from driftline import metrics
 from driftline.domain import ColumnKind, Engine
-from driftline.profile import Layout
-from driftline.sections import DriftMethod
+from driftline.monitor.sections import DriftMethod
+from driftline.profile.bins import bins_of
+from driftline.profile.columns import Layout
+from driftline.profile.stream import stream_profiles
 from driftline.stats import divergences
 from driftline.stats.tables import shares_z
 from driftline.suites import drift, evidently
 from driftline.suites.pair import CLASSES, classes_of
-from driftline.warehouse.bins import bins_of
-from driftline.warehouse.streaming import stream_profiles
 from tests.suites.conftest import flights, rows
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from driftline.config import Monitor
 from driftline.errors import LogError, MissingExtra, SuiteError
+from driftline.monitor.config import Monitor
+from driftline.profile.rows import Rows
 from driftline.run import planned, run
 from driftline.store import measurements
 from driftline.suites.engines import engine, importing
 from driftline.suites.report import content, html
-from driftline.warehouse.rows import Rows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

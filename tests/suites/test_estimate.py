@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from driftline.metrics import FROM_SCORES
+from driftline.profile.outcome_rows import bins_of_outcomes, profile_of
 from driftline.suites import estimate
-from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
 from tests.suites.conftest import monitor_of, rows
 
 N = 600

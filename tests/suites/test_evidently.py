@@ -10,11 +10,11 @@ from scipy.spatial import distance
 from sklearn import metrics as sk
 
 from driftline.domain import ColumnKind, Engine
-from driftline.sections import DriftMethod
+from driftline.monitor.sections import DriftMethod
+from driftline.profile.rows import Rows
 from driftline.suites import evidently
 from driftline.suites.frame import Frame
 from driftline.suites.outcomes import outcomes
-from driftline.warehouse.rows import Rows
 from tests.suites.conftest import flights, rows
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL

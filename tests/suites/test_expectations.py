@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
-from driftline.reference import Reference
+from driftline.profile.reference import Reference
 from driftline.suites.quality import default_expectations, unknown_types
 
 NOT_NULL, BETWEEN = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from driftline.classes import canonical
 from driftline.errors import LogError
+from driftline.profile.classes import canonical
 from driftline.suites.outcomes import outcomes
 from tests.suites.conftest import rows
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from driftline import metrics
-from driftline.outcome_profile import alike
+from driftline.profile.outcome_rows import bins_of_outcomes, profile_of
+from driftline.profile.outcomes import alike
 from driftline.suites import performance
-from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
 from tests.suites.conftest import monitor_of, rows
 
 RNG = np.random.default_rng(3)

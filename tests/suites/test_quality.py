@@ -6,16 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from driftline.domain import (
-    ColumnKind,
-    ColumnStatistics,
-    Engine,
-    Scope,
-    Window,
-    WindowStatistics,
-)
+from driftline.domain import ColumnKind, ColumnStatistics, Engine, Scope, Window, WindowStatistics
 from driftline.errors import SuiteError
-from driftline.sections import Expectation
+from driftline.monitor.sections import Expectation
 from driftline.suites import quality
 from driftline.warehouse import open_logs
 

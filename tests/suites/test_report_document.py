@@ -21,7 +21,7 @@ from driftline.domain import (
     Verdict,
     WindowStatistics,
 )
-from driftline.reference import Reference
+from driftline.profile.reference import Reference
 from driftline.suites import report, report_document
 from driftline.suites.outcomes import outcomes
 from tests.suites.conftest import flights, rows

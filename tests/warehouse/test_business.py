@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from driftline.errors import LogError, WarehouseError
-from driftline.sections import Business
+from driftline.monitor.sections import Business
 from driftline.warehouse import open_logs
 from driftline.warehouse.cut import Cut
 from tests.conftest import run

@@ -16,13 +16,13 @@ from sqlalchemy import func, literal_column, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from driftline import __version__
-from driftline.config import Monitor
 from driftline.domain import ColumnKind, Scope, Window
 from driftline.errors import WarehouseError
+from driftline.monitor.config import Monitor
 from driftline.suites import quality
 from driftline.warehouse import open_logs
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import DIALECTS, Dialect, dialect_of
+from driftline.warehouse.dialects.base import DIALECTS, Dialect, dialect_of
 from driftline.warehouse.reader import Output
 from tests.suites.test_quality import expect
 from tests.warehouses import Warehouse, make_warehouse

@@ -17,9 +17,10 @@ from sqlalchemy import column, make_url, select, table
 
 from driftline.connections import resolve
 from driftline.errors import MissingExtra, MissingTable, WarehouseError
-from driftline.warehouse import clickhouse, open_logs
+from driftline.warehouse import open_logs
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.dialects import clickhouse
+from driftline.warehouse.dialects.base import Family
 from driftline.warehouse.reader import Reader
 from tests.models import logs as made_logs
 from tests.models import parts

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.errors import LogError
-from driftline.warehouse import TIMESTAMP, open_logs
+from driftline.profile.rows import TIMESTAMP
+from driftline.warehouse import open_logs
 from driftline.warehouse.clock import wall_time
 from tests.warehouses import Warehouse, documents
 

@@ -10,10 +10,10 @@ import pytest
 
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.errors import MissingColumn
-from driftline.profile import Layout, NumericBins
-from driftline.warehouse import TIMESTAMP, Logs, open_logs, open_reference
-from driftline.warehouse.bins import bins_of
-from driftline.warehouse.rows import RAW
+from driftline.profile.bins import bins_of
+from driftline.profile.columns import Layout, NumericBins
+from driftline.profile.rows import RAW, TIMESTAMP
+from driftline.warehouse import Logs, open_logs, open_reference
 from tests.warehouse.test_profiles import both, numbers
 from tests.warehouses import Warehouse, documents
 

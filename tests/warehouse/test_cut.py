@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from sqlalchemy import literal_column, make_url, select, text
 
 from driftline.cli import main
-from driftline.config import Monitor
 from driftline.domain import ColumnKind, Suite
 from driftline.errors import WarehouseError
+from driftline.monitor.config import Monitor
 from driftline.run import planned, run
 from driftline.store import Store, ledger
 from driftline.store.ledger import State

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from driftline.config import Monitor
 from driftline.errors import (
     DriftlineError,
     InputError,
@@ -22,8 +21,9 @@ from driftline.errors import (
     MissingTable,
     WarehouseError,
 )
+from driftline.monitor.config import Monitor
 from driftline.warehouse import open_logs
-from driftline.warehouse.dialect import dialect_of
+from driftline.warehouse.dialects.base import dialect_of
 from driftline.warehouse.failures import mapped
 from tests.conftest import PASSWORD
 from tests.warehouses import Warehouse

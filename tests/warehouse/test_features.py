@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from driftline.domain import DAY, ColumnKind
-from driftline.warehouse import LABEL, PREDICTION, SCORE, VERSION, open_logs
+from driftline.profile.rows import LABEL, PREDICTION, SCORE, VERSION
+from driftline.warehouse import open_logs
 from driftline.warehouse.statistics import MOST_CATEGORIES
 from tests.warehouses import Warehouse, documents
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftline.domain import DAY, ColumnKind
-from driftline.warehouse import SCORE, open_logs
+from driftline.profile.rows import SCORE
+from driftline.warehouse import open_logs
 from tests.warehouses import KINDS, Warehouse
 
 NUMERIC, CATEGORICAL = ColumnKind.NUMERIC, ColumnKind.CATEGORICAL

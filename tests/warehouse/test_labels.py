@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.errors import LogError
-from driftline.warehouse import LABEL, TIMESTAMP, Counts, open_logs, open_reference
-from driftline.warehouse.rows import KNOWN
+from driftline.profile.rows import KNOWN, LABEL, TIMESTAMP, Counts
+from driftline.warehouse import open_logs, open_reference
 from tests.warehouses import Warehouse, documents
 
 START = datetime(2013, 4, 1, tzinfo=UTC)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url
 
 from driftline.domain import DAY, HOUR, ColumnKind
-from driftline.warehouse import LABEL, Logs, open_logs
-from driftline.warehouse.cost import nodes
+from driftline.profile.rows import LABEL
+from driftline.warehouse import Logs, open_logs
+from driftline.warehouse.dialects.cost import nodes
 from tests.conftest import run
 from tests.warehouse.test_labels import (
     END,

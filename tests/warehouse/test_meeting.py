@@ -5,7 +5,8 @@ import pytest
 
 from driftline.domain import DAY
 from driftline.errors import LogError
-from driftline.warehouse import LABEL, open_logs
+from driftline.profile.rows import LABEL
+from driftline.warehouse import open_logs
 from tests.conftest import run
 from tests.warehouse.test_labels import START, hours, known, predictions, times
 from tests.warehouses import Warehouse, documents

@@ -10,7 +10,8 @@ import pytest
 
 from driftline.domain import DAY, HOUR, ColumnKind
 from driftline.errors import LogError
-from driftline.warehouse import TIMESTAMP, Logs, open_logs
+from driftline.profile.rows import TIMESTAMP
+from driftline.warehouse import Logs, open_logs
 from tests.warehouses import Warehouse
 
 START = datetime(2026, 1, 8, tzinfo=UTC)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from driftline.domain import ColumnKind
-from driftline.profile import CategoryBins, Layout, NumericBins
-from driftline.warehouse import SCORE, open_logs
+from driftline.profile.columns import CategoryBins, Layout, NumericBins
+from driftline.profile.rows import SCORE
+from driftline.warehouse import open_logs
 from tests.warehouse.test_rows import END, START, log
 from tests.warehouses import Warehouse, make_warehouse
 

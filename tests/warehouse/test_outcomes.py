@@ -10,7 +10,8 @@ from sqlalchemy import column, make_url, select
 from sqlalchemy.dialects import postgresql
 
 from driftline.domain import DAY, HOUR, Scope, Window
-from driftline.outcome_profile import (
+from driftline.profile.outcome_rows import bins_of_outcomes, profile_of
+from driftline.profile.outcomes import (
     NO_CLASS,
     NO_PREDICTED_VALUE,
     NO_SCORE,
@@ -18,13 +19,12 @@ from driftline.outcome_profile import (
     OutcomeBins,
     ValueProfile,
 )
+from driftline.profile.rows import LABEL, PREDICTION, SCORE, TIMESTAMP, VERSION
 from driftline.suites import performance
 from driftline.warehouse import open_logs
-from driftline.warehouse.dialect import dialect_of
+from driftline.warehouse.dialects.base import dialect_of
 from driftline.warehouse.outcome_counting import Grouping, Stretch
-from driftline.warehouse.outcome_rows import bins_of_outcomes, profile_of
 from driftline.warehouse.reader import Output
-from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, TIMESTAMP, VERSION
 from tests.warehouses import Warehouse
 
 START = datetime(2013, 4, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from driftline import monitor_file
 from driftline.domain import ColumnKind
 from driftline.errors import LogError, UnknownConnection
+from driftline.monitor import file as monitor_file
 from driftline.warehouse import open_logs
 from tests.warehouse.test_rows import log
 from tests.warehouses import Warehouse

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from driftline import hidden
 from driftline.domain import DAY, HOUR, ColumnKind
-from driftline.profile import (
+from driftline.monitor.sections import Profiler
+from driftline.profile.bins import bins_of
+from driftline.profile.columns import (
     LARGEST,
     MOST_CATEGORIES,
     MOST_KNOWN,
@@ -32,10 +34,10 @@ from driftline.profile import (
     NumericProfile,
     Profile,
 )
-from driftline.sections import Profiler
-from driftline.warehouse import VERSION, Logs, dialect, open_logs
-from driftline.warehouse.bins import bins_of
-from driftline.warehouse.slots import Slot
+from driftline.profile.rows import VERSION
+from driftline.warehouse import Logs, open_logs
+from driftline.warehouse.cut import Slot
+from driftline.warehouse.dialects import base as dialect
 from tests.conftest import run
 from tests.warehouse.test_rows import END, HOSTILE, START, log, times
 from tests.warehouses import Warehouse, make_warehouse

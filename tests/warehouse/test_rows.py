@@ -12,16 +12,8 @@ from sqlalchemy import func, make_url, select
 from driftline import hidden
 from driftline.domain import ColumnKind
 from driftline.errors import LogError, MissingColumn
-from driftline.warehouse import (
-    LABEL,
-    PREDICTION,
-    SCORE,
-    TIMESTAMP,
-    VERSION,
-    open_logs,
-    open_reference,
-    score_of,
-)
+from driftline.profile.rows import LABEL, PREDICTION, SCORE, TIMESTAMP, VERSION, score_of
+from driftline.warehouse import open_logs, open_reference
 from tests.warehouses import KINDS, Warehouse, make_warehouse, quoted
 
 START = datetime(2013, 4, 1, tzinfo=UTC)

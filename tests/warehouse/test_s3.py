@@ -11,7 +11,7 @@ import pytest
 
 from driftline.domain import ColumnKind
 from driftline.errors import InputError, MissingTable, WarehouseError
-from driftline.profile import CategoryBins, Layout, NumericBins
+from driftline.profile.columns import CategoryBins, Layout, NumericBins
 from driftline.warehouse import open_logs
 from tests.warehouse.test_rows import END, START, log
 from tests.warehouses import SECRET, Warehouse, make_warehouse

@@ -22,16 +22,17 @@ from sqlalchemy.exc import DBAPIError
 
 from driftline.domain import ColumnKind
 from driftline.errors import InputError, MissingColumn, MissingExtra, MissingTable, WarehouseError
-from driftline.profile import Layout
+from driftline.profile.bins import bins_of
+from driftline.profile.columns import Layout
+from driftline.profile.rows import TIMESTAMP
 from driftline.store import Store, measurements
-from driftline.warehouse import TIMESTAMP, open_logs
-from driftline.warehouse import spark as dialect
-from driftline.warehouse.bins import bins_of
+from driftline.warehouse import open_logs
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import Family, dialect_of
+from driftline.warehouse.dialects import spark as dialect
+from driftline.warehouse.dialects.base import Family, dialect_of
+from driftline.warehouse.dialects.spark_sql import SparkDialect, connect_arguments
 from driftline.warehouse.failures import mapped
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.spark_sql import SparkDialect, connect_arguments
 from tests.cli.test_cli import driftline
 from tests.conftest import PASSWORD
 from tests.models import logs as made_logs

@@ -26,18 +26,18 @@ from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.sql.functions import Function
 from sqlglot import exp
 
-from driftline.config import Monitor
 from driftline.domain import HOUR, ColumnKind
 from driftline.errors import LogError, MissingExtra
-from driftline.profile import CategoryBins, Layout, NumericBins
-from driftline.warehouse import unproven
+from driftline.monitor.config import Monitor
+from driftline.profile.columns import CategoryBins, Layout, NumericBins
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.cut import Cut
-from driftline.warehouse.databricks import column_of as databricks_column
-from driftline.warehouse.dialect import DIALECTS, Column, Family
+from driftline.warehouse.dialects import cloud
+from driftline.warehouse.dialects.base import DIALECTS, Column, Family
+from driftline.warehouse.dialects.databricks import column_of as databricks_column
+from driftline.warehouse.dialects.trino import column_of as trino_column
 from driftline.warehouse.logs import Logs
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.trino import column_of as trino_column
 
 KEPT = Path(__file__).parent.parent / "data" / "sql"
 WRITE = "DRIFTLINE_WRITE_SQL"
@@ -475,7 +475,7 @@ def test_bigquery_gets_every_percent_sign_back(tmp_path: Path) -> None:
         from google.cloud.bigquery.dbapi import Connection
         from google.cloud.bigquery.dbapi.cursor import _format_operation
 
-        from driftline.warehouse.bigquery import _doubled
+        from driftline.warehouse.dialects.bigquery import _doubled
 
         statement, _ = _doubled(Connection, None, "LIKE '%% 5 %'", None)
         assert _format_operation(statement, None)[0] == "LIKE '%% 5 %'"
@@ -531,7 +531,7 @@ def test_a_dialect_that_is_not_installed_names_its_extra(
     def absent(*_: object, **__: object) -> None:
         raise NoSuchModuleError(f"Can't load plugin: {dialect}")
 
-    monkeypatch.setattr(unproven, "create_engine", absent)
+    monkeypatch.setattr(cloud, "create_engine", absent)
     with pytest.raises(MissingExtra, match=rf"driftline\[{dialect}\]"):
         Reader(make_url(URLS[dialect]), Caller())
 

@@ -8,10 +8,10 @@ import pytest
 
 from driftline import metrics, why
 from driftline.domain import CauseKind, ColumnKind
+from driftline.profile.rows import Rows
 from driftline.stats import influence
 from driftline.stats.paired import log_losses
 from driftline.suites.frame import Frame
-from driftline.warehouse.rows import Rows
 
 START = np.datetime64("2026-03-02T00", "s")
 NAMES = ("x", "z", "w", "group")

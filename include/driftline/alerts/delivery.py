@@ -9,8 +9,8 @@ from driftline.alerts import slack
 from driftline.alerts.notice import Notice
 from driftline.domain import Incident, Verdict
 from driftline.errors import DeliveryError, DriftlineError
+from driftline.monitor.sections import Routes
 from driftline.printable import amount, printable
-from driftline.sections import Routes
 from driftline.store import Store, outbox
 from driftline.store.outbox import Message
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from driftline.domain import Incident, Outcome, Series, Window, cadence_length
-from driftline.sections import Rule
+from driftline.monitor.sections import Rule
 
 
 def incidents(

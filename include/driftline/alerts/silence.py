@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from driftline.alerts import delivery
 from driftline.alerts.notice import Finding, Notice
-from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Outcome, digest
+from driftline.monitor.config import Monitor
 from driftline.printable import amount
 from driftline.store import ledger, outbox
 

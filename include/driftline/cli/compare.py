@@ -11,7 +11,7 @@ from driftline.cli.console import VERDICT, literal, out
 from driftline.printable import amount
 
 if TYPE_CHECKING:
-    from driftline.comparison import Comparison
+    from driftline.suites.comparison import Comparison
 
 
 @click.command()
@@ -24,7 +24,7 @@ def compare(reference: str, current: str, as_json: bool) -> None:
     Files are Parquet, CSV or JSON, by the ending of their names; patterns are quoted. Nothing is
     kept. It ends with exit code 3 where more than half of the columns have drifted.
     """
-    from driftline import comparison
+    from driftline.suites import comparison
 
     found = comparison.compare(reference, current)
     if as_json:

@@ -11,11 +11,11 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 
-from driftline.config import Monitor
 from driftline.connections import ASK_AIRFLOW, STORE, from_environment
 from driftline.domain import Window
 from driftline.errors import InputError, UnknownConnection
-from driftline.fields import moment
+from driftline.monitor.config import Monitor
+from driftline.monitor.fields import moment
 from driftline.printable import printable, printable_lines
 
 if TYPE_CHECKING:

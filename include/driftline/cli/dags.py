@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from driftline import monitor_file
 from driftline.cli.console import literal, out
 from driftline.errors import InputError
+from driftline.monitor import file as monitor_file
 
 MARK = "# Written by `driftline dags write`, which writes it anew: change nothing here.\n"
 _FILE = (

@@ -12,16 +12,16 @@ from pydantic import ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from driftline import draft
 from driftline.cli.console import err, literal
-from driftline.config import Monitor
 from driftline.connections import DATABASE_FILES
 from driftline.domain import DAY
 from driftline.errors import InputError
-from driftline.fields import slug
-from driftline.home import expanded
+from driftline.monitor import draft
+from driftline.monitor.config import Monitor
+from driftline.monitor.fields import slug
+from driftline.monitor.home import expanded
+from driftline.monitor.sections import FILES, Task
 from driftline.printable import amount
-from driftline.sections import FILES, Task
 
 _VARIABLE = "WAREHOUSE_PASSWORD"
 _PASSWORD = re.compile(

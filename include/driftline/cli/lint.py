@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import click
 
-from driftline import hidden, monitor_file
+from driftline import hidden
 from driftline.cli.console import WRONG_INPUT, err, literal, literal_lines, out
-from driftline.config import Monitor
 from driftline.errors import InputError
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
 
 
 @click.command()
@@ -70,7 +71,7 @@ def _problems(monitor: Monitor, connect: bool) -> tuple[list[str], list[str]]:
 
         said += unready(monitor)
     if connect:
-        from driftline.watch import Watch
+        from driftline.flow.watch import Watch
 
         with Watch(monitor) as watch:
             faults = [str(fault) for fault in watch.logs.check()]

@@ -11,12 +11,12 @@ from typing import Any
 import click
 from rich.table import Table
 
-from driftline import monitor_file
 from driftline.cli.console import COLORS, Time, literal, open_store, out
-from driftline.config import Monitor
 from driftline.domain import Engine, Suite
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Baseline
 from driftline.printable import printable
-from driftline.sections import Baseline
 
 
 @click.command()

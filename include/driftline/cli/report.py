@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from driftline import monitor_file
 from driftline.cli.console import Time, as_of_option, open_store, the_window
 from driftline.domain import Suite
 from driftline.errors import WarehouseError
+from driftline.monitor import file as monitor_file
 from driftline.printable import printable
 
 
@@ -45,10 +45,10 @@ def report(
     driftline report churn --window 7d
     driftline report churn --format json | jq .outcome
     """
-    from driftline import pipeline, reports
-    from driftline.steps import Step
+    from driftline.flow import pipeline, reports
+    from driftline.flow.step import Step
+    from driftline.flow.watch import Watch
     from driftline.store import ledger
-    from driftline.watch import Watch
 
     loaded = monitor_file.find(monitor)
     with open_store(loaded) as store, Watch(loaded) as watch:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import click
 from rich.table import Table
 
-from driftline import monitor_file
 from driftline.cli.console import Time, err, literal, out, refuse_unnamed_store
 from driftline.domain import DAY, Retraining, RetrainingState, floor
+from driftline.monitor import file as monitor_file
 
 
 @click.command()
@@ -24,7 +24,7 @@ def retrain(monitor: str, as_of: datetime | None, reason: str, approve: bool) ->
     --approve. A refusal is a result, not a failure.
     """
     from driftline import tasks
-    from driftline.pipeline import refuse_future
+    from driftline.flow.pipeline import refuse_future
     from driftline.retraining import steps
     from driftline.retraining.request import Request
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from driftline import monitor_file
 from driftline.cli import summary
 from driftline.cli.console import (
     COLORS,
@@ -22,12 +21,13 @@ from driftline.cli.console import (
     out,
     period,
 )
-from driftline.config import Monitor
 from driftline.domain import DAY, Outcome, Window, floor
 from driftline.errors import InputError
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
 
 if TYPE_CHECKING:
-    from driftline.conclusion import Conclusion
+    from driftline.flow.conclusion import Conclusion
 
 
 MOST_NAMED = 3
@@ -168,8 +168,8 @@ def _shown(
 
 def _close(monitor: Monitor, conclusions: "Sequence[Conclusion]") -> None:
     """Say where the newest report lies, and what to type next."""
-    from driftline.home import artifact
-    from driftline.reports import REPORT
+    from driftline.flow.reports import REPORT
+    from driftline.monitor.home import artifact
 
     reports = [artifact(monitor, c.interval, REPORT) for c in conclusions]
     for path in [path for path in reports if path.exists()][-1:]:

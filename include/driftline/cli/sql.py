@@ -10,14 +10,14 @@ import click
 from rich.filesize import decimal
 from rich.table import Table
 
-from driftline import monitor_file
 from driftline.cli.console import Time, literal, open_store, out
 from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import InputError
+from driftline.monitor import file as monitor_file
 from driftline.printable import printable_lines
 
 if TYPE_CHECKING:
-    from driftline.warehouse.cost import Cost
+    from driftline.warehouse.dialects.cost import Cost
 
 
 @click.command("sql")
@@ -39,8 +39,8 @@ def sql(monitor: str, window: str, end: datetime | None, costed: bool, form: str
     With --cost the database is asked what each would read, and none is run: the rows that its
     planner expects, and the bytes. Both are estimates; what lies in memory is not read again.
     """
-    from driftline import pipeline
-    from driftline.watch import Watch
+    from driftline.flow import pipeline
+    from driftline.flow.watch import Watch
 
     step = {"1h": HOUR, "1d": DAY}.get(window)
     if step is None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from driftline import monitor_file
 from driftline.cli.console import FAILED, err, literal, out, refuse_unnamed_store
 from driftline.connections import from_environment, shown
+from driftline.monitor import file as monitor_file
 from driftline.printable import amount
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from driftline.domain import Incident, Outcome, Verdict, Window
 from driftline.printable import amount
 
 if TYPE_CHECKING:
-    from driftline.conclusion import Conclusion
-    from driftline.doubts import Doubts, Unjudged
+    from driftline.flow.conclusion import Conclusion
+    from driftline.flow.doubts import Doubts, Unjudged
     from driftline.store import Store
 
 
@@ -41,7 +41,7 @@ MOST = 5
 
 def at_the_end(conclusions: "Sequence[Conclusion]") -> "Doubts":
     """Return what is in doubt after all of it: the steps that failed, and the last hour and day."""
-    from driftline.doubts import Doubts
+    from driftline.flow.doubts import Doubts
 
     last = {c.interval.cadence: c.doubts for c in conclusions}.values()
     return Doubts(

@@ -5,11 +5,12 @@ from datetime import datetime
 import click
 from rich.table import Table
 
-from driftline import metrics, monitor_file
+from driftline import metrics
 from driftline.cli.console import Time, as_of_option, literal, open_store, out, the_window
 from driftline.domain import Explanation, Suite
 from driftline.errors import InputError, WarehouseError
-from driftline.sections import Task
+from driftline.monitor import file as monitor_file
+from driftline.monitor.sections import Task
 
 
 @click.command()
@@ -34,11 +35,11 @@ def why(
     the share of the fall that it carries and the hour in which it began. An explanation that an
     alert has already waited for is shown as it stands in the store.
     """
-    from driftline import inquiry, pipeline
-    from driftline.rules import performance_metric, performance_window
-    from driftline.steps import Step
+    from driftline.flow import inquiry, pipeline
+    from driftline.flow.step import Step
+    from driftline.flow.watch import Watch
+    from driftline.monitor.default_rules import performance_metric, performance_window
     from driftline.store import explanations, ledger
-    from driftline.watch import Watch
 
     loaded = monitor_file.find(monitor)
     if loaded.task is Task.NONE:

@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
+from driftline.flow.reports import Links
 from driftline.orchestration.plugin import PREFIX
-from driftline.reports import Links
 
 
 def base() -> str:

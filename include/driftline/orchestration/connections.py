@@ -8,9 +8,9 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from driftline.config import Monitor
 from driftline.connections import uri_of
 from driftline.errors import InputError, UnknownConnection
+from driftline.monitor.config import Monitor
 from driftline.store import store_url
 
 _REMOTE = re.compile("celery|kubernetes|edge|ecs|batch|lambda", re.IGNORECASE)

@@ -9,14 +9,14 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from driftline import monitor_file
-from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Window, floor
 from driftline.errors import DriftlineError, InputError, MissingExtra
-from driftline.fields import moment
+from driftline.flow.pipeline import refuse_future
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.monitor.fields import moment
 from driftline.orchestration.addresses import links_to
 from driftline.orchestration.connections import airflow_connection, stored
-from driftline.pipeline import refuse_future
 from driftline.tasks import Run
 
 WINDOW_END = "window_end"

@@ -9,10 +9,10 @@ from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
-from driftline import monitor_file
-from driftline.config import Monitor
-from driftline.document import Document
 from driftline.errors import ConfigError, Fault
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.monitor.document import Document
 from driftline.orchestration.faulty import faulty, faulty_id
 from driftline.orchestration.housekeeping import HOUSEKEEPING, housekeeping
 from driftline.orchestration.monitoring import NAMES, cadences, dag_id, watching

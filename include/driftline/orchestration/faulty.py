@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from driftline import monitor_file
-from driftline.orchestration import words
+from driftline.monitor import file as monitor_file
+from driftline.orchestration import docs
 from driftline.orchestration.monitoring import LONG_AGO
 from driftline.orchestration.settings import Settings
 
@@ -31,9 +31,9 @@ def faulty(file: Path, faults: str, settings: Settings) -> DAG:
         is_paused_upon_creation=False,  # else nobody would be told
         default_args={**settings.default_args(), "retries": 0},
         tags=["driftline", "faulty"],
-        doc_md=words.faulty(faults),
+        doc_md=docs.faulty(faults),
     ) as dag:
-        Faulty(task_id="monitor_file", faults=faults, doc_md=words.FAULTY)
+        Faulty(task_id="monitor_file", faults=faults, doc_md=docs.FAULTY)
     return dag
 
 

@@ -10,11 +10,11 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 from sqlalchemy import URL
 
-from driftline import monitor_file
 from driftline.alerts import delivery, silence
-from driftline.config import Monitor
 from driftline.errors import ConfigError, DriftlineError
-from driftline.orchestration import words
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.orchestration import docs
 from driftline.orchestration.addresses import runs_of
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.monitoring import NAMES, cadences, dag_id
@@ -38,11 +38,11 @@ def housekeeping(folder: Path, settings: Settings) -> DAG:
         max_active_runs=1,
         default_args={**settings.default_args(), "retries": 0},
         tags=["driftline"],
-        doc_md=words.HOUSEKEEPING,
+        doc_md=docs.HOUSEKEEPING,
     ) as dag:
         given = str(folder)
-        _silent.override(task_id="silent_monitors", doc_md=words.SILENT)(given) >> (
-            _deliver.override(task_id="deliver", doc_md=words.DELIVER, trigger_rule="all_done")(
+        _silent.override(task_id="silent_monitors", doc_md=docs.SILENT)(given) >> (
+            _deliver.override(task_id="deliver", doc_md=docs.DELIVER, trigger_rule="all_done")(
                 given
             )
         )

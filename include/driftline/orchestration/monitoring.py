@@ -17,9 +17,9 @@ from airflow.sdk import (
 from airflow.sdk.definitions.param import ParamsDict
 
 from driftline import tasks
-from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, Suite
-from driftline.orchestration import measuring, words
+from driftline.monitor.config import Monitor
+from driftline.orchestration import docs, measuring
 from driftline.orchestration.context import WINDOW_END
 from driftline.orchestration.links import MetricsLink, ReportLink
 from driftline.orchestration.measuring import Step
@@ -75,46 +75,46 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
         max_active_runs=settings.max_active_hours if cadence == "1h" else settings.max_active_days,
         default_args=settings.default_args(monitor),
         tags=["driftline", monitor.monitor, NAMES[cadence]],
-        doc_md=words.watching(monitor, cadence, retraining),
+        doc_md=docs.watching(monitor, cadence, retraining),
     ) as dag:
         settle = Settle(
             task_id="settle",
             cadence=cadence,
             settle=monitor.predictions.settle,
-            doc_md=words.SETTLE,
+            doc_md=docs.SETTLE,
         )
-        reference = take(task_id="reference", what="freeze", doc_md=words.REFERENCE)
+        reference = take(task_id="reference", what="freeze", doc_md=docs.REFERENCE)
         with TaskGroup("measure", tooltip="One task a suite; each records its own numbers"):
             of_suites = [
                 take(
                     task_id=suite.value,
                     what="measure",
                     suite=suite.value,
-                    doc_md=words.SUITES[suite],
+                    doc_md=docs.SUITES[suite],
                 )
                 for suite in tasks.suites(monitor, cadence)
             ]
             measured = of_suites
             if cadence == "1d" and "1h" in monitor.windows:
-                fill = take(task_id="missing_hours", what="fill", doc_md=words.MISSING_HOURS)
+                fill = take(task_id="missing_hours", what="fill", doc_md=docs.MISSING_HOURS)
                 # What drift counts of the day at once need not be counted hour by hour.
                 dag.get_task(f"measure.{Suite.DRIFT}") >> fill
                 measured = [*of_suites, fill]
         reported = ["report"] if cadence == "1d" else []
         judge = measuring.judge.override(
-            task_id="judge", trigger_rule=TriggerRule.ALL_DONE, doc_md=words.JUDGE
+            task_id="judge", trigger_rule=TriggerRule.ALL_DONE, doc_md=docs.JUDGE
         )(monitor=path, cadence=cadence, always=reported, retraining=retraining is not None)
         follows: list[Any] = [
-            take(task_id="alert", what="alert", doc_md=words.ALERT),
-            EmptyOperator(task_id="all_clear", doc_md=words.ALL_CLEAR),
-            EmptyOperator(task_id="not_clear", doc_md=words.NOT_CLEAR),
+            take(task_id="alert", what="alert", doc_md=docs.ALERT),
+            EmptyOperator(task_id="all_clear", doc_md=docs.ALL_CLEAR),
+            EmptyOperator(task_id="not_clear", doc_md=docs.NOT_CLEAR),
         ]
         if retraining:
             follows.append(_retrain(dag.get_task("judge"), retraining, path if own_dag else None))
         done = EmptyOperator(
             task_id="done",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-            doc_md=words.DONE,
+            doc_md=docs.DONE,
         )
         settle >> reference >> of_suites
         measured >> judge >> follows >> done
@@ -127,7 +127,7 @@ def watching(monitor: Monitor, cadence: str, settings: Settings) -> DAG:
                 python=python,
                 links=(ReportLink(), MetricsLink()),
                 trigger_rule=TriggerRule.ALL_DONE,
-                doc_md=words.REPORT,
+                doc_md=docs.REPORT,
             )
     # Last, for the sake of parsing: each operator copies the params that its DAG has by then.
     dag.params = ParamsDict(_PARAMS[cadence])
@@ -145,7 +145,7 @@ def _retrain(judge: Any, dag: str, monitor: str | None) -> Retrain:
         trigger_dag_id=dag,
         trigger_run_id=XComArg(judge, key=measuring.RUN_ID),
         conf=XComArg(judge, key=measuring.REQUEST),
-        doc_md=words.RETRAIN,
+        doc_md=docs.RETRAIN,
     )
 
 

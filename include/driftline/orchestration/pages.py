@@ -9,16 +9,16 @@ from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse
 
-from driftline import monitor_file
-from driftline.config import Monitor
 from driftline.domain import Window, cadence_length, utc
 from driftline.errors import DriftlineError
-from driftline.home import artifact
+from driftline.flow.reports import REPORT
+from driftline.monitor import file as monitor_file
+from driftline.monitor.config import Monitor
+from driftline.monitor.home import artifact
 from driftline.orchestration.connections import airflow_connection
 from driftline.orchestration.places import monitor_folder
 from driftline.orchestration.tables import page, table
 from driftline.printable import amount
-from driftline.reports import REPORT
 from driftline.store import incidents, ledger, measurements, open_store, retrainings
 
 NEWEST = 300

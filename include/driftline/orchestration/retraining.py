@@ -12,14 +12,14 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowException
 
 from driftline import tasks
-from driftline.config import Monitor
 from driftline.domain import Evidence, Retraining, RetrainingState
 from driftline.errors import InputError
-from driftline.orchestration import words
+from driftline.monitor.config import Monitor
+from driftline.orchestration import docs
 from driftline.orchestration.addresses import links_to
+from driftline.orchestration.child import elsewhere
 from driftline.orchestration.connections import airflow_connection, stored
 from driftline.orchestration.context import clearly, moment_of, monitor_of
-from driftline.orchestration.measuring import elsewhere
 from driftline.orchestration.monitoring import LONG_AGO, dag_id
 from driftline.orchestration.operators import ANSWER, Ask
 from driftline.orchestration.settings import Settings
@@ -52,27 +52,27 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
         max_active_runs=1,
         default_args=settings.default_args(monitor),
         tags=["driftline", monitor.monitor, "retraining"],
-        doc_md=words.retraining(monitor),
+        doc_md=docs.retraining(monitor),
     ) as dag:
-        admit = _admit.override(task_id="admit", doc_md=words.ADMIT)(
+        admit = _admit.override(task_id="admit", doc_md=docs.ADMIT)(
             monitor=path, go="challenger", stop="refused"
         )
-        challenger = take(task_id="challenger", step="challenge", doc_md=words.CHALLENGER)
-        gate = _gate.override(task_id="gate", doc_md=words.GATE)(
+        challenger = take(task_id="challenger", step="challenge", doc_md=docs.CHALLENGER)
+        gate = _gate.override(task_id="gate", doc_md=docs.GATE)(
             monitor=path, python=python, go="approve" if human else "refit", stop="refused"
         )
         refused = EmptyOperator(
             task_id="refused",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-            doc_md=words.REFUSED,
+            doc_md=docs.REFUSED,
         )
-        refit = take(task_id="refit", step="refit", doc_md=words.REFIT)
-        promote = take(task_id="promote", step="promote", doc_md=words.PROMOTE)
+        refit = take(task_id="refit", step="refit", doc_md=docs.REFIT)
+        promote = take(task_id="promote", step="promote", doc_md=docs.PROMOTE)
         announce = take(
             task_id="announce",
             step="announce",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-            doc_md=words.ANNOUNCE,
+            doc_md=docs.ANNOUNCE,
         )
         admit >> [challenger, refused]
         challenger >> gate >> refused
@@ -84,9 +84,9 @@ def retraining(monitor: Monitor, settings: Settings) -> list[DAG]:
                 promote="refit",
                 decline="declined",
                 patience=settings.approval_timeout,
-                doc_md=words.APPROVE,
+                doc_md=docs.APPROVE,
             )
-            declined = take(task_id="declined", step="decline", doc_md=words.DECLINED)
+            declined = take(task_id="declined", step="decline", doc_md=docs.DECLINED)
             gate >> Label("better") >> approve >> [refit, declined]
             declined >> announce
         else:
@@ -134,7 +134,7 @@ def _gate(monitor: str, python: str | None, go: str, stop: str) -> str:
     row = _do("gate", monitor, python)
     if row.state is RetrainingState.REFUSED:
         return stop
-    get_current_context()["ti"].xcom_push(key=COMPARISON, value=words.comparison(row))
+    get_current_context()["ti"].xcom_push(key=COMPARISON, value=docs.comparison(row))
     if go == "approve":
         try:
             _tell(monitor)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from driftline.config import Monitor
+from driftline.monitor.config import Monitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

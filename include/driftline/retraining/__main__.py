@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from driftline import monitor_file
 from driftline.child import obey
 from driftline.errors import InputError
+from driftline.monitor import file as monitor_file
 from driftline.retraining import steps
 
 STEPS = {

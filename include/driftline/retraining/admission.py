@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from driftline.config import Monitor
 from driftline.domain import Outcome, Retraining, RetrainingState, Suite, cadence_length
+from driftline.monitor.config import Monitor
 from driftline.retraining.request import Request
 from driftline.store import retrainings, verdicts
 

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.config import Monitor
 from driftline.errors import InputError
 from driftline.metrics import worsening
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Task
 from driftline.printable import amount
-from driftline.sections import Task
+from driftline.profile.rows import TIMESTAMP, Rows
 from driftline.stats import paired
 from driftline.suites.outcomes import Outcomes, outcomes
-from driftline.warehouse import Rows
-from driftline.warehouse.rows import TIMESTAMP
 
 MICROSECONDS_A_DAY = 86_400_000_000
 MIN_ROWS, MIN_DAYS = 200, 5

@@ -12,10 +12,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from driftline.config import Monitor
 from driftline.errors import InputError, MissingExtra
-from driftline.fields import SLUG
-from driftline.home import artifacts
+from driftline.monitor.config import Monitor
+from driftline.monitor.fields import SLUG
+from driftline.monitor.home import artifacts
 
 POINTER = "champion.json"
 

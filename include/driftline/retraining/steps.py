@@ -15,20 +15,21 @@ from sqlalchemy import Connection
 
 from driftline.alerts import delivery
 from driftline.alerts.notice import Finding, Notice
-from driftline.config import Monitor
 from driftline.connections import Connections, from_environment
 from driftline.domain import Outcome, Retraining, RetrainingState, digest
 from driftline.errors import InputError
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Retraining as How
 from driftline.printable import amount
-from driftline.reference import Reference
-from driftline.retraining import admission, reference
+from driftline.profile.reference import Reference
+from driftline.profile.rows import Rows
+from driftline.retraining import admission, promoted_reference
 from driftline.retraining.gate import compare
 from driftline.retraining.registry import POINTER, Version, registry_of
 from driftline.retraining.request import Request
 from driftline.retraining.training import TrainingContext, fit, scored, training_set
-from driftline.sections import Retraining as How
 from driftline.store import Store, incidents, open_store, outbox, references, retrainings
-from driftline.warehouse import Logs, Rows, open_logs
+from driftline.warehouse import Logs, open_logs
 
 MIN_TRAINING_ROWS = 1000
 """With fewer labelled rows nothing is trained."""
@@ -209,7 +210,9 @@ def promote(
                 before = _in_force(connection, monitor, row)
                 rows = _holdout(monitor, logs, row)
                 judged = scored(monitor, registry.load(_challenger(row)), rows)
-                new = reference.promoted(monitor, logs, before, judged, version.name, row.as_of)
+                new = promoted_reference.promoted(
+                    monitor, logs, before, judged, version.name, row.as_of
+                )
         words = row.decision.partition("; promoted ")[0]
         row = replace(
             row,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from driftline.classes import canonical
-from driftline.config import Monitor
 from driftline.errors import InputError, TrainingError
-from driftline.fields import written
+from driftline.monitor.config import Monitor
+from driftline.monitor.fields import written
+from driftline.monitor.sections import Task
+from driftline.profile.classes import canonical
+from driftline.profile.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, Rows, score_of
 from driftline.retraining.gate import MIN_DAYS
-from driftline.sections import Task
-from driftline.warehouse import Logs, Rows
-from driftline.warehouse.rows import LABEL, PREDICTION, RAW, SCORE, TIMESTAMP, score_of
+from driftline.warehouse import Logs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from driftline.config import Monitor
 from driftline.connections import STORE, Connections, resolve, shown, without_secrets
 from driftline.errors import InputError, MissingExtra, StoreError, StoreNotReady, UnknownConnection
-from driftline.home import home
+from driftline.monitor.config import Monitor
+from driftline.monitor.home import home
 
 if TYPE_CHECKING:
     from alembic.config import Config

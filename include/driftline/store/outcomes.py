@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, delete, func, insert, select
 
-from driftline.outcome_profile import OutcomeParts, OutcomeProfile
-from driftline.profile import Part
+from driftline.profile.columns import Part
+from driftline.profile.outcomes import OutcomeParts, OutcomeProfile
 from driftline.store.engine import lock
 from driftline.store.rows import Row
 from driftline.store.tables import outcomes

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select
 
 from driftline.domain import DAY, floor
-from driftline.profile import Layout, Part, Parts
+from driftline.profile.columns import Layout, Part, Parts
 from driftline.store.engine import lock
 from driftline.store.rows import Row
 from driftline.store.tables import profiles

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, select
 
 from driftline.domain import ColumnKind, ColumnStatistics, WindowStatistics
-from driftline.outcome_profile import OutcomeBins
-from driftline.profile import Bins, CategoryBins, NumericBins
-from driftline.reference import Reference
+from driftline.profile.columns import Bins, CategoryBins, NumericBins
+from driftline.profile.outcomes import OutcomeBins
+from driftline.profile.reference import Reference
 from driftline.store.engine import lock
 from driftline.store.rows import Row, upsert
 from driftline.store.tables import references

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from driftline.errors import SuiteError
 from driftline.metrics import ESTIMATED
+from driftline.monitor.sections import Task
 from driftline.printable import amount
-from driftline.sections import Task
 from driftline.suites.domain_classifier import one_thread
 from driftline.suites.engines import engine, unable
 from driftline.suites.frame import Column, Frame

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from driftline import metrics
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite
 from driftline.printable import amount
+from driftline.profile.rows import sample_of
 from driftline.stats.ranking import cross_validated_area, roc_area
 from driftline.suites.engines import FAILURES, engine, importing, unable
 from driftline.suites.frame import Column, Frame
-from driftline.warehouse.rows import sample_of
 
 FEWEST = 100
 """Rows of either side below which nothing is learnt."""

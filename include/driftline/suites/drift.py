@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from driftline import metrics
 from driftline.domain import Engine, Measurement, Scope, Suite
+from driftline.monitor.sections import Baseline, DriftMethod
 from driftline.printable import amount
-from driftline.profile import Profile
-from driftline.sections import Baseline, DriftMethod
+from driftline.profile.columns import Profile
 from driftline.suites.pair import METHODS, Pair, Value
 
 

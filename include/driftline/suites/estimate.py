@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
 from driftline.metrics import ESTIMATED, FROM_SCORES
-from driftline.outcome_profile import ClassProfile
+from driftline.monitor.sections import Task
 from driftline.printable import amount
-from driftline.sections import Task
+from driftline.profile.outcomes import ClassProfile
 from driftline.stats import confidence_based, one_vs_rest
 from driftline.suites.direct_loss import DirectLoss
 from driftline.suites.direct_loss import Estimate as Expected

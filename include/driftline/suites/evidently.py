@@ -12,12 +12,12 @@ import numpy as np
 
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, steady
 from driftline.errors import SuiteError
-from driftline.sections import DriftMethod, Task
+from driftline.monitor.sections import DriftMethod, Task
+from driftline.profile.rows import Rows
 from driftline.suites import page
 from driftline.suites.engines import FAILURES, engine, importing, unable
 from driftline.suites.frame import Frame, obstacle, remark
 from driftline.suites.outcomes import Outcomes
-from driftline.warehouse.rows import Rows
 
 _NAME = "Evidently"
 _FAILED = f"{_NAME} failed"

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
-from driftline.config import Monitor
 from driftline.domain import DAY, ColumnStatistics, cadence_length
-from driftline.reference import Reference
-from driftline.sections import Expectation, Task
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Expectation, Task
+from driftline.profile.reference import Reference
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 BETWEEN = "expect_column_values_to_be_between"

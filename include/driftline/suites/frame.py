@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.domain import ColumnKind
+from driftline.monitor.sections import DriftMethod
 from driftline.printable import amount
-from driftline.sections import DriftMethod
-from driftline.warehouse.rows import Rows, sample_of
+from driftline.profile.rows import Rows, sample_of
 
 _FEWEST = 2
 """Values below which a column has no distribution."""

@@ -9,22 +9,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.classes import canonical, classes_of, negative_class, positive_class, rows_by_class
-from driftline.config import Monitor
 from driftline.errors import LogError
 from driftline.metrics import FROM_SCORES
-from driftline.outcome_profile import (
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Task
+from driftline.printable import amount
+from driftline.profile.classes import (
+    canonical,
+    classes_of,
+    negative_class,
+    positive_class,
+    rows_by_class,
+)
+from driftline.profile.outcome_rows import probabilities
+from driftline.profile.outcomes import (
     NO_CLASS,
     NO_PREDICTED_VALUE,
     NO_PREDICTION,
     NO_SCORE,
     NO_VALUE,
+    SLACK,
 )
-from driftline.printable import amount
-from driftline.sections import Task
-from driftline.warehouse.outcome_counting import SLACK
-from driftline.warehouse.outcome_rows import probabilities
-from driftline.warehouse.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of
+from driftline.profile.rows import LABEL, PREDICTION, SCORE, Rows, sample_of, score_of
 
 OF_ZEROS = (
     "label is 0: no error is relative to it",

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from driftline.monitor.sections import DriftMethod
 from driftline.printable import amount
-from driftline.profile import CategoryProfile, Counts, NumericBins, NumericProfile
-from driftline.sections import DriftMethod
+from driftline.profile.columns import CategoryProfile, Counts, NumericBins, NumericProfile
 from driftline.stats import divergences, ordered, tables
 
 CLASSES = 10

@@ -8,7 +8,8 @@ import numpy as np
 
 from driftline import metrics
 from driftline.domain import Engine, Measurement, Scope, Suite, steady
-from driftline.outcome_profile import (
+from driftline.printable import amount
+from driftline.profile.outcomes import (
     CALIBRATION_BINS,
     MOMENTS,
     NO_SCORE,
@@ -21,7 +22,6 @@ from driftline.outcome_profile import (
     coverage,
     single,
 )
-from driftline.printable import amount
 from driftline.stats import confusion, interval, losses, ranking
 from driftline.stats.interval import Interval
 from driftline.suites.outcomes import OF_ZEROS

@@ -16,16 +16,17 @@ from sqlalchemy.pool import NullPool
 from driftline.connections import shown
 from driftline.domain import ColumnKind, Engine, Measurement, Scope, Suite, WindowStatistics
 from driftline.errors import SuiteError, WarehouseError
+from driftline.monitor.sections import Expectation
 from driftline.printable import amount
-from driftline.sections import Expectation
 from driftline.suites.engines import FAILURES, engine, importing, unable, words
 from driftline.suites.expectations import BETWEEN, NOT_NULL, default_expectations
 from driftline.suites.page import plain
 from driftline.suites.times import bounds, in_seconds
 from driftline.suites.times import shown as as_time
-from driftline.warehouse import Logs, postgresql
+from driftline.warehouse import Logs
 from driftline.warehouse.caller import Caller, sign
-from driftline.warehouse.dialect import dialect_of
+from driftline.warehouse.dialects import postgresql
+from driftline.warehouse.dialects.base import dialect_of
 from driftline.warehouse.failures import too_long
 
 __all__ = ["default_expectations", "measure", "unknown_types", "validate"]

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from driftline.config import Monitor
 from driftline.domain import ColumnKind, Explanation, Outcome, Verdict, Window
 from driftline.errors import SuiteError
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import DriftMethod, Task
 from driftline.printable import amount
-from driftline.sections import DriftMethod, Task
+from driftline.profile.rows import Rows
 from driftline.suites import evidently, page
 from driftline.suites.drift import BOUNDS
 from driftline.suites.engines import FAILURES, engine, unable
 from driftline.suites.frame import Frame, obstacle
 from driftline.suites.outcomes import Outcomes
-from driftline.warehouse.rows import Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from driftline.domain import Explanation, Measurement, Verdict
-from driftline.reference import Reference
+from driftline.profile.reference import Reference
 from driftline.suites.frame import Column, Frame
 from driftline.suites.outcomes import Outcomes
 from driftline.suites.report import Content

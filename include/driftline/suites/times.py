@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from driftline.errors import SuiteError
-from driftline.sections import Expectation
+from driftline.monitor.sections import Expectation
 from driftline.suites.expectations import BETWEEN
 
 RANGES = (

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, case, func, literal_column
 from sqlalchemy import types as sql
 
 from driftline.warehouse.clock import Clock, Form
-from driftline.warehouse.dialect import Dialect, Family, double, usual
+from driftline.warehouse.dialects.base import Dialect, Family, double, usual
 from driftline.warehouse.source import Field
 
 TIMES = (Family.AWARE, Family.NAIVE, Family.DATE)

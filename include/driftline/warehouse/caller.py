@@ -9,7 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, event
 
 from driftline import __version__
-from driftline.config import Defaults
+from driftline.monitor.config import Defaults
 
 _OPENING = "/*application='driftline'"
 _LONGEST_NAME = 63

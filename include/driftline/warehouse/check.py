@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from driftline.config import Monitor
 from driftline.errors import LogError, MissingColumn, MissingTable
+from driftline.monitor.config import Monitor
 from driftline.warehouse.age import TIMES
 from driftline.warehouse.source import Source
 

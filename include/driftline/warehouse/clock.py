@@ -40,7 +40,7 @@ from sqlalchemy import (
 
 from driftline.errors import LogError
 from driftline.printable import amount
-from driftline.warehouse.dialect import (
+from driftline.warehouse.dialects.base import (
     CLOCK,
     COMPACT_DAY,
     DAY,

@@ -21,10 +21,10 @@ from sqlalchemy import (
     select,
 )
 
-from driftline.profile import LARGEST, CategoryBins, Layout, NumericBins, Profile, Span
-from driftline.warehouse.dialect import Dialect
+from driftline.profile.columns import LARGEST, CategoryBins, Layout, NumericBins, Profile, Span
+from driftline.profile.tally import Tally
+from driftline.warehouse.dialects.base import Dialect
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.tally import Tally
 
 _LEAST: ColumnElement[float] = literal(1e-150)
 """The square of a smaller number is nothing; PostgreSQL refuses to say so."""

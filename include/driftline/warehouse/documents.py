@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.dialects.base import Family
 
 LONGEST = 20
 """So many members of a list may be features of their own; an embedding has more."""

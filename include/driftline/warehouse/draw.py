@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Label, Select, and_, func, literal, select
 
-from driftline.warehouse.dialect import Dialect
-from driftline.warehouse.labels import LABEL_KNOWN, LABEL_VALUE, LabelTable
+from driftline.warehouse.dialects.base import Dialect
+from driftline.warehouse.label_table import LABEL_KNOWN, LABEL_VALUE, LabelTable
 from driftline.warehouse.reader import Output
 from driftline.warehouse.source import Field
 

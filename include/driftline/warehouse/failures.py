@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from driftline.connections import shown, without_secrets
 from driftline.errors import DriftlineError, WarehouseError
-from driftline.fields import written
-from driftline.sections import FILES
+from driftline.monitor.fields import written
+from driftline.monitor.sections import FILES
 from driftline.warehouse.caller import Caller
-from driftline.warehouse.dialect import Dialect
+from driftline.warehouse.dialects.base import Dialect
 
 _LIBPQ = re.compile(r"^\w+: .*?\w+:  (?=\S)")
 """What ADBC puts before the server's own words, their severity included."""

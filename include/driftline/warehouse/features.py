@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftline.config import Monitor
 from driftline.domain import ColumnKind
+from driftline.monitor.config import Monitor
+from driftline.profile.rows import TIMESTAMP
 from driftline.warehouse.age import TIMES
-from driftline.warehouse.dialect import SCALARS, Family
+from driftline.warehouse.dialects.base import SCALARS, Family
 from driftline.warehouse.documents import is_document, is_list_place, leaves, left_alone
 from driftline.warehouse.filing import JUDGED_FROM, files_rows
-from driftline.warehouse.rows import TIMESTAMP
 from driftline.warehouse.source import Source
 
 SAMPLE = 1000

@@ -9,10 +9,10 @@ from pathlib import Path
 from sqlalchemy import column, func, literal, select
 
 from driftline.errors import LogError, MissingTable
-from driftline.home import expanded
+from driftline.monitor.home import expanded
 from driftline.printable import amount
-from driftline.warehouse import s3
-from driftline.warehouse.dialect import backend
+from driftline.warehouse.dialects import s3
+from driftline.warehouse.dialects.base import backend
 from driftline.warehouse.failures import mapped
 from driftline.warehouse.reader import Reader
 

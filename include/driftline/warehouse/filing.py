@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.dialects.base import Family
 
 _NUMBERS_ROWS = re.compile(
     r"__index_level_\d+__|unnamed:?[ _]*\d+|level_0|row_?(id|no|num(ber)?|index)", re.IGNORECASE

@@ -1,182 +1,206 @@
-"""Labels in a table of their own: the newest of each prediction, and those that came of late."""
+"""Where a monitor's labels are, since when each is known, and what it means that one is absent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, case, func, null, or_, select
-from sqlalchemy import cast as sql_cast
-from sqlalchemy import types as sql
+import pyarrow as pa
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    not_,
+    select,
+    union_all,
+)
 
-from driftline.warehouse.age import microseconds
+from driftline.errors import LogError
+from driftline.monitor.fields import Scalar
+from driftline.monitor.sections import Labels
+from driftline.profile.rows import KNOWN, LABEL
 from driftline.warehouse.clock import TICK, Clock
-from driftline.warehouse.dialect import Dialect, varchar
-from driftline.warehouse.meeting import meeting
+from driftline.warehouse.dialects.base import Dialect
+from driftline.warehouse.draw import Join
+from driftline.warehouse.label_table import Events, LabelTable, Times
+from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output
 from driftline.warehouse.source import Field, Source
 
-LABEL_VALUE = "label"
-LABEL_KNOWN = "known"
-_MOMENT = "moment"
-_BEFORE = "before"
+ClockOf = Callable[[Source, str, str], Clock]
+"""Finds the form of a column of times: in this source, of this name, for this key of the file."""
+
+Stretch = Callable[[Sequence[ColumnElement[Any]], datetime | None, datetime | None], Select[Any]]
+"""Selects these columns of the predictions of `[start, end)`."""
+
+_JOIN_KEY = "labels.join.key"
+_HELD = {
+    pa.types.is_boolean: "booleans",
+    pa.types.is_integer: "whole numbers",
+    pa.types.is_floating: "numbers",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """When labels happened and since when they are known: that moment, unless they were loaded
-    later; without either it is from the start.
+class Labelling:
+    """The labels of a monitor as its file describes them, in a table or in the prediction's row.
+
+    `label` is None only where a log that is partial has none.
     """
 
-    happened: Clock | None
-    loaded: Clock | None
-
-    @property
-    def known(self) -> Clock | None:
-        """Since when each is known."""
-        return self.happened if self.loaded is None else self.loaded
-
-    def until(self, as_of: datetime | None) -> list[ColumnElement[bool]]:
-        """Return the predicates of labels that were there at a moment; no time, never there."""
-        known = self.known
-        if known is None:
-            return []
-        return [known.until(as_of)] if as_of else known.within(None, None)
-
-    def since(self, dialect: Dialect) -> ColumnElement[Any]:
-        """Return since when each is known, in microseconds from 1970; NULL where nothing tells."""
-        if self.known is None:
-            return sql_cast(null(), sql.BigInteger())
-        return microseconds(self.known, dialect)
-
-    def between(self, after: datetime, until: datetime) -> list[ColumnElement[bool]]:
-        """Return the predicates of labels that became known after one moment, until another."""
-        if self.known is None:
-            return []
-        return self.known.within(after + TICK, until + TICK)
-
-    @property
-    def newest_first(self) -> list[ColumnElement[Any]]:
-        """The order of labels, those that nobody knows the time of last."""
-        if self.happened is None or self.loaded is None:
-            return [self.known.order.desc()] if self.known else []
-        happened = case((and_(*self.happened.within(None, None)), self.happened.order))
-        return [happened.is_(None), happened.desc(), self.loaded.order.desc()]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Events:
-    """When the events of a table happened, and for how long after a prediction they count."""
-
-    clock: Clock
-    within: timedelta
-
-    def count(
-        self, said: ColumnElement[Any], happened: ColumnElement[Any]
-    ) -> list[ColumnElement[bool]]:
-        """Return the predicates of events that count for a prediction, both ends included."""
-        longest = self.within // timedelta(microseconds=1)
-        return [happened >= said, happened - said <= longest]
-
-    def of(self, start: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
-        """Return the predicates of events that count for a stretch; an index can serve them."""
-        return self.clock.within(start, end + self.within if end else None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelTable:
-    """Labels that predictions find by their ids, or events that they find by a key."""
-
-    source: Source
-    keys: Sequence[Field]
-    label: Output
+    settings: Labels
+    project: Projection
     times: Times
-    events: Events | None = None
+    label: Output | None
+    table: LabelTable | None
 
-    def meeting(self, own: Sequence[Field], clock: Clock | None) -> dict[str, ColumnElement[Any]]:
-        """Return by name what predictions find their labels by: keys, and of events the time."""
-        dialect, pairs = self.source.dialect, zip(own, self.keys, strict=True)
-        found = {f"k{n}": meeting(*pair, dialect) for n, pair in enumerate(pairs)}
-        if self.events and clock:
-            found[_MOMENT] = microseconds(clock, dialect)
-        return found
+    @classmethod
+    def of(
+        cls, settings: Labels, project: Projection, source: Source | None, clock_of: ClockOf
+    ) -> Self:
+        """Find the columns that the file names; `source` is the labels' own table."""
 
-    def _met(self, own: Sequence[Field]) -> dict[str, ColumnElement[Any]]:
-        """Return by name the keys of labels in the form in which they meet the predictions'."""
-        dialect, pairs = self.source.dialect, zip(self.keys, own, strict=True)
-        return {f"k{n}": meeting(*pair, dialect) for n, pair in enumerate(pairs)}
+        def clock(column: str | None, key: str) -> Clock | None:
+            return clock_of(source or project.source, column, key) if column else None
 
-    def newest(
+        times = Times(
+            happened=clock(settings.timestamp, "labels.timestamp"),
+            loaded=clock(settings.loaded_at, "labels.loaded_at"),
+        )
+        place, key = source or project.source, "labels.label"
+        field = place.field(settings.label, key) if source else project.role(settings.label, key)
+        label = project.outcome(LABEL, field) if field else None
+        table = None
+        if source and label:
+            join, happened = settings.join, times.happened
+            names, key = (join.key, _JOIN_KEY) if join else (settings.id or (), "labels.id")
+            table = LabelTable(
+                source=source,
+                keys=[source.field(name, key) for name in names],
+                label=label,
+                times=times,
+                events=Events(clock=happened, within=join.within) if join and happened else None,
+            )
+        return cls(settings=settings, project=project, times=times, label=label, table=table)
+
+    def join(
         self,
-        drawn: CTE,
-        own: Sequence[Field],
-        names: Sequence[str],
-        as_of: datetime | None,
         start: datetime | None,
         end: datetime | None,
+        as_of: datetime | None,
         *,
         dated: bool = False,
-    ) -> Subquery:
-        """Return what each labelled prediction is found by, and its newest label; `dated`, since
-        when that is known.
+    ) -> Join | None:
+        """Return how a draw of a stretch finds its labels; None where they stand in its rows."""
+        if self.table is None:
+            return None
+        keys = self.keys
+        return Join(
+            table=self.table,
+            keys=keys,
+            meeting=self.table.meeting(keys, self.project.clock),
+            start=start,
+            end=end,
+            as_of=as_of,
+            absent=self._absent(as_of),
+            dated=dated,
+        )
 
-        `drawn` holds predictions of a stretch, under `names` what they find labels by. Only their
-        labels are ranked: a join and one sort, which need no index. Where two labels came at the
-        same time the label itself decides, so that the answer does not depend on their order.
-        """
-        wanted = select(*(drawn.c[name] for name in names)).distinct().subquery("wanted")
-        keys = self._met(own)
-        same = and_(*(value == wanted.c[name] for name, value in keys.items()))
-        conditions = self.times.until(as_of)
-        if self.events:
-            keys[_MOMENT] = wanted.c[_MOMENT]
-            moment = microseconds(self.events.clock, self.source.dialect)
-            conditions += self.events.of(start, end)
-            conditions += self.events.count(wanted.c[_MOMENT], moment)
-        missing_last = self.label.value.is_(None)
-        words = self.source.dialect.bytewise(varchar(self.label.value))
-        place = func.row_number().over(
-            partition_by=[*keys.values()],
-            order_by=[*self.times.newest_first, missing_last, words.desc()],
-        )
-        ranked = (
-            select(
-                *(value.label(name) for name, value in keys.items()),
-                self.label.value.label(LABEL_VALUE),
-                *([self.times.since(self.source.dialect).label(LABEL_KNOWN)] if dated else []),
-                place.label("place"),
-            )
-            .select_from(self.source.relation)
-            .join(wanted, same)
-            .where(*conditions)
-            .subquery("ranked")
-        )
-        told = (LABEL_VALUE, LABEL_KNOWN) if dated else (LABEL_VALUE,)
-        columns = [ranked.c[name] for name in (*names, *told)]
-        return select(*columns).where(ranked.c.place == 1).subquery("newest")
+    @property
+    def known(self) -> Output:
+        """Since when a label is known."""
+        return Output(KNOWN, self.times.since(self.project.source.dialect), pa.int64())
+
+    def in_row(self, as_of: datetime | None, *, dated: bool = False) -> list[Output]:
+        """Return the label that stands in the prediction's row, NULL while it is not known."""
+        if self.label is None:
+            return []
+        value, there, absent = self.label.value, self.times.until(as_of), self._absent(as_of)
+        if there:
+            value = case((and_(*there), value))
+        if absent is not None:
+            value = func.coalesce(value, absent)
+        return [self.label._replace(value=value), *([self.known] if dated else [])]
 
     def landed(
-        self, said: Subquery, own: Sequence[Field], after: datetime, until: datetime
-    ) -> Select[Any]:
-        """Return the moments `c0` of predictions for which a label became known in a span.
+        self, stretch: Stretch, clock: Clock, after: datetime, until: datetime, since: datetime
+    ) -> Select[Any] | None:
+        """Return the times `c0` of predictions of `[since, until)` whose label became known in
+        `(after, until]`, or that came to the age at which none means one; None where labels have
+        no times.
 
-        Of the labels those of the span are read, and each prediction comes once: an id is listed
-        once, and of the events that a prediction could have the first is taken.
+        The second need no labels to be read, and are told from no others of their age.
         """
-        keys = self._met(own)
-        new = self.times.between(after, until)
-        columns: list[Any] = [value.label(name) for name, value in keys.items()]
-        conditions: list[ColumnElement[bool]] = []
-        if self.events is None:
-            fresh = select(*columns).distinct().where(*new).subquery("fresh")
+        if self.times.known is None:
+            return None
+        at = clock.value.label("c0")
+        of_age = self._of_age(after, until, since)
+        younger = [not_(and_(*clock.within(*of_age)))] if of_age else []
+        if self.table is None:
+            known = stretch([at], since, until).where(*self.times.between(after, until), *younger)
         else:
-            moment = microseconds(self.events.clock, self.source.dialect)
-            before = func.max(moment).over(
-                partition_by=[*keys.values()], order_by=moment, rows=(None, -1)
-            )
-            columns += [moment.label(_MOMENT), before.label(_BEFORE)]
-            fresh = select(*columns).where(*new).subquery("fresh")
-            first = or_(fresh.c[_BEFORE].is_(None), said.c[_MOMENT] > fresh.c[_BEFORE])
-            conditions = [*self.events.count(said.c[_MOMENT], fresh.c[_MOMENT]), first]
-        same = and_(*(said.c[name] == fresh.c[name] for name in keys))
-        return select(said.c.c0).select_from(said.join(fresh, same)).where(*conditions)
+            keys = self.keys
+            columns = [v.label(key) for key, v in self.table.meeting(keys, clock).items()]
+            said = stretch([at, *columns], since, until).where(*younger).subquery("said")
+            known = self.table.landed(said, keys, after, until)
+        if of_age is None:
+            return known
+        both = union_all(known, stretch([at], *of_age)).subquery("known")
+        return select(both.c.c0)
+
+    @property
+    def there(self) -> Self:
+        """The same without what `labels.absent` means: labels that somebody wrote."""
+        return replace(self, settings=self.settings.model_copy(update={"absent": None}))
+
+    @property
+    def keys_named(self) -> tuple[str, str]:
+        """The keys of the file that name what the two tables meet by."""
+        return (_JOIN_KEY, _JOIN_KEY) if self.settings.join else ("predictions.id", "labels.id")
+
+    @property
+    def keys(self) -> list[Field]:
+        """What predictions find their labels by."""
+        join, log = self.settings.join, self.project.monitor.predictions
+        names = join.key if join else log.id or ()
+        return [self.project.source.field(name, self.keys_named[0]) for name in names]
+
+    def _of_age(
+        self, after: datetime, until: datetime, since: datetime
+    ) -> tuple[datetime, datetime] | None:
+        """Return the stretch of predictions for which none came to mean a label in a span."""
+        if self.settings.absent is None:
+            return None
+        age = self.settings.absent.after
+        start, end = max(since, after - age + TICK), until - age + TICK
+        return (start, end) if start < end else None
+
+    def _absent(self, as_of: datetime | None) -> ColumnElement[Any] | None:
+        """Return the label of predictions that are old enough to need none."""
+        absent, clock = self.settings.absent, self.project.clock
+        if absent is None or self.label is None:
+            return None
+        value = _constant(absent.value, self.label.type, self.project.source.dialect)
+        if as_of is None or clock is None:
+            return value
+        return case((clock.until(as_of - absent.after), value))
+
+
+def _constant(value: Scalar, kind: pa.DataType, dialect: Dialect) -> ColumnElement[Any]:
+    """Write a label that the file names as the other labels are typed."""
+    if pa.types.is_string(kind):
+        return literal(str(value).lower() if isinstance(value, bool) else str(value))
+    number = math.nan if isinstance(value, str) else float(value)
+    if pa.types.is_boolean(kind) and number in (0, 1):
+        return dialect.boolean(literal_column("TRUE" if number else "FALSE"))
+    if pa.types.is_integer(kind) and number.is_integer():
+        return literal(int(number))
+    if pa.types.is_floating(kind) and math.isfinite(number):
+        return literal_column(dialect.exact(number))
+    held = next(words for is_kind, words in _HELD.items() if is_kind(kind))
+    raise LogError(f"labels.absent.value: found {value!r}; the labels are {held}")

@@ -20,34 +20,32 @@ from sqlalchemy import (
     select,
 )
 
-from driftline.config import Monitor
 from driftline.domain import DAY, HOUR, ColumnKind, WindowStatistics, floor
 from driftline.errors import LogError
-from driftline.outcome_profile import OutcomeBins, OutcomeProfile
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Profiler
 from driftline.printable import amount
-from driftline.profile import MOST_KNOWN, Layout, Profile
-from driftline.sections import Profiler
+from driftline.profile.columns import MOST_KNOWN, Layout, Profile
+from driftline.profile.outcomes import OutcomeBins, OutcomeProfile
+from driftline.profile.rows import LABEL, TIMESTAMP, VERSION, Counts, Rows
+from driftline.profile.stream import Segments, stream_parts
 from driftline.warehouse import features, renamed
 from driftline.warehouse.age import TIMES, hour
 from driftline.warehouse.business import Aggregates, aggregate, faulty
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.check import faults
 from driftline.warehouse.clock import EPOCH, INSTANT, Clock
-from driftline.warehouse.cost import Cost
 from driftline.warehouse.counting import Asked, count_profiles, statements
-from driftline.warehouse.cut import WHOLE, Cut
-from driftline.warehouse.dialect import Family, backend
+from driftline.warehouse.cut import WHOLE, Cut, Slot, key_of, slotted
+from driftline.warehouse.dialects.base import Family, backend
+from driftline.warehouse.dialects.cost import Cost
 from driftline.warehouse.draw import enough, placed
 from driftline.warehouse.operations import Served, count_served, latency_of, success_of
-from driftline.warehouse.outcome_counting import Stretch
-from driftline.warehouse.outcomes import count_outcomes
+from driftline.warehouse.outcome_counting import Stretch, count_outcomes
 from driftline.warehouse.reader import Output, Reader, asks
-from driftline.warehouse.rows import LABEL, TIMESTAMP, VERSION, Counts, Rows
 from driftline.warehouse.selection import Selection
-from driftline.warehouse.slots import Slot, key_of, slotted
 from driftline.warehouse.source import Source
 from driftline.warehouse.statistics import count_categories, count_statistics
-from driftline.warehouse.streaming import Segments, stream_parts
 
 _UNTIMED = {
     "predictions": ("it is in no window", "they are in no window"),

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, case, func, literal_column, select
 from sqlalchemy import types as sql
 
 from driftline.errors import LogError
-from driftline.warehouse.dialect import Dialect, Family
+from driftline.warehouse.dialects.base import Dialect, Family
 from driftline.warehouse.reader import Reader
 from driftline.warehouse.source import Field, Source
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 
-from driftline.config import Monitor
 from driftline.connections import Connections, from_environment, resolve
-from driftline.sections import Labels, Table
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Labels, Table
 from driftline.warehouse.caller import Caller
 from driftline.warehouse.logs import Logs
 from driftline.warehouse.reader import Reader

@@ -18,8 +18,8 @@ from sqlalchemy import (
     select,
 )
 
-from driftline.fields import Scalar
-from driftline.warehouse.dialect import Dialect, backend
+from driftline.monitor.fields import Scalar
+from driftline.warehouse.dialects.base import Dialect, backend
 from driftline.warehouse.reader import Reader
 from driftline.warehouse.source import Field
 

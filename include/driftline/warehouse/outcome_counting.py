@@ -7,7 +7,6 @@ each class that has a score. `outcome_fold` makes profiles of what the groups ho
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
@@ -22,25 +21,26 @@ from sqlalchemy import (
 )
 from sqlalchemy import select as sql_select
 
-from driftline.outcome_profile import LARGE, OutcomeBins
-from driftline.warehouse.dialect import Dialect
-from driftline.warehouse.reader import Output
-
-UNUSABLE = -1
-"""The code of a row whose score, or one of whose scores, is no probability."""
-STRAY = 1
-"""The code of a row whose probabilities do not add up to 1."""
-UNLABELLED, NO_LABEL_VALUE, NO_PREDICTION_VALUE = -1, -2, -3
-"""The codes of a regression's rows that have no error."""
-
-ROUNDING = 1e-6
-"""How far outside 0 to 1 a probability may lie that went through single precision."""
-SLACK = 0.05
-"""How far the probabilities of a row may miss 1 by rounding."""
-EPSILON = float(np.finfo(np.float64).eps)
-"""How far from 0 and 1 scikit-learn keeps a probability before it takes its logarithm."""
-SMALL = 1e-60
-"""Smaller numbers count as 0: their fourth power is no double."""
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Task
+from driftline.profile import outcome_groups as fold
+from driftline.profile.outcomes import (
+    EPSILON,
+    LARGE,
+    NO_LABEL_VALUE,
+    NO_PREDICTION_VALUE,
+    ROUNDING,
+    SLACK,
+    SMALL,
+    STRAY,
+    UNLABELLED,
+    UNUSABLE,
+    OutcomeBins,
+    OutcomeProfile,
+)
+from driftline.profile.rows import PREDICTION, SCORE, scores_of
+from driftline.warehouse.dialects.base import Dialect
+from driftline.warehouse.reader import Output, Reader
 
 
 class Stretch(NamedTuple):
@@ -362,3 +362,40 @@ def _among(value: Any, classes: Mapping[str, Sequence[Any]], wanted: str) -> Col
         (bare.in_(many), literal_column(n)) for n, many in (("1", own), ("0", others)) if many
     ]
     return case(*parts) if parts else literal_column("NULL")
+
+
+def count_outcomes(
+    reader: Reader, monitor: Monitor, bins: OutcomeBins, stretch: Stretch
+) -> dict[tuple[Any, ...], OutcomeProfile]:
+    """Return the outcome profile of each combination of the stretch's keys.
+
+    Raises LogError where labels or classes are not as the monitor's file says.
+    """
+    grouping = Grouping(reader.dialect, stretch, bins)
+    keys = [key.name for key in grouping.keys]
+    names = {output.name for output in stretch.outputs}
+    prediction = PREDICTION if PREDICTION in names else ""
+
+    def asked(grouped: Grouped) -> Any:
+        return reader.table(grouped.statement, grouped.outputs)
+
+    log = monitor.predictions
+    if monitor.task is Task.REGRESSION:
+        return dict(fold.values(asked(grouping.values(prediction)), keys, bins))
+    if monitor.task is Task.BINARY:
+        score = SCORE if SCORE in names else ""
+        table = asked(grouping.two_classes(score, prediction, log.threshold))
+        return dict(fold.two_classes(table, keys, bins, log.positive, logged=bool(prediction)))
+    scores = scores_of(monitor) if bins.scores else {}
+    table = asked(grouping.many_classes(scores, prediction))
+    found = fold.many_classes(table, keys, bins, logged=bool(prediction))
+    truths = {n: values for n, values in fold.raw_values(table["truth"]).items() if n in scores}
+    said = (
+        fold.raw_values(table["said"])
+        if prediction
+        else {name: [place] for place, name in enumerate(scores)}
+    )
+    for name in scores if found else ():
+        counted = asked(grouping.one_class(name, scores, prediction, truths, said))
+        found = fold.with_scores(found, counted, keys, name)
+    return dict(found)

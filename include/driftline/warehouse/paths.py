@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Select, literal
 
-from driftline.warehouse.dialect import Family
+from driftline.warehouse.dialects.base import Family
 from driftline.warehouse.documents import leaves
 from driftline.warehouse.reader import Output, Reader
 from driftline.warehouse.source import Source

@@ -9,16 +9,16 @@ from sqlalchemy import ColumnElement, func, null
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import types as sql
 
-from driftline.config import Monitor
 from driftline.domain import ColumnKind
 from driftline.errors import LogError
 from driftline.hidden import DIGITS, holds
-from driftline.sections import Task
+from driftline.monitor.config import Monitor
+from driftline.monitor.sections import Task
+from driftline.profile.rows import PREDICTION, RAW, RESERVED, SCORE, VERSION, score_of
 from driftline.warehouse.age import TIMES, age, instant
 from driftline.warehouse.clock import INSTANT, Clock
-from driftline.warehouse.dialect import Dialect, Family, Key
+from driftline.warehouse.dialects.base import Dialect, Family, Key
 from driftline.warehouse.reader import Output
-from driftline.warehouse.rows import PREDICTION, RAW, RESERVED, SCORE, VERSION, score_of
 from driftline.warehouse.source import Field, Source
 
 _OF_TIMES = {

@@ -13,8 +13,8 @@ import pyarrow as pa
 from sqlalchemy import URL, ColumnElement, Connection, Executable, FromClause, Row, Select, event
 
 from driftline.warehouse.caller import Caller, sign
-from driftline.warehouse.cost import Cost
-from driftline.warehouse.dialect import Column, Dialect, backend, dialect_of
+from driftline.warehouse.dialects.base import Column, Dialect, backend, dialect_of
+from driftline.warehouse.dialects.cost import Cost
 from driftline.warehouse.failures import mapped
 
 Said = ParamSpec("Said")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 
-from driftline.config import Monitor
+from driftline.monitor.config import Monitor
 from driftline.warehouse.features import is_free
 from driftline.warehouse.source import Source
 

@@ -1,31 +1,32 @@
 """What is selected of the logs of one monitor: statements, none of which is asked here."""
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Select, case, func, literal, literal_column, select
 
-from driftline.config import Monitor
+from driftline.domain import utc
 from driftline.errors import LogError, MissingColumn, WarehouseError
+from driftline.monitor.config import Monitor
 from driftline.printable import amount
-from driftline.profile import Layout
+from driftline.profile.columns import Layout
+from driftline.profile.rows import RESERVED, VERSION
 from driftline.warehouse.check import named_columns, named_of_labels
 from driftline.warehouse.clock import Clock
-from driftline.warehouse.cut import Cut
-from driftline.warehouse.dialect import varchar
+from driftline.warehouse.cut import Cut, key_of
+from driftline.warehouse.dialects.base import Family, TimeLiteral, varchar
 from driftline.warehouse.draw import Lot, draw, placed
-from driftline.warehouse.labelling import Labelling
+from driftline.warehouse.labels import Labelling
 from driftline.warehouse.meeting import tell_apart
-from driftline.warehouse.partition import filed_by, partition_bounds
 from driftline.warehouse.paths import nothing_at
 from driftline.warehouse.projection import Projection
 from driftline.warehouse.reader import Output, Reader
-from driftline.warehouse.rows import RESERVED, VERSION
-from driftline.warehouse.slots import key_of
 from driftline.warehouse.source import Field, Source, open_source
 
 
@@ -366,3 +367,65 @@ class Selection:
             text = self.projection.string(version)
             return text, [text != ""]
         return None, []
+
+
+_SAMPLE = 1000
+_ISO, _COMPACT, _HOURS = "%Y-%m-%d", "%Y%m%d", "%Y%m%d00"
+_WRITTEN = {
+    _ISO: re.compile(r"\d{4}-[01]\d-[0-3]\d.*"),
+    _COMPACT: re.compile(r"(19|20|21)\d\d[01]\d[0-3]\d"),
+    _HOURS: re.compile(r"(19|20|21)\d\d[01]\d[0-3]\d[0-2]\d"),
+}
+
+
+def filed_by(reader: Reader, source: Source, field: Field, key: str) -> str:
+    """Return how most partitions of text or whole numbers write a day, as `strftime` has it.
+
+    Raises LogError where they are no days.
+    """
+    if field.family not in (Family.TEXT, Family.INTEGER):
+        return _ISO
+    there = select(field.value).select_from(source.relation).where(field.value.is_not(None))
+    sample = [str(row[0]) for row in reader.all(there.limit(_SAMPLE))]
+    if not sample:
+        return _ISO if field.family is Family.TEXT else _COMPACT
+    counted = Counter(_way(word) for word in sample)
+    ((way, _),) = counted.most_common(1)
+    if not way or (way == _ISO and field.family is Family.INTEGER):
+        example = next(word for word in sample if _way(word) == way)
+        raise LogError(f"{key}: {field.name} holds {example!r}; {_ALLOWED}")
+    return way
+
+
+def partition_bounds(
+    field: Field, way: str, slack: timedelta, start: datetime | None, end: datetime | None
+) -> list[ColumnElement[bool]]:
+    """Return the days, both included, in which rows of `[start, end)` may have been filed."""
+    bounds = []
+    if start is not None:
+        bounds.append(field.value >= _day(field, way, utc(start - slack).date()))
+    if end is not None:
+        after = utc(end + slack).date() + timedelta(days=1)
+        bounds.append(field.value < _day(field, way, after))
+    return bounds
+
+
+_ALLOWED = "a partition is a date, a time, text (2013-04-01, 20130401) or a whole number (20130401)"
+
+
+def _way(word: str) -> str:
+    return next((way for way, pattern in _WRITTEN.items() if pattern.fullmatch(word)), "")
+
+
+def _day(field: Field, way: str, day: date) -> ColumnElement[Any]:
+    if field.family is Family.DATE:
+        return TimeLiteral(Family.DATE, day)
+    if field.family is Family.NAIVE:
+        return TimeLiteral(Family.NAIVE, day)
+    if field.family is Family.AWARE:
+        return TimeLiteral(Family.AWARE, f"{day} 00:00:00+00:00")
+    if field.family is Family.TEXT:
+        return literal(day.strftime(way))
+    if field.family is Family.INTEGER:
+        return literal(int(day.strftime(way)))
+    raise LogError(f"predictions.partition.column: {field.name} is {field.type}; {_ALLOWED}")

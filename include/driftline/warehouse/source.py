@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from driftline.errors import LogError, MissingColumn
-from driftline.sections import Table
-from driftline.warehouse.dialect import SCALARS, Column, Dialect, Family, is_place
+from driftline.monitor.sections import Table
+from driftline.warehouse.dialects.base import SCALARS, Column, Dialect, Family, is_place
 from driftline.warehouse.files import open_files
 from driftline.warehouse.reader import Reader
 

@@ -11,10 +11,10 @@ from driftline.why.case import Case
 from driftline.why.columns import Coded
 from driftline.why.facts import Suspect
 from driftline.why.faults import Fault
+from driftline.why.misjoined import Scrambled, local, scrambled
 from driftline.why.models import Effects
 from driftline.why.onset import onset
 from driftline.why.scan import Segment
-from driftline.why.scrambled import Scrambled, local, scrambled
 from driftline.why.shift import Shift
 from driftline.why.sides import Context, Floats, Times, Whole
 

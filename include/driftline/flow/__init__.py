@@ -1,0 +1,1 @@
+"""The flow of an interval: plan, count, measure, record, judge, explain and tell."""

@@ -1,0 +1,1 @@
+"""What a person writes: the monitor's file, its sections and its defaults."""

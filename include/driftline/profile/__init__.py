@@ -1,0 +1,1 @@
+"""What is counted of rows, and adds up: numpy and Arrow, no SQL."""

@@ -1,0 +1,1 @@
+"""The databases that logs lie in: a file each, behind one Protocol."""

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ LEVELS = [
     {"run", "tasks"},
     {"cli", "orchestration", "warm", "provider"},
 ]
-"""A room imports from rooms above it, and from itself."""
+"""A room imports from rooms of lines above its own, and from itself."""
 
 ONLY_IN = {
     "great_expectations": {"suites/quality.py"},
@@ -61,19 +61,82 @@ def test_every_room_has_its_level() -> None:
     assert found <= set().union(*LEVELS), "give a new room its place in LEVELS"
 
 
+def modules(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules of driftline that one imports, as paths without their ending."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            package, *path = name.split(".")
+            while package == "driftline" and path:
+                if (PACKAGE / "/".join(path)).with_suffix(".py").exists():
+                    yield "/".join(path)
+                    break
+                if (PACKAGE / "/".join(path)).is_dir():
+                    yield "/".join([*path, "__init__"])
+                    break
+                path.pop()
+
+
+def climbs(code: Iterable[tuple[str, ast.AST]]) -> list[str]:
+    """Return the imports that do not go down: to a room beside or above its own."""
+    return [
+        f"{path} imports {name}"
+        for path, tree in code
+        if path != "__init__.py"
+        for name in modules(tree)
+        if room(path) != room(name) and level(room(name)) >= level(room(path))
+    ]
+
+
+def circles(code: Iterable[tuple[str, ast.AST]]) -> list[list[str]]:
+    """Return the circles of modules that import each other, by their names."""
+    arrows: dict[str, set[str]] = {}
+    for path, tree in code:
+        own = path.removesuffix(".py")
+        arrows[own] = {name for name in modules(tree) if name not in (own, "__init__")}
+    while free := [name for name, others in arrows.items() if not others & arrows.keys()]:
+        for name in free:
+            del arrows[name]
+    found = []
+    while arrows:  # what is left imports from a circle, or is of one
+        way = [next(iter(arrows))]
+        while (after := next(iter(sorted(arrows[way[-1]] & arrows.keys())))) not in way:
+            way.append(after)
+        found.append(way[way.index(after) :])
+        for name in found[-1]:
+            del arrows[name]
+        while free := [name for name, others in arrows.items() if not others & arrows.keys()]:
+            for name in free:
+                del arrows[name]
+    return found
+
+
 def test_rooms_import_one_way() -> None:
-    wrong = []
-    for path, tree in files():
-        if path == "__init__.py":
-            continue
-        for name in imports(tree):
-            parts = name.split(".")
-            if parts[0] != "driftline" or len(parts) < 2 or parts[1] == "__version__":
-                continue
-            own, other = room(path), parts[1]
-            if own != other and level(other) > level(own):
-                wrong.append(f"{path} imports {name}")
-    assert wrong == []
+    assert climbs(files()) == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert circles(files()) == []
+
+
+def test_what_climbs_and_what_goes_in_a_circle_is_seen() -> None:
+    def code(**lines: str) -> list[tuple[str, ast.AST]]:
+        return [
+            (name.replace("_in_", "/") + ".py", ast.parse(line)) for name, line in lines.items()
+        ]
+
+    down = code(flow_in_watch="from driftline.retraining import gate")
+    up = code(retraining_in_gate="from driftline.flow.watch import Watch")
+    beside = code(run="from driftline import tasks")
+    assert climbs(down) == []
+    assert climbs([*down, *up]) == ["retraining/gate.py imports flow/watch"]
+    assert climbs(beside) == ["run.py imports tasks"]
+    assert circles([*down, *beside]) == []
+    assert [sorted(each) for each in circles([*down, *up, *beside])] == [
+        ["flow/watch", "retraining/gate"]
+    ]
 
 
 def test_a_library_that_could_be_replaced_is_imported_in_one_place() -> None:

@@ -355,7 +355,7 @@ def test_a_promotion_that_was_cut_off_is_completed(
     row = steps.admit(model, asked(model), run_id="r")
     for step in (steps.challenge, steps.gate, steps.refit):
         row = step(model, NOW, run_id="r")
-    places = {"promoted": steps.reference, "save": steps.references, "_point": steps}
+    places = {"promoted": steps.promoted_reference, "save": steps.references, "_point": steps}
 
     class Killed(BaseException):
         pass

@@ -141,7 +141,6 @@ def test_a_value_that_is_no_number_is_refused(warehouse: Warehouse) -> None:
         logs.business(None, None)
 
 
-@pytest.mark.core
 def test_decimals_and_booleans_are_numbers(warehouse: Warehouse) -> None:
     prices = pa.array([Decimal("0.10"), Decimal("0.25"), None], pa.decimal128(10, 2))
     rows = pa.Table.from_pandas(raw(3)).append_column("exact", prices)

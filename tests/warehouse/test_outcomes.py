@@ -213,8 +213,7 @@ def test_classes_without_scores(warehouse: Warehouse):
     assert not whole.scores
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("logged", [False, True])
+@pytest.mark.parametrize("logged", [False, pytest.param(True, marks=pytest.mark.core)])
 def test_many_classes(warehouse: Warehouse, logged):
     chances = RNG.dirichlet([1, 2, 3], N)
     chances[3] = 0.2, 0.2, 0.3  # adds up to no 1
@@ -292,7 +291,6 @@ def test_doubles_are_divided_as_doubles():
     assert "NUMERIC" not in written
 
 
-@pytest.mark.core
 def test_nan_among_small_numbers_is_no_value(warehouse: Warehouse):
     # Parquet keeps the least and the greatest value without NaN, and DuckDB believed them.
     score, y = P.copy(), RNG.normal(0, 1, N)

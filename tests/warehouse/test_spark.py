@@ -402,7 +402,6 @@ def test_many_rows_come_in_chunks(place: Warehouse):
     assert Counter(table["k"].to_pylist()) == dict.fromkeys([None, "a", "b"], number // 3)
 
 
-@pytest.mark.core
 def test_a_log_in_partitions_is_watched_from_its_yaml(place: Warehouse, tmp_path: Path):
     """Two days of `driftline run`: quality on a bounded frame, drift, performance."""
     predictions, labels = made_logs(drift_on=8)

@@ -1,7 +1,7 @@
 """Outcome profiles counted by the warehouse: predictions beside their labels, grouped and summed.
 
 A model of two classes and a regression take one statement, one of more classes one and another for
-each class that has a score. `outcome_fold` makes profiles of what the groups hold.
+each class that has a score. `outcome_groups` makes profiles of what the groups hold.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""BigQuery. Never run by us: see unproven.py.
+"""BigQuery. Never run by us: see cloud.py.
 
 It has no session: every statement is in UTC and sees one state of every table; rows that arrive
 between two are in the later ones only. Nor can a session be read-only: give driftline an account
@@ -40,12 +40,12 @@ from driftline.warehouse.dialects.base import (
     varchar,
 )
 from driftline.warehouse.dialects.cloud import as_it_is as boolean
-from driftline.warehouse.dialects.cloud import in_step, profiler, timed_out
+from driftline.warehouse.dialects.cloud import in_step, profiler, reveals, timed_out
 from driftline.warehouse.dialects.cloud import scientific as exact
 from driftline.warehouse.dialects.cloud import whole as integer
 from driftline.warehouse.dialects.cost import Cost
 
-__all__ = ["boolean", "exact", "in_step", "integer", "profiler", "timed_out"]
+__all__ = ["boolean", "exact", "in_step", "integer", "profiler", "reveals", "timed_out"]
 
 _FAMILIES = {
     **dict.fromkeys(("BOOLEAN", "BOOL"), Family.BOOLEAN),

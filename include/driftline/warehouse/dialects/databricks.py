@@ -1,4 +1,4 @@
-"""Databricks SQL. Never run by us: see unproven.py.
+"""Databricks SQL. Never run by us: see cloud.py.
 
 A session is in UTC and tagged, but cannot be read-only: give driftline a principal that may only
 SELECT. Each statement sees one state of every table; rows that arrive between two are in the later
@@ -28,11 +28,21 @@ from driftline.warehouse.dialects.base import (
 )
 from driftline.warehouse.dialects.cloud import as_it_is as boolean
 from driftline.warehouse.dialects.cloud import as_it_is as bytewise
-from driftline.warehouse.dialects.cloud import cost, in_step, profiler, timed_out
+from driftline.warehouse.dialects.cloud import cost, in_step, profiler, reveals, timed_out
 from driftline.warehouse.dialects.cloud import nothing_of as without
 from driftline.warehouse.dialects.cloud import whole as integer
 
-__all__ = ["boolean", "bytewise", "cost", "in_step", "integer", "profiler", "timed_out", "without"]
+__all__ = [
+    "boolean",
+    "bytewise",
+    "cost",
+    "in_step",
+    "integer",
+    "profiler",
+    "reveals",
+    "timed_out",
+    "without",
+]
 
 _FAMILIES = {
     "boolean": Family.BOOLEAN,

@@ -1,4 +1,4 @@
-"""Redshift: PostgreSQL as it was at 8.0, and then its own way. Never run by us: see unproven.py.
+"""Redshift: PostgreSQL as it was at 8.0, and then its own way. Never run by us: see cloud.py.
 
 psycopg2 speaks to it: every transaction is read-only, in UTC and in the query group `driftline`.
 All statements of one transaction see the same rows. It cannot cut a key out of JSON: where a
@@ -39,12 +39,22 @@ from driftline.warehouse.dialects.base import (
     varchar,
 )
 from driftline.warehouse.dialects.cloud import as_it_is as bytewise
-from driftline.warehouse.dialects.cloud import cost, in_step, profiler, timed_out
+from driftline.warehouse.dialects.cloud import cost, in_step, profiler, reveals, timed_out
 from driftline.warehouse.dialects.cloud import fetched as arrow
 from driftline.warehouse.dialects.cloud import nothing_of as without
 from driftline.warehouse.dialects.cloud import whole as integer
 
-__all__ = ["arrow", "bytewise", "cost", "in_step", "integer", "profiler", "timed_out", "without"]
+__all__ = [
+    "arrow",
+    "bytewise",
+    "cost",
+    "in_step",
+    "integer",
+    "profiler",
+    "reveals",
+    "timed_out",
+    "without",
+]
 
 _NUMBER = "^[[:space:]]*[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-2]?[0-9]?[0-9])?[[:space:]]*$"
 _MOST_TEXT = 65535

@@ -1,4 +1,4 @@
-"""Snowflake. Never run by us: see unproven.py.
+"""Snowflake. Never run by us: see cloud.py.
 
 Names are quoted, so the file writes them as Snowflake keeps them: in capitals, unless they were
 made in quotes. A session has no way to be read-only: give driftline a role that may only SELECT.
@@ -38,11 +38,11 @@ from driftline.warehouse.dialects.base import (
     varchar,
 )
 from driftline.warehouse.dialects.cloud import as_it_is as boolean
-from driftline.warehouse.dialects.cloud import in_step, profiler, timed_out
+from driftline.warehouse.dialects.cloud import in_step, profiler, reveals, timed_out
 from driftline.warehouse.dialects.cloud import whole as integer
 from driftline.warehouse.dialects.cost import Cost
 
-__all__ = ["boolean", "in_step", "integer", "profiler", "timed_out"]
+__all__ = ["boolean", "in_step", "integer", "profiler", "reveals", "timed_out"]
 
 _SESSION = {
     "TIMEZONE": "UTC",

@@ -1,4 +1,4 @@
-"""Trino. Never run by us: see unproven.py.
+"""Trino. Never run by us: see cloud.py.
 
 A session is in UTC and has the source `driftline`. Whether it can write is up to the catalog: give
 driftline a user that may only SELECT. Each statement sees one state of every table, as far as its
@@ -37,7 +37,7 @@ from driftline.warehouse.dialects.base import (
 )
 from driftline.warehouse.dialects.cloud import as_it_is as boolean
 from driftline.warehouse.dialects.cloud import as_it_is as bytewise
-from driftline.warehouse.dialects.cloud import cost, in_step, profiler, timed_out
+from driftline.warehouse.dialects.cloud import cost, in_step, profiler, reveals, timed_out
 from driftline.warehouse.dialects.cloud import fetched as arrow
 from driftline.warehouse.dialects.cloud import scientific as exact
 from driftline.warehouse.dialects.cloud import whole as integer
@@ -51,6 +51,7 @@ __all__ = [
     "in_step",
     "integer",
     "profiler",
+    "reveals",
     "timed_out",
 ]
 

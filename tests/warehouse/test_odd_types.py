@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sqlalchemy import create_engine, literal_column, select
 
 from driftline.domain import ColumnKind
 from driftline.profile.columns import CategoryBins, Layout, NumericBins
 from driftline.profile.rows import SCORE
 from driftline.warehouse import open_logs
+from driftline.warehouse.dialects import postgresql
+from driftline.warehouse.dialects.base import Family
 from tests.warehouse.test_rows import END, START, log
 from tests.warehouses import Warehouse, make_warehouse
 
@@ -164,3 +167,18 @@ def test_a_segment_may_hold_a_nul(tmp_path: Path, kind: str, profiler: str) -> N
         layout = Layout({"x": CategoryBins.of(rows)})
         parts = logs.profiles(layout, START, END, segment="x", values=[*rows])
         assert {slot.segment: one.rows for slot, one in parts.items()} == rows
+
+
+def test_a_numeric_is_looked_at_only_where_its_digits_may_be_too_many(postgres_url: str) -> None:
+    kinds = {
+        "numeric(12, 2)": Family.FLOAT,
+        "numeric(308, 308)": Family.FLOAT,
+        "numeric": Family.DECIMAL,
+        "numeric(309)": Family.DECIMAL,
+        "numeric(5, 309)": Family.DECIMAL,
+        "numeric(300, -20)": Family.DECIMAL,
+    }
+    relation = select(*(literal_column(f"NULL::{kind}").label(kind) for kind in kinds)).subquery()
+    with create_engine(postgres_url).connect() as connection:
+        found = postgresql.columns(connection, relation)
+    assert {name: column.family for name, column in found.items()} == kinds

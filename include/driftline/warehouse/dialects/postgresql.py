@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -153,18 +154,21 @@ def columns(connection: Connection, relation: FromClause) -> dict[str, Column]:
         _literal(connection, select(text("*")).select_from(relation).limit(0))
     ).cursor
     assert cursor is not None
-    described: list[tuple[str, Any]] = [(column[0], column[1]) for column in cursor.description]
+    described: Any = cursor.description
     oid: ColumnElement[int] = literal_column("oid::bigint")
     types = connection.exec_driver_sql(
         _literal(
             connection,
             select(oid, func.format_type(oid, None), literal_column("typtype = 'e'"))
             .select_from(table("pg_type", schema="pg_catalog"))
-            .where(oid.in_([number for _, number in described])),
+            .where(oid.in_([column.type_code for column in described])),
         )
     )
     found = {number: _column(name, is_enum) for number, name, is_enum in types}
-    return {name: found[number] for name, number in described}
+    return {
+        column.name: _declared(found[column.type_code], column.precision, column.scale)
+        for column in described
+    }
 
 
 def _column(name: str, is_enum: bool) -> Column:
@@ -172,6 +176,14 @@ def _column(name: str, is_enum: bool) -> Column:
         return Column(type=name, family=Family.LIST, item=_column(name.removesuffix("[]"), False))
     family = Family.TEXT if is_enum else _FAMILIES.get(name, Family.OTHER)
     return Column(type=name, family=family)
+
+
+def _declared(column: Column, precision: int | None, scale: int | None) -> Column:
+    """Return a numeric as FLOAT where so few digits are declared that each value is a double."""
+    if column.family is not Family.DECIMAL or precision is None or scale is None:
+        return column
+    bounded = max(precision - scale, scale) <= _LONGEST  # digits before the point, and after it
+    return replace(column, family=Family.FLOAT) if bounded else column
 
 
 def _literal(connection: Connection, statement: Select[Any]) -> str:

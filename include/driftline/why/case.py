@@ -126,6 +126,22 @@ class Case:
         return models.effects(self.features, score, rows)
 
     @cached_property
+    def tied(self) -> list[Coded]:
+        """The features that the score depends on; none where it is not known."""
+        effects = self.effects
+        return [one for one in self.features if effects and effects.sizes[one.name] > 0]
+
+    @cached_property
+    def residuals(self) -> tuple[Floats, Floats] | None:
+        """Label less score of the rows that are learnt from; None where one is not known."""
+        found = []
+        for side, rows in zip((self.reference, self.window), self.rows, strict=True):
+            if side.truth is None or side.score is None:
+                return None
+            found.append(side.truth[rows] - side.score[rows])
+        return (found[0], found[1]) if all(np.isfinite(each).all() for each in found) else None
+
+    @cached_property
     def matters(self) -> frozenset[str]:
         """The features that the score or the loss depends on; all where neither is known."""
         if self.effects is None:

@@ -12,7 +12,6 @@ from driftline.why.columns import Coded
 from driftline.why.facts import Suspect
 from driftline.why.faults import Fault
 from driftline.why.misjoined import Scrambled, local, scrambled
-from driftline.why.models import Effects
 from driftline.why.onset import onset
 from driftline.why.scan import Segment
 from driftline.why.shift import Shift
@@ -158,42 +157,27 @@ def scrambled_of(case: Case, missing: Suspect | None) -> Scrambled | None:
     if case.effects is None:
         return None
     return scrambled(
-        _of_effect(case, case.effects),
+        case.tied,
         case.effects,
         case.all_rows,
         case.days.at(*case.all_rows),
         case.rows,
         case.learnt_days,
-        _residuals(case) if missing is None else None,
+        case.residuals if missing is None else None,
     )
 
 
 def in_segments(case: Case, mixed: Scrambled, segments: Sequence[Segment]) -> bool:
     """Whether a column lost its effect on the labels in these segments, and kept it elsewhere."""
-    residuals = _residuals(case)
-    if not mixed.to_labels or not segments or case.effects is None or residuals is None:
+    if not mixed.to_labels or not segments or case.effects is None or case.residuals is None:
         return False
     outside = [np.ones(len(rows), dtype=bool) for rows in case.rows]
     for segment in segments:
         codes = segment.column.reference, segment.column.window
         for held, of_side, rows in zip(outside, codes, case.rows, strict=True):
             held &= ~segment.rows(of_side[rows])
-    columns = _of_effect(case, case.effects)
-    return local(mixed, columns, case.effects, case.rows, (outside[0], outside[1]), residuals)
-
-
-def _of_effect(case: Case, effects: Effects) -> list[Coded]:
-    return [one for one in case.features if effects.sizes[one.name] > 0]
-
-
-def _residuals(case: Case) -> tuple[Floats, Floats] | None:
-    """Return label less score of the rows that are learnt from; None where one is not known."""
-    found = []
-    for side, rows in zip((case.reference, case.window), case.rows, strict=True):
-        if side.truth is None or side.score is None:
-            return None
-        found.append(side.truth[rows] - side.score[rows])
-    return (found[0], found[1]) if all(np.isfinite(each).all() for each in found) else None
+    both = outside[0], outside[1]
+    return local(mixed, case.tied, case.effects, case.rows, both, case.residuals)
 
 
 def of_scrambled(case: Case, found: Scrambled, carried: float) -> Suspect:

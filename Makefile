@@ -7,10 +7,12 @@ NANNYML := $(VENV)/nannyml/nannyml-0.13.1-py3-none-any.whl
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
-# What pip does, and how far it is, in a line now and then.
-INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check
+# $(call install,VENV,EXTRA,CONSTRAINTS) says what pip does, and how far it is, now and then.
+install = @echo "packages for $(2) go into $(1): two or three minutes the first time"; \
+	PIP_CONSTRAINT=$(3) $(1)/bin/python -m pip install --disable-pip-version-check \
+	--editable '.[$(2)]' | $(SAID)
 SAID := awk '/^Collecting / && ++n % 25 == 0 { print "  " n " packages found" } \
-	/^Installing collected/ { print "  installing " n " packages: a minute or so" } { fflush() }'
+	/^Installing collected/ { print "  installing " NF - 3 " packages: a minute or so" } { fflush() }'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak mutants core warehouses dialects lint format clean
@@ -62,15 +64,13 @@ $(VENV)-dialects/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-dialects
 	grep -Ev '^(protobuf|python-dateutil)==' constraints.txt > $(VENV)-dialects/constraints.txt
 	printf '%s\n' $(OLDER) >> $(VENV)-dialects/constraints.txt
-	PIP_CONSTRAINT=$(VENV)-dialects/constraints.txt $(VENV)-dialects/bin/python -m pip install \
-		--quiet --disable-pip-version-check --editable '.[dialects]'
+	$(call install,$(VENV)-dialects,dialects,$(VENV)-dialects/constraints.txt)
 	@touch $@
 
 # ClickHouse in the process and a Spark to start: two gigabytes, beside what the tests use.
 $(VENV)-engines/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-engines
-	PIP_CONSTRAINT=constraints.txt $(VENV)-engines/bin/python -m pip install --quiet \
-		--disable-pip-version-check --editable '.[engines]'
+	$(call install,$(VENV)-engines,engines,constraints.txt)
 	@touch $@
 
 # An S3 server that the tests start where they find it: boto3 wants an older dateutil, too.
@@ -90,6 +90,5 @@ HELD_BY_lint := test demo
 HELD_BY_mutants := test demo
 HELD_BY_warehouses := test demo
 $(addprefix $(VENV)/,demo test warehouses lint mutants): $(VENV)/%: $(BIN)/python pyproject.toml constraints.txt
-	@echo "packages for $* go into $(VENV): two or three minutes the first time"
-	@$(INSTALL) --editable '.[$*]' | $(SAID)
+	$(call install,$(VENV),$*,constraints.txt)
 	@touch $@ $(addprefix $(VENV)/,$(HELD_BY_$*))
